@@ -1,0 +1,133 @@
+"""Who may see and do what: every door fetches what it acts on here, or through `visible_to`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from ci_core import clock, tokens
+from ci_core.errors import Forbidden, NotFound
+from ci_core.models import Job, PersonalAccessToken, Pipeline, Project, ProjectMembership, User
+from ci_core.models.ids import pipeline_of
+from ci_core.statuses import AccessLevel
+
+READ_SCOPES: Final = frozenset({"read_api", "api"})
+WRITE_SCOPES: Final = frozenset({"api"})
+#: Seconds between two notes of a token's last use.
+LAST_USED_EVERY: Final = 60
+
+
+@dataclass(slots=True)
+class Principal:
+    """On whose behalf a request is carried out. user: None for nobody signed in.
+
+    scopes: what the door's key allows; a signed-in session has `api`.
+    """
+
+    user: User | None
+    scopes: frozenset[str] = READ_SCOPES
+    _levels: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def may_write(self) -> bool:
+        """Whether the key in use allows changes at all."""
+        return self.user is not None and bool(self.scopes & WRITE_SCOPES)
+
+    def level_in(self, project_id: int) -> int:
+        """The user's access level in a project; 0 for none. Asked of the database once a project."""
+        if self.user is None:
+            return 0
+        if self.user.is_superuser:
+            return AccessLevel.OWNER
+        if project_id not in self._levels:
+            self.load_levels([project_id])
+        return self._levels[project_id]
+
+    def load_levels(self, project_ids: list[int]) -> None:
+        """Reads the user's levels in several projects with one statement."""
+        missing = [project_id for project_id in project_ids if project_id not in self._levels]
+        if self.user is None or self.user.is_superuser or not missing:
+            return
+        self._levels.update(dict.fromkeys(missing, 0))
+        found = ProjectMembership.objects.filter(user=self.user, project_id__in=missing)
+        self._levels.update(found.values_list("project_id", "access_level"))
+
+
+ANONYMOUS_SCOPES: Final = frozenset({"read_api"})
+
+
+def anonymous() -> Principal:
+    """Nobody signed in: sees what is public."""
+    return Principal(None, ANONYMOUS_SCOPES)
+
+
+def signed_in(user: User) -> Principal:
+    """A user's own session."""
+    return Principal(user, READ_SCOPES)
+
+
+def personal_token_principal(token: str) -> Principal | None:
+    """The owner of a personal access token with the token's scopes; None if it is unknown, expired or revoked."""
+    found = (
+        PersonalAccessToken.objects.select_related("user").filter(digest=tokens.digest(token)).first()
+    )
+    now = clock.now()
+    if found is None or found.revoked_at is not None or not found.user.is_active:
+        return None
+    if found.expires_at is not None and found.expires_at <= now:
+        return None
+    if not READ_SCOPES & set(found.scopes):
+        return None
+    if found.last_used_at is None or (now - found.last_used_at).total_seconds() > LAST_USED_EVERY:
+        PersonalAccessToken.objects.filter(pk=found.pk).update(last_used_at=now)
+    return Principal(found.user, frozenset(found.scopes))
+
+
+def access_project(full_path: str, principal: Principal, at_least: int = 0) -> Project:
+    """A project by path. Raises NotFound if the principal may not see it, Forbidden below the access level."""
+    project = Project.objects.visible_to(principal.user).filter(full_path=full_path).first()
+    if project is None:
+        raise NotFound(f"There is no project {full_path!r}, or you may not see it.")
+    _require(principal, project.pk, at_least)
+    return project
+
+
+def access_pipeline(pipeline_id: int, principal: Principal, at_least: int = 0) -> Pipeline:
+    """A pipeline by id, with its project. Raises NotFound or Forbidden as `access_project` does."""
+    pipeline: Pipeline | None = (
+        Pipeline.objects.select_related("project")
+        .filter(pk=pipeline_id, project__in=Project.objects.visible_to(principal.user))
+        .first()
+    )
+    if pipeline is None:
+        raise NotFound("There is no such pipeline, or you may not see it.")
+    _require(principal, pipeline.project_id, at_least)
+    return pipeline
+
+
+def access_job(job_id: int, principal: Principal, at_least: int = 0) -> Job:
+    """A job by id. Raises NotFound or Forbidden as `access_project` does."""
+    job: Job | None = Job.objects.by_ids([job_id]).first()
+    if job is None:
+        raise NotFound("There is no such job, or you may not see it.")
+    try:
+        access_pipeline(pipeline_of(job_id), principal, at_least)
+    except NotFound:
+        raise NotFound("There is no such job, or you may not see it.") from None
+    return job
+
+
+def _require(principal: Principal, project_id: int, at_least: int) -> None:
+    if at_least and not principal.may_write:
+        raise Forbidden("Your token's scope allows reading only: use one with the scope api.")
+    if principal.level_in(project_id) < at_least:
+        raise Forbidden("Your role in this project does not allow this.")
+
+
+def job_by_token(token: str) -> Job | None:
+    """The job whose token this is, whatever its status; None if the token is not a job's."""
+    job_id = tokens.job_id_of(token)
+    if job_id is None:
+        return None
+    job: Job | None = Job.objects.by_ids([job_id]).first()
+    return job if job is not None and tokens.is_token_of(token, job) else None

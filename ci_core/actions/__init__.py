@@ -1,0 +1,1 @@
+"""The verbs: the only public way to write. One function a verb, each one transaction."""

@@ -1,0 +1,108 @@
+"""Environments and deployments of a pipeline's jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from django.db import connection
+
+from ci_core import clock
+from ci_core.compiler import CompiledEnvironment, CompiledJob, expand
+from ci_core.decisions.slugs import environment_slug, guessed_tier
+from ci_core.locks import next_internal_id
+from ci_core.models import Deployment, Environment, Job, Pipeline
+from ci_core.statuses import DeploymentStatus
+
+_ENSURE = """
+INSERT INTO ci_core_environment (project_id, name, slug, external_url, state, tier, created_at, updated_at)
+SELECT %(project_id)s, name, slug, url, 'available', tier, %(now)s, %(now)s
+FROM unnest(%(names)s::text[], %(slugs)s::text[], %(urls)s::text[], %(tiers)s::text[]) AS t(name, slug, url, tier)
+ORDER BY name
+ON CONFLICT (project_id, name) DO UPDATE
+SET updated_at = excluded.updated_at,
+    external_url = CASE WHEN excluded.external_url = '' THEN ci_core_environment.external_url
+                        ELSE excluded.external_url END
+RETURNING name, id
+"""
+
+
+def plan_deployments(
+    pipeline: Pipeline, jobs: Sequence[tuple[CompiledJob, Job]], known: Mapping[str, str]
+) -> None:
+    """Makes the environments that a new pipeline's jobs name, and a deployment for each job that deploys.
+
+    known: variables to put into environment URLs. Jobs whose `environment:action` is not `start` deploy nothing
+    (https://docs.gitlab.com/ci/yaml/#environmentaction).
+    """
+    with_environment = [
+        (job.environment, row, job) for job, row in jobs if job.environment is not None
+    ]
+    if not with_environment:
+        return
+    environments = _ensure(
+        pipeline,
+        {
+            environment.name: (environment, _url(environment, job, known))
+            for environment, _, job in with_environment
+        },
+    )
+    deploying = [
+        (environments[environment.name], row.pk)
+        for environment, row, _ in with_environment
+        if environment.action == "start"
+    ]
+    _insert(pipeline, deploying)
+
+
+def copy_deployments(pipeline: Pipeline, copies: Mapping[int, int]) -> None:
+    """Gives each copied job a deployment of its own where the original had one. copies: new job id by old."""
+    old = Deployment.objects.filter(job_id__in=list(copies)).order_by("id")
+    _insert(pipeline, [(deployment.environment_id, copies[deployment.job_id]) for deployment in old])
+
+
+def _url(environment: CompiledEnvironment, job: CompiledJob, known: Mapping[str, str]) -> str:
+    own = {variable["key"]: str(variable["value"]) for variable in job.definition()["variables"]}
+    slug = {"CI_ENVIRONMENT_NAME": environment.name, "CI_ENVIRONMENT_SLUG": environment_slug(environment.name)}
+    return expand(environment.url or "", {**known, **own, **slug})
+
+
+def _ensure(pipeline: Pipeline, wanted: Mapping[str, tuple[CompiledEnvironment, str]]) -> dict[str, int]:
+    """Ids by name of environments, made where missing; in the order of names, so that two never deadlock."""
+    names = sorted(wanted)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _ENSURE,
+            {
+                "project_id": pipeline.project_id,
+                "now": clock.now(),
+                "names": names,
+                "slugs": [environment_slug(name) for name in names],
+                "urls": [wanted[name][1] for name in names],
+                "tiers": [wanted[name][0].deployment_tier or guessed_tier(name) for name in names],
+            },
+        )
+        return dict(cursor.fetchall())
+
+
+def _insert(pipeline: Pipeline, deploying: Sequence[tuple[int, int]]) -> None:
+    """New deployments. deploying: (environment id, job id)."""
+    if not deploying:
+        return
+    now = clock.now()
+    iid = next_internal_id(pipeline.project_id, "deployments", len(deploying))
+    Deployment.objects.bulk_create(
+        Deployment(
+            project_id=pipeline.project_id,
+            environment_id=environment_id,
+            iid=iid + offset,
+            pipeline_id=pipeline.pk,
+            job_id=job_id,
+            ref=pipeline.ref,
+            tag=pipeline.tag,
+            sha=pipeline.sha,
+            status=DeploymentStatus.CREATED.value,
+            user_id=pipeline.user_id,
+            created_at=now,
+        )
+        for offset, (environment_id, job_id) in enumerate(deploying)
+    )

@@ -1,0 +1,150 @@
+"""What can be done with pipelines: create, cancel, retry."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from django.db import transaction
+
+from ci_core import clock, events
+from ci_core.actions.cancelling import cancel_jobs
+from ci_core.actions.planning import GivenVariable, write_plan
+from ci_core.actions.retrying import copy_jobs
+from ci_core.compiler import CompileContext, CompileResult, compile_config
+from ci_core.decisions.transitions import Event
+from ci_core.errors import ConfigMissing, NotCancelable, NotRetryable, PipelineFiltered
+from ci_core.locks import lock_pipeline, next_internal_id
+from ci_core.models import EventKind, Job, Pipeline, Project, User
+from ci_core.processing import advance
+from ci_core.repositories import Commit, open_repository
+from ci_core.statuses import CANCELABLE, PipelineFailureReason, PipelineSource, Status
+from ci_core.transition import transition
+from ci_core.variables import for_rules
+
+NO_COMMIT: Final = "0" * 40
+#: Compiler diagnostics that say "no pipeline here" rather than "this file is wrong".
+FILTERED_CODES: Final = frozenset({"no_jobs", "workflow_filtered"})
+
+
+def create_pipeline(
+    project: Project,
+    ref: str,
+    source: PipelineSource,
+    *,
+    acting_user: User | None,
+    variables: Sequence[GivenVariable] = (),
+) -> Pipeline:
+    """Creates and starts the pipeline of a branch or tag.
+
+    A configuration with errors gives a pipeline that has failed, with all its errors in `config_errors`. Raises
+    RefNotFound, RepositoryMissing, ConfigMissing, and PipelineFiltered when the rules leave no job.
+    """
+    repository = open_repository(project)
+    commit = repository.resolve(ref)
+    config = repository.read(commit.sha, project.ci_config_path)
+    if config is None:
+        raise ConfigMissing(
+            f"{commit.ref} has no file {project.ci_config_path}: add one, or change the project's configuration path."
+        )
+    before_sha = commit.parent_sha or NO_COMMIT
+    protected = not commit.tag and commit.ref == project.default_branch
+    context = CompileContext(
+        ref=commit.ref,
+        source=source.value,
+        tag=commit.tag,
+        variables=for_rules(
+            project, commit, source=source.value, before_sha=before_sha, protected=protected, given=variables
+        ),
+    )
+    result = compile_config(config, context, file=project.ci_config_path)
+    _refuse_filtered(result)
+    with transaction.atomic():
+        pipeline = _insert(project, commit, source, acting_user, before_sha, protected, result)
+        if result.pipeline is not None:
+            write_plan(pipeline, result.pipeline, context.variables, variables)
+            advance(pipeline)
+    return pipeline
+
+
+def _refuse_filtered(result: CompileResult) -> None:
+    if result.errors and all(error.code in FILTERED_CODES for error in result.errors):
+        raise PipelineFiltered(result.errors[0].message)
+
+
+def _insert(
+    project: Project,
+    commit: Commit,
+    source: PipelineSource,
+    user: User | None,
+    before_sha: str,
+    protected: bool,
+    result: CompileResult,
+) -> Pipeline:
+    """The pipeline's own row: `created`, or `failed` when the configuration has errors."""
+    now = clock.now()
+    failed = result.pipeline is None
+    pipeline = Pipeline(
+        project=project,
+        iid=next_internal_id(project.pk, "pipelines"),
+        ref=commit.ref,
+        tag=commit.tag,
+        protected=protected,
+        sha=commit.sha,
+        before_sha=before_sha,
+        source=source.value,
+        user=user,
+        name=(result.pipeline.name if result.pipeline else None) or "",
+        status=Status.FAILED.value if failed else Status.CREATED.value,
+        failure_reason=PipelineFailureReason.CONFIG_ERROR.value if failed else "",
+        config_errors=[error.to_json() for error in result.errors],
+        config_warnings=[warning.to_json() for warning in result.warnings],
+        cancel_on_job_failure=result.pipeline is not None
+        and result.pipeline.auto_cancel_on_job_failure == "all",
+        created_at=now,
+        updated_at=now,
+        finished_at=now if failed else None,
+    )
+    pipeline.save(force_insert=True)
+    events.record(pipeline, EventKind.PIPELINE, [events.Change(pipeline.pk, "", pipeline.status)])
+    return pipeline
+
+
+@transaction.atomic
+def cancel_pipeline(pipeline_id: int) -> Pipeline:
+    """Cancels every job that has not finished; manual jobs stay as they are.
+
+    Raises NotCancelable when there is no such job.
+    """
+    pipeline = lock_pipeline(pipeline_id)
+    ids = list(
+        Job.objects.in_pipeline(pipeline.pk)
+        .latest()
+        .filter(status__in=[status.value for status in CANCELABLE])
+        .values_list("id", flat=True)
+    )
+    if not ids:
+        raise NotCancelable("No job of the pipeline is waiting or running.")
+    cancel_jobs(pipeline, ids)
+    advance(pipeline)
+    return pipeline
+
+
+@transaction.atomic
+def retry_pipeline(pipeline_id: int, *, acting_user: User | None) -> Pipeline:
+    """Runs failed and cancelled jobs again as new copies, and gives skipped jobs another chance.
+
+    Raises NotRetryable when no job failed or was cancelled.
+    """
+    pipeline = lock_pipeline(pipeline_id)
+    latest = Job.objects.in_pipeline(pipeline.pk).latest()
+    retryable = list(
+        latest.filter(status__in=[Status.FAILED.value, Status.CANCELED.value]).values_list("id", flat=True)
+    )
+    if not retryable:
+        raise NotRetryable("No job of the pipeline failed or was cancelled.")
+    copy_jobs(pipeline, retryable, acting_user=acting_user, enqueue_immediately=False)
+    skipped = list(latest.filter(status=Status.SKIPPED.value).values_list("id", flat=True))
+    transition(pipeline, skipped, Event.RESET)
+    advance(pipeline)
+    return pipeline

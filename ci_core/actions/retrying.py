@@ -1,0 +1,90 @@
+"""New copies of jobs that are to run again; the old ones stay as history and count no more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+from ci_core import clock, events
+from ci_core.actions.deploying import copy_deployments
+from ci_core.bulk import copy_rows
+from ci_core.errors import JobLimitReached
+from ci_core.models import EventKind, Job, Need, Pipeline, User
+from ci_core.models.ids import MAX_IN_PIPELINE, in_pipeline, job_of, on_job
+from ci_core.statuses import Status, When
+
+
+def copy_jobs(
+    pipeline: Pipeline, job_ids: Sequence[int], *, acting_user: User | None, enqueue_immediately: bool
+) -> list[Job]:
+    """Copies jobs of a locked pipeline as `created` and marks the old ones as retried.
+
+    enqueue_immediately: manual and delayed copies start without being played again. The caller advances. Raises
+    JobLimitReached.
+    """
+    old = list(Job.objects.in_pipeline(pipeline.pk).filter(id__in=job_ids, retried=False).in_order())
+    first = reserve_numbers(pipeline, len(old))
+    now = clock.now()
+    copies = [
+        Job(
+            id=in_pipeline(pipeline.pk, first + offset),
+            pipeline_id=job.pipeline_id,
+            project_id=job.project_id,
+            stage_id=job.stage_id,
+            definition_id=job.definition_id,
+            name=job.name,
+            number=job.number,
+            kind=job.kind,
+            status=Status.CREATED.value,
+            when=job.when,
+            scheduling_type=job.scheduling_type,
+            allow_failure=job.allow_failure,
+            enqueue_immediately=enqueue_immediately and job.when in (When.MANUAL, When.DELAYED),
+            interruptible=job.interruptible,
+            protected=job.protected,
+            tags=job.tags,
+            timeout=job.timeout,
+            start_in=job.start_in,
+            environment_name=job.environment_name,
+            user_id=acting_user.pk if acting_user else job.user_id,
+            created_at=now,
+            updated_at=now,
+        )
+        for offset, job in enumerate(old)
+    ]
+    Job.objects.in_pipeline(pipeline.pk).filter(id__in=[job.pk for job in old]).update(
+        retried=True, updated_at=now
+    )
+    copy_rows(copies)
+    _copy_needs(pipeline, {job.pk: copy.pk for job, copy in zip(old, copies, strict=True)})
+    copy_deployments(pipeline, {job.pk: copy.pk for job, copy in zip(old, copies, strict=True) if job.environment_name})
+    events.record(pipeline, EventKind.JOB, [events.Change(copy.pk, "", copy.status) for copy in copies])
+    return copies
+
+
+def reserve_numbers(pipeline: Pipeline, count: int) -> int:
+    """The first of `count` new job numbers of a locked pipeline. Raises JobLimitReached."""
+    first = pipeline.last_job_number + 1
+    if first + count - 1 > MAX_IN_PIPELINE:
+        raise JobLimitReached(f"A pipeline holds up to {MAX_IN_PIPELINE} jobs, retries included.")
+    pipeline.last_job_number += count
+    pipeline.save(update_fields=["last_job_number"])
+    return first
+
+
+def _copy_needs(pipeline: Pipeline, copies: dict[int, int]) -> None:
+    """Gives each copy the needs of its original. copies: new job id by old."""
+    needs = Need.objects.in_pipeline(pipeline.pk).filter(job_id__in=copies).order_by("id")
+    copy_rows(
+        [
+            Need(
+                id=on_job(copies[need.job_id], need.pk - (need.job_id << 10)),
+                pipeline_id=pipeline.pk,
+                job_id=copies[need.job_id],
+                name=need.name,
+                optional=need.optional,
+                artifacts=need.artifacts,
+            )
+            for need in needs
+        ]
+    )

@@ -1,0 +1,157 @@
+"""Runners: register, verify, rotate, forget; and what they tell of themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any, Final
+
+from django.db import transaction
+
+from ci_core import clock, tokens
+from ci_core.errors import Forbidden
+from ci_core.models import (
+    Project,
+    Runner,
+    RunnerAccessLevel,
+    RunnerManager,
+    RunnerRegistrationToken,
+    RunnerType,
+    RunningJob,
+    User,
+)
+
+#: Seconds between two notes that a runner was heard of.
+CONTACT_EVERY: Final = 20
+
+
+def create_runner(
+    *,
+    acting_user: User | None,
+    description: str = "",
+    projects: Sequence[Project] = (),
+    tags: Sequence[str] = (),
+    run_untagged: bool = True,
+    locked: bool = False,
+    paused: bool = False,
+    access_level: RunnerAccessLevel = RunnerAccessLevel.NOT_PROTECTED,
+    maximum_timeout: int | None = None,
+    maintenance_note: str = "",
+) -> tuple[Runner, str]:
+    """A new runner and its token, which is shown this once. With projects it takes only their jobs.
+
+    A runner without tags always takes untagged jobs, else it could take none.
+    """
+    token = tokens.new_token(tokens.RUNNER_PREFIX)
+    with transaction.atomic():
+        runner = Runner.objects.create(
+            description=description,
+            digest=tokens.digest(token),
+            token_prefix=token.removeprefix(tokens.RUNNER_PREFIX)[:8],
+            runner_type=(RunnerType.PROJECT_TYPE if projects else RunnerType.INSTANCE_TYPE).value,
+            access_level=access_level.value,
+            tags=sorted(set(tags)),
+            run_untagged=run_untagged or not tags,
+            locked=locked,
+            paused=paused,
+            maximum_timeout=maximum_timeout,
+            maintenance_note=maintenance_note,
+            creator=acting_user,
+            created_at=clock.now(),
+        )
+        runner.projects.set(projects)
+    return runner, token
+
+
+def register_runner(registration_token: str, **settings: Any) -> tuple[Runner, str]:
+    """Creates the runner that a registration token asks for. Raises Forbidden for an unknown token."""
+    found = (
+        RunnerRegistrationToken.objects.select_related("project")
+        .filter(digest=tokens.digest(registration_token), revoked_at=None)
+        .first()
+    )
+    if found is None:
+        raise Forbidden("The registration token is not known here, or was revoked.")
+    projects = [found.project] if found.project else []
+    return create_runner(acting_user=None, projects=projects, **settings)
+
+
+def create_registration_token(project: Project | None = None) -> str:
+    """A token with which runners may register, for a project or for the instance; shown this once."""
+    token = tokens.new_token(tokens.REGISTRATION_PREFIX)
+    RunnerRegistrationToken.objects.create(
+        digest=tokens.digest(token), project=project, created_at=clock.now()
+    )
+    return token
+
+
+def rotate_runner_token(runner: Runner) -> str:
+    """Gives a runner a new token; the old one stops working at once."""
+    token = tokens.new_token(tokens.RUNNER_PREFIX)
+    Runner.objects.filter(pk=runner.pk).update(
+        digest=tokens.digest(token), token_prefix=token.removeprefix(tokens.RUNNER_PREFIX)[:8]
+    )
+    return token
+
+
+def delete_runner(runner: Runner) -> None:
+    """Forgets a runner; its jobs keep running until they are found lost."""
+    runner.delete()
+
+
+def forget_manager(runner: Runner, system_id: str) -> bool:
+    """Forgets one machine of a runner; False if it was not known."""
+    deleted, _ = RunnerManager.objects.filter(runner=runner, system_id=system_id).delete()
+    return deleted > 0
+
+
+def touch_runner(
+    runner: Runner, system_id: str, info: Mapping[str, Any], ip_address: str | None
+) -> RunnerManager:
+    """Notes that a runner called, from which machine, and what that machine says of itself.
+
+    The rows are written at most every CONTACT_EVERY seconds, unless the machine tells something new.
+    """
+    now = clock.now()
+    told = {
+        "name": _text(info, "name"),
+        "version": _text(info, "version"),
+        "revision": _text(info, "revision"),
+        "platform": _text(info, "platform"),
+        "architecture": _text(info, "architecture"),
+        "executor": _text(info, "executor"),
+        "features": _features(info),
+        "ip_address": ip_address,
+    }
+    manager, made = RunnerManager.objects.get_or_create(
+        runner=runner, system_id=system_id[:64], defaults={**told, "created_at": now, "contacted_at": now}
+    )
+    stale = manager.contacted_at is None or now - manager.contacted_at > timedelta(seconds=CONTACT_EVERY)
+    news = {key: value for key, value in told.items() if info and getattr(manager, key) != value}
+    if not made and (stale or news):
+        RunnerManager.objects.filter(pk=manager.pk).update(contacted_at=now, **news)
+        for key, value in news.items():
+            setattr(manager, key, value)
+    if made or stale:
+        Runner.objects.filter(pk=runner.pk).update(contacted_at=now)
+    return manager
+
+
+def _text(info: Mapping[str, Any], key: str) -> str:
+    value = info.get(key)
+    return value[:255] if isinstance(value, str) else ""
+
+
+def _features(info: Mapping[str, Any]) -> dict[str, bool]:
+    given = info.get("features")
+    if not isinstance(given, Mapping):
+        return {}
+    return {str(name)[:64]: True for name, able in list(given.items())[:200] if able is True}
+
+
+def heard_of(job_id: int) -> None:
+    """Notes that a job's runner is still there; at most every CONTACT_EVERY seconds."""
+    now = clock.now()
+    RunningJob.objects.filter(
+        job_id=job_id, heard_at__lt=now - timedelta(seconds=CONTACT_EVERY)
+    ).update(heard_at=now)

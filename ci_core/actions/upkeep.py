@@ -1,0 +1,75 @@
+"""What time does to pipelines: timers that run out, jobs that run too long, runners that vanish; in bounded sweeps."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+import structlog
+from django.conf import settings
+
+from ci_core import clock, partitions
+from ci_core.actions.jobs import fail_job, start_delayed_job
+from ci_core.errors import CiError, NotFound
+from ci_core.models import JobTimer, PendingJob, Pipeline, RunningJob
+from ci_core.statuses import FailureReason
+
+log = structlog.get_logger("pipeyard.upkeep")
+
+#: Rows that one sweep looks at.
+BATCH: Final = 200
+
+
+def start_due_jobs() -> int:
+    """Queues delayed jobs whose timer has run out; returns how many."""
+    due = JobTimer.objects.filter(due_at__lte=clock.now()).order_by("due_at")
+    started = 0
+    for timer in due[:BATCH]:
+        try:
+            started += start_delayed_job(timer.job_id)
+        except NotFound:
+            JobTimer.objects.filter(job_id=timer.job_id).delete()
+    return started
+
+
+def fail_overdue_jobs() -> int:
+    """Fails jobs that have run longer than they may; returns how many."""
+    overdue = RunningJob.objects.filter(deadline_at__lte=clock.now()).order_by("deadline_at")
+    return _fail(list(overdue.values_list("job_id", flat=True)[:BATCH]), FailureReason.JOB_EXECUTION_TIMEOUT)
+
+
+def fail_lost_jobs() -> int:
+    """Fails jobs whose runner has not been heard of for PIPEYARD_RUNNER_SILENCE_SECONDS; returns how many."""
+    silent_since = clock.now() - timedelta(seconds=settings.PIPEYARD_RUNNER_SILENCE_SECONDS)
+    lost = RunningJob.objects.filter(heard_at__lte=silent_since).order_by("heard_at")
+    return _fail(
+        list(lost.values_list("job_id", flat=True)[:BATCH]), FailureReason.STUCK_OR_TIMEOUT_FAILURE
+    )
+
+
+def fail_stuck_jobs() -> int:
+    """Fails jobs that no runner took for PIPEYARD_PENDING_LIMIT_SECONDS; returns how many."""
+    waiting_since = clock.now() - timedelta(seconds=settings.PIPEYARD_PENDING_LIMIT_SECONDS)
+    stuck = PendingJob.objects.filter(queued_at__lte=waiting_since).order_by("queued_at")
+    return _fail(
+        list(stuck.values_list("job_id", flat=True)[:BATCH]), FailureReason.STUCK_OR_TIMEOUT_FAILURE
+    )
+
+
+def _fail(job_ids: list[int], reason: FailureReason) -> int:
+    """Fails jobs one by one, each in its own transaction; one that has finished meanwhile is left alone."""
+    failed = 0
+    for job_id in job_ids:
+        try:
+            fail_job(job_id, reason)
+        except CiError as error:
+            log.info("job left alone", job_id=job_id, because=error.message)
+        else:
+            failed += 1
+    return failed
+
+
+def make_partitions() -> list[str]:
+    """Makes the partitions that the next pipelines will need; returns the names of new ones."""
+    newest = Pipeline.objects.order_by("-id").values_list("id", flat=True).first()
+    return partitions.ensure(newest or 0)

@@ -1,0 +1,39 @@
+"""Owns the compiler of `.gitlab-ci.yml`: its public names. Pure Python: no Django, no clock, no input or output."""
+
+from __future__ import annotations
+
+from ci_core.compiler.compile import compile_config
+from ci_core.compiler.diagnostics import Diagnostic
+from ci_core.compiler.explanation import Decision, Explanation, JobExplanation, RuleTrace
+from ci_core.compiler.expressions import ExpressionTrace
+from ci_core.compiler.limits import Limits
+from ci_core.compiler.types import (
+    CompileContext,
+    CompiledEnvironment,
+    CompiledJob,
+    CompiledNeed,
+    CompiledPipeline,
+    CompileResult,
+    Position,
+)
+from ci_core.compiler.variables import CompiledVariable, expand
+
+__all__ = [
+    "CompileContext",
+    "CompileResult",
+    "CompiledEnvironment",
+    "CompiledJob",
+    "CompiledNeed",
+    "CompiledPipeline",
+    "CompiledVariable",
+    "Decision",
+    "Diagnostic",
+    "Explanation",
+    "ExpressionTrace",
+    "JobExplanation",
+    "Limits",
+    "Position",
+    "RuleTrace",
+    "compile_config",
+    "expand",
+]

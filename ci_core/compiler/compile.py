@@ -1,0 +1,265 @@
+"""Owns the way from the source of a configuration to its plan, or to everything that is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ci_core.compiler.diagnostics import At, PlainMark, Report
+from ci_core.compiler.explanation import Decision, Explanation, JobExplanation
+from ci_core.compiler.jobs import JobDraft, read_defaults, read_jobs
+from ci_core.compiler.keywords.reading import report_unsupported
+from ci_core.compiler.keywords.rules import RuleSpec
+from ci_core.compiler.keywords.variables import parse_global_variables
+from ci_core.compiler.keywords.workflow import POST, PRE, WorkflowSpec, parse_stages, parse_workflow
+from ci_core.compiler.limits import Limits
+from ci_core.compiler.loader import decode, load_documents
+from ci_core.compiler.merge import Extender
+from ci_core.compiler.needs import check_graph, compile_needs
+from ci_core.compiler.plan import Scope, check_cycles, job_variables, plan_job
+from ci_core.compiler.references import Resolver
+from ci_core.compiler.rules import decide, decide_without_rules
+from ci_core.compiler.session import OutOfBudget, Session
+from ci_core.compiler.tree import Map, describe
+from ci_core.compiler.types import CompileContext, CompiledJob, CompiledPipeline, CompileResult
+from ci_core.compiler.variables import expand, merge_variables, split_context
+
+_UNSUPPORTED = {
+    "include": "Copy the included configuration into this file.",
+    "spec": "Take the header document out and use variables instead of inputs.",
+}
+
+
+def compile_config(
+    source: str | bytes,
+    context: CompileContext,
+    *,
+    file: str = ".gitlab-ci.yml",
+    limits: Limits = Limits(),  # noqa: B008 - frozen
+) -> CompileResult:
+    """Compiles a configuration for one situation. Never raises for what is in the source.
+
+    Source: docs.gitlab.com/ci/yaml/
+    """
+    sources: dict[str, str] = {}
+    report = Report(sources, limits.diagnostics)
+    text = decode(source, file, report, limits)
+    if text is None:
+        return CompileResult(None, report.errors, report.warnings)
+    sources[file] = text
+    session = Session(report, limits, context)
+    try:
+        return _Compilation(session, file).run(load_documents(text, file, report, limits))
+    except OutOfBudget as error:
+        report.error(
+            "Shared parts are used so often that the configuration grows beyond all bounds.",
+            error.at,
+            "limit",
+        )
+        return CompileResult(None, report.errors, report.warnings)
+
+
+class _Compilation:
+    """The steps of one compilation."""
+
+    def __init__(self, session: Session, file: str) -> None:
+        self._session = session
+        self._report = session.report
+        self._at = At(None, "", PlainMark(file))
+        self._workflow = WorkflowSpec()
+        self._workflow_rule: RuleSpec | None = None
+        self._workflow_decision: Decision | None = None
+        self._explained: tuple[JobExplanation, ...] = ()
+        strong, weak = split_context(session.context.variables, session.context.predefined)
+        self._scope = Scope(session, strong, weak)
+
+    def run(self, documents: list[Any]) -> CompileResult:
+        """From documents to the result."""
+        root = self._root(documents)
+        pipeline = None if root is None else self._compile(root)
+        if self._report.failed:
+            pipeline = None
+        explanation = Explanation(self._workflow_decision, self._explained)
+        return CompileResult(pipeline, self._report.errors, self._report.warnings, explanation)
+
+    def _root(self, documents: list[Any]) -> Map | None:
+        """The map of keywords and jobs, with extends and references carried out."""
+        if self._report.failed:
+            return None
+        body = documents[-1] if documents else None
+        if len(documents) > 1:
+            first = documents[0]
+            if len(documents) == 2 and isinstance(first, Map) and "spec" in first:
+                report_unsupported(
+                    self._session, "spec", _UNSUPPORTED["spec"], first.at_key("spec", self._at)
+                )
+            else:
+                self._report.error(
+                    "The file has several YAML documents. Only a spec header may stand first.", self._at
+                )
+        if body is None:
+            self._report.error("The configuration is empty. Write at least one job with a script.", self._at)
+            return None
+        if not isinstance(body, Map):
+            text = f"The configuration must be a map of keywords and jobs, not {describe(body)}."
+            self._report.error(text, self._at)
+            return None
+        body = Extender(body, self._at, self._report, self._session.limits).run()
+        return Resolver(body, self._at, self._report, self._session.limits).run()
+
+    def _compile(self, root: Map) -> CompiledPipeline | None:
+        session, at = self._session, self._at
+        for key, advice in _UNSUPPORTED.items():
+            if root.get(key) is not None:
+                report_unsupported(session, key, advice, root.at_key(key, at))
+        stages = parse_stages(session, root.get("stages"), root.at("stages", at) if "stages" in root else at)
+        self._globals(root)
+        defaults = read_defaults(session, root, at)
+        drafts = read_jobs(session, root, at, defaults, stages)
+        if not drafts and not self._report.failed:
+            self._report.error(
+                "The configuration has no visible job. Write at least one job with a script.", at
+            )
+        copies = _copies(drafts)
+        self._decide_jobs(drafts)
+        check_graph(session, drafts, stages, copies)
+        if self._workflow_decision is not None and not self._workflow_decision.included:
+            self._filtered(root)
+            return None
+        return self._plan(drafts, stages, copies)
+
+    def _globals(self, root: Map) -> None:
+        """Global variables and the workflow, which may add to them.
+
+        Source: docs.gitlab.com/ci/yaml/#workflowrulesvariables
+        """
+        session, at = self._session, self._at
+        if root.get("variables") is not None:
+            place = root.at("variables", at)
+            self._scope.shared = parse_global_variables(session, root["variables"], place) or ()
+            check_cycles(session, self._scope.shared, place)
+        if root.get("workflow") is not None:
+            self._workflow = parse_workflow(session, root["workflow"], root.at("workflow", at))
+        if self._workflow.rules is None:
+            self._workflow_decision = Decision(True, "no_rules")
+            return
+        layers = self._scope.layers(self._scope.shared, {})
+        self._workflow_rule, self._workflow_decision = decide(session, self._workflow.rules, "always", layers)
+        if self._workflow_rule is not None and self._workflow_rule.variables:
+            self._scope.shared = merge_variables(self._scope.shared, self._workflow_rule.variables)
+
+    def _decide_jobs(self, drafts: Sequence[JobDraft]) -> None:
+        explained: list[JobExplanation] = []
+        for draft in drafts:
+            rules = draft.values.get("rules")
+            if rules is not None:
+                variables = self._scope.layers(
+                    self._scope.yaml_variables(draft), job_variables(draft.name, draft.stage)
+                )
+                when = draft.values.get("when") or "on_success"
+                draft.rule, draft.decision = decide(self._session, rules, when, variables)
+            else:
+                draft.decision = decide_without_rules(self._session, self._workflow.rules is not None)
+            mark = draft.at.mark
+            explained.append(JobExplanation(draft.name, mark.name, mark.line + 1, draft.decision))
+        self._explained = tuple(explained)
+
+    def _filtered(self, root: Map) -> None:
+        """Source: docs.gitlab.com/ci/yaml/workflow/"""
+        assert self._workflow_decision is not None
+        if self._report.failed:
+            return
+        never = self._workflow_decision.reason == "rule_never"
+        reason = "a rule says when: never" if never else "none of them matches"
+        self._report.error(
+            f"Pipeline filtered out by workflow rules: {reason}.",
+            root.at("workflow", self._at),
+            "workflow_filtered",
+        )
+
+    def _plan(
+        self, drafts: Sequence[JobDraft], stages: tuple[str, ...], copies: Mapping[str, Sequence[str]]
+    ) -> CompiledPipeline | None:
+        included: dict[str, JobDraft] = {}
+        left_out: dict[str, JobDraft] = {}
+        for draft in drafts:
+            target = included if draft.decision.included else left_out
+            for name in (draft.name, *copies.get(draft.name, ())):
+                target[name] = draft
+        order = {stage: index for index, stage in enumerate(stages)}
+        jobs: list[CompiledJob] = []
+        for draft in sorted((d for d in drafts if d.decision.included), key=lambda d: order[d.stage]):
+            needs = compile_needs(self._session, draft, included, left_out, copies)
+            dependencies = _dependencies(draft, included, copies)
+            jobs.extend(plan_job(self._scope, draft, needs, dependencies, copies))
+        if not self._enough(jobs):
+            return None
+        used = {job.stage for job in jobs}
+        return CompiledPipeline(
+            name=self._name(),
+            stages=tuple(stage for stage in stages if stage in used),
+            jobs=tuple(jobs),
+            variables=self._scope.shared,
+            auto_cancel_on_new_commit=self._auto_cancel("on_new_commit", "conservative"),
+            auto_cancel_on_job_failure=self._auto_cancel("on_job_failure", "none"),
+        )
+
+    def _enough(self, jobs: Sequence[CompiledJob]) -> bool:
+        """A pipeline needs a job outside .pre and .post, and not more jobs than the limit.
+
+        Source: docs.gitlab.com/ci/yaml/#stage-pre
+        """
+        limit = self._session.limits.jobs
+        if len(jobs) > limit:
+            text = f"The pipeline has {len(jobs)} jobs, more than the limit of {limit} (jobs)."
+            self._report.error(text, self._at, "limit")
+        if self._report.failed:
+            return False
+        if all(job.stage in (PRE, POST) for job in jobs):
+            only = (
+                " Only jobs in .pre and .post are left, and those alone do not make a pipeline."
+                if jobs
+                else ""
+            )
+            self._report.error(
+                "Pipeline will not run for the selected trigger. The rules configuration prevented any jobs from "
+                f"being added to the pipeline.{only}",
+                self._at,
+                "no_jobs",
+            )
+            return False
+        return True
+
+    def _name(self) -> str | None:
+        """Source: docs.gitlab.com/ci/yaml/#workflowname"""
+        name = self._workflow.name
+        if name is None:
+            return None
+        layers = self._scope.layers(self._scope.shared, {})
+        text = expand(name, layers, raw=self._scope.raw_names(self._scope.shared)).strip()
+        return text[: self._session.limits.name_length] or None
+
+    def _auto_cancel(self, key: str, default: str) -> str:
+        """Source: docs.gitlab.com/ci/yaml/#workflowrulesauto_cancel"""
+        rule = None if self._workflow_rule is None else self._workflow_rule.auto_cancel
+        value = getattr(rule, key, None) or getattr(self._workflow.auto_cancel, key)
+        return str(value or default)
+
+
+def _copies(drafts: Sequence[JobDraft]) -> dict[str, list[str]]:
+    """The names of the copies of every `parallel` job."""
+    copies: dict[str, list[str]] = {}
+    for draft in drafts:
+        total = draft.values.get("parallel")
+        if total is not None:
+            copies[draft.name] = [f"{draft.name} {index}/{total}" for index in range(1, total + 1)]
+    return copies
+
+
+def _dependencies(
+    draft: JobDraft, included: Mapping[str, JobDraft], copies: Mapping[str, Sequence[str]]
+) -> list[str] | None:
+    listed = draft.values.get("dependencies")
+    if listed is None:
+        return None
+    return [copy for name, _ in listed if name in included for copy in copies.get(name, (name,))]

@@ -1,0 +1,116 @@
+"""Owns the value of an expression and the account of how it came about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from ci_core.compiler.expressions.patterns import compile_pattern, split_pattern
+from ci_core.compiler.expressions.syntax import Binary, Expression, Pattern, Text, Variable, to_text
+
+Value: TypeAlias = "str | bool | None"
+Lookup: TypeAlias = Callable[[str], "str | None"]
+
+MASKED = "[MASKED]"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One comparison or junction inside an expression and its value; None where it was not needed."""
+
+    text: str
+    value: bool | None
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as a JSON object."""
+        return {"text": self.text, "value": self.value}
+
+
+@dataclass(frozen=True, slots=True)
+class ExpressionTrace:
+    """An expression, its value, the variables in it and the value of each part."""
+
+    text: str
+    value: bool
+    variables: tuple[tuple[str, str | None], ...]
+    steps: tuple[Step, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as a JSON object."""
+        return {
+            "text": self.text,
+            "value": self.value,
+            "variables": dict(self.variables),
+            "steps": [step.to_json() for step in self.steps],
+        }
+
+
+def evaluate(
+    node: Expression, text: str, lookup: Lookup, names: tuple[str, ...], masked: frozenset[str] = frozenset()
+) -> ExpressionTrace:
+    """The value of an expression. A variable that is not defined is null.
+
+    A variable alone is true when it is defined and not empty.
+    Source: docs.gitlab.com/ci/jobs/job_rules/#cicd-variable-expressions
+    """
+    steps: list[Step] = []
+    value = is_true(_value(node, lookup, steps))
+    shown = tuple((name, _shown(name, lookup(name), masked)) for name in names)
+    return ExpressionTrace(text, value, shown, tuple(steps))
+
+
+def is_true(value: Value) -> bool:
+    """Whether a value counts as true: text does when it is not blank."""
+    return value.strip() != "" if isinstance(value, str) else bool(value)
+
+
+def _shown(name: str, value: str | None, masked: frozenset[str]) -> str | None:
+    return MASKED if value and name in masked else value
+
+
+def _value(node: Expression, lookup: Lookup, steps: list[Step]) -> Value:
+    if isinstance(node, Binary):
+        return _binary(node, lookup, steps)
+    if isinstance(node, Variable):
+        return lookup(node.name)
+    if isinstance(node, Text):
+        return node.value
+    if isinstance(node, Pattern):
+        return to_text(node)
+    return None
+
+
+def _binary(node: Binary, lookup: Lookup, steps: list[Step]) -> bool:
+    operator = node.operator
+    left = _value(node.left, lookup, steps)
+    if operator in ("&&", "||"):
+        first = is_true(left)
+        if first == (operator == "||"):
+            if isinstance(node.right, Binary):
+                steps.append(Step(to_text(node.right), None))
+            result = first
+        else:
+            result = is_true(_value(node.right, lookup, steps))
+    elif operator in ("==", "!="):
+        result = (left == _value(node.right, lookup, steps)) == (operator == "==")
+    else:
+        result = _matches(left, node.right, _value(node.right, lookup, steps)) == (operator == "=~")
+    steps.append(Step(to_text(node), result))
+    return result
+
+
+def _matches(left: Value, node: Expression, right: Value) -> bool:
+    """`left =~ right`. A pattern may come from a variable; then it must be written /so/.
+
+    Other text on the right side is searched for the left side, as GitLab does and its docs warn of.
+    Source: docs.gitlab.com/ci/jobs/job_rules/#unexpected-behavior-from-regular-expression-matching-with-
+    """
+    if right is None or isinstance(right, bool):
+        return False
+    text = left if isinstance(left, str) else ("" if left is None else str(left).lower())
+    pattern = (node.source, node.flags) if isinstance(node, Pattern) else split_pattern(right)
+    if pattern is None:
+        return text in right
+    compiled = compile_pattern(*pattern)
+    return compiled is not None and compiled.search(text) is not None

@@ -1,0 +1,136 @@
+"""Owns a job on its way from the YAML to the plan: read, given its defaults, decided on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ci_core.compiler.diagnostics import At, did_you_mean, quote_list
+from ci_core.compiler.entries import GLOBAL_DEFAULTS, GLOBALS, entry_at
+from ci_core.compiler.explanation import Decision
+from ci_core.compiler.keywords.inherit import Inherit, takes
+from ci_core.compiler.keywords.jobs import DEFAULT_KEYWORDS, check_job, read_keywords
+from ci_core.compiler.keywords.needs import NeedSpec
+from ci_core.compiler.keywords.rules import RuleSpec
+from ci_core.compiler.keywords.workflow import DEFAULT_STAGE
+from ci_core.compiler.session import Session
+from ci_core.compiler.tree import Map, Seq, describe
+
+_INHERIT_ALL = Inherit()
+
+
+@dataclass(slots=True)
+class JobDraft:
+    """A visible job of the configuration, its keywords read."""
+
+    name: str
+    at: At
+    body: Map
+    values: dict[str, Any]
+    stage: str
+    rule: RuleSpec | None = None
+    decision: Decision = field(default_factory=lambda: Decision(True, "no_rules"))
+
+    @property
+    def inherit(self) -> Inherit:
+        """What the job takes over from `default` and from the global variables."""
+        found = self.values.get("inherit")
+        return found if isinstance(found, Inherit) else _INHERIT_ALL
+
+    @property
+    def needs(self) -> tuple[NeedSpec, ...] | None:
+        """The needs in force: those of the rule that decided, else the job's own.
+
+        Source: docs.gitlab.com/ci/yaml/#rulesneeds
+        """
+        if self.rule is not None and self.rule.needs is not None:
+            return self.rule.needs
+        needs: tuple[NeedSpec, ...] | None = self.values.get("needs")
+        return needs
+
+
+def read_defaults(session: Session, root: Map, at: At) -> dict[str, Any]:
+    """`default`, together with the older keywords at the top that mean the same.
+
+    Source: docs.gitlab.com/ci/yaml/#default, docs.gitlab.com/ci/yaml/deprecated_keywords/
+    """
+    body = root.get("default")
+    defaults: dict[str, Any] = {}
+    if isinstance(body, Map):
+        defaults = read_keywords(session, body, root.at("default", at), "default")
+    elif body is not None:
+        session.report.error(f"default must be a map, not {describe(body)}.", root.at("default", at))
+    older = Map(root.mark)
+    for key in GLOBAL_DEFAULTS:
+        if root.get(key) is None:
+            continue
+        if isinstance(body, Map) and body.get(key) is not None:
+            text = f"{key} is written both at the top and in default. Keep the one in default."
+            session.report.error(text, root.at_key(key, at))
+        older.put(key, root[key], root.marks[key])
+    return {**read_keywords(session, older, at, "default"), **defaults}
+
+
+def read_jobs(
+    session: Session, root: Map, at: At, defaults: dict[str, Any], stages: tuple[str, ...]
+) -> list[JobDraft]:
+    """All visible jobs, in file order. Names that begin with a dot are templates.
+
+    Source: docs.gitlab.com/ci/jobs/#hide-a-job
+    """
+    drafts: list[JobDraft] = []
+    for name, body in root.items():
+        if name in GLOBALS or name.startswith("."):
+            continue
+        place = entry_at(root, name, at)
+        if not isinstance(body, Map):
+            _not_a_job(session, name, body, At(at, name, place.mark))
+            continue
+        draft = _read_job(session, name, body, place, defaults, stages)
+        if draft is not None:
+            drafts.append(draft)
+    return drafts
+
+
+def _not_a_job(session: Session, name: str, body: Any, at: At) -> None:
+    hint = did_you_mean(name, GLOBALS)
+    kind = "a list" if isinstance(body, Seq) else describe(body)
+    session.report.error(
+        f"'{name[:60]}' is neither a keyword nor a job. A job must be a map with a script, "
+        f"and this is {kind}.{hint}",
+        at,
+        "unknown_keyword",
+    )
+
+
+def _read_job(
+    session: Session, name: str, body: Map, at: At, defaults: dict[str, Any], stages: tuple[str, ...]
+) -> JobDraft | None:
+    limit = session.limits.name_length
+    if not name.strip() or len(name) > limit:
+        session.report.error(f"The name of a job must have 1 to {limit} characters.", at)
+        return None
+    values = read_keywords(session, body, at, "job")
+    check_job(session, values, body, at)
+    stage = values.get("stage") or DEFAULT_STAGE
+    if stage not in stages:
+        _unknown_stage(session, stage, body, at, stages)
+        stage = stages[1]
+    draft = JobDraft(name, at, body, values, stage)
+    if defaults:
+        choice = draft.inherit.default
+        for key in DEFAULT_KEYWORDS:
+            if key in defaults and key not in values and takes(choice, key):
+                values[key] = defaults[key]
+    return draft
+
+
+def _unknown_stage(session: Session, stage: str, body: Map, at: At, stages: tuple[str, ...]) -> None:
+    known = quote_list(stages)
+    if body.get("stage") is None:
+        text = f"The job has no stage, so it belongs to '{stage}', which is not in stages. Give it one: {known}."
+        session.report.error(text, at)
+        return
+    hint = did_you_mean(stage, stages)
+    text = f"The stage '{stage}' does not exist. Add it to stages, or use {known}.{hint}"
+    session.report.error(text, body.at("stage", at))

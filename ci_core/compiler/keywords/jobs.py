@@ -1,0 +1,163 @@
+"""Owns the table of job keywords, and reading one job by it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ci_core.compiler.diagnostics import At
+from ci_core.compiler.keywords.artifacts import parse_artifacts
+from ci_core.compiler.keywords.caches import parse_cache
+from ci_core.compiler.keywords.control import (
+    parse_allow_failure,
+    parse_coverage,
+    parse_interruptible,
+    parse_manual_confirmation,
+    parse_parallel,
+    parse_retry,
+    parse_stage,
+    parse_start_in,
+    parse_tags,
+    parse_timeout,
+    parse_when,
+)
+from ci_core.compiler.keywords.environments import parse_environment, parse_resource_group
+from ci_core.compiler.keywords.images import parse_image, parse_services
+from ci_core.compiler.keywords.inherit import parse_inherit
+from ci_core.compiler.keywords.needs import parse_dependencies, parse_needs
+from ci_core.compiler.keywords.reading import report_unknown, report_unsupported
+from ci_core.compiler.keywords.rules import parse_rules
+from ci_core.compiler.keywords.scripts import (
+    parse_after_script,
+    parse_before_script,
+    parse_hooks,
+    parse_script,
+)
+from ci_core.compiler.keywords.variables import parse_job_variables
+from ci_core.compiler.session import KeywordTable, Session
+from ci_core.compiler.tree import Map, Seq
+
+# Source: docs.gitlab.com/ci/yaml/#job-keywords
+JOB_KEYWORDS: KeywordTable = {
+    "after_script": parse_after_script,
+    "allow_failure": parse_allow_failure,
+    "artifacts": parse_artifacts,
+    "before_script": parse_before_script,
+    "cache": parse_cache,
+    "coverage": parse_coverage,
+    "dependencies": parse_dependencies,
+    "environment": parse_environment,
+    "hooks": parse_hooks,
+    "image": parse_image,
+    "inherit": parse_inherit,
+    "interruptible": parse_interruptible,
+    "manual_confirmation": parse_manual_confirmation,
+    "needs": parse_needs,
+    "parallel": parse_parallel,
+    "resource_group": parse_resource_group,
+    "retry": parse_retry,
+    "rules": parse_rules,
+    "script": parse_script,
+    "services": parse_services,
+    "stage": parse_stage,
+    "start_in": parse_start_in,
+    "tags": parse_tags,
+    "timeout": parse_timeout,
+    "variables": parse_job_variables,
+    "when": parse_when,
+}
+
+# Source: docs.gitlab.com/ci/yaml/#default
+DEFAULT_KEYWORDS = (
+    "after_script",
+    "artifacts",
+    "before_script",
+    "cache",
+    "hooks",
+    "image",
+    "interruptible",
+    "retry",
+    "services",
+    "tags",
+    "timeout",
+)
+
+UNSUPPORTED = {
+    "dast_configuration": "~It is passed over.",
+    "except": "Use rules with when: never instead.",
+    "id_tokens": "The job would run without its tokens; take the key out.",
+    "identity": "The job would run without its identity; take the key out.",
+    "inputs": "Use variables instead.",
+    "only": "Use rules instead.",
+    "pages": "Publish from a script instead, and take the key out.",
+    "publish": "Publish from a script instead, and take the key out.",
+    "release": "Create the release in script instead.",
+    "run": "Use script instead.",
+    "secrets": "The job would run without its secrets; use CI/CD variables instead.",
+    "trigger": "Child and multi-project pipelines cannot be started; take the job out.",
+}
+
+_RULES_EXCLUDE = ("start_in",)
+
+
+def read_keywords(session: Session, body: Map, at: At, owner: str) -> dict[str, Any]:
+    """The keywords of a job or of `default`, checked. A keyword set to null counts as not written.
+
+    Values shared through anchors and extends are read once.
+    Source: docs.gitlab.com/ci/yaml/yaml_optimization/#exclude-a-key-from-extends
+    """
+    known = JOB_KEYWORDS if owner != "default" else {key: JOB_KEYWORDS[key] for key in DEFAULT_KEYWORDS}
+    found: dict[str, Any] = {}
+    for key, value in body.items():
+        parser = known.get(key)
+        if parser is None:
+            _refuse(session, body, key, at, owner)
+        elif value is None:
+            continue
+        elif isinstance(value, Map | Seq):
+            memory = (key, id(value))
+            cached = session.parsed.get(memory)
+            if cached is None:
+                cached = session.parsed[memory] = (parser(session, value, body.at(key, at)), value)
+            found[key] = cached[0]
+        else:
+            found[key] = parser(session, value, body.at(key, at))
+    return found
+
+
+def _refuse(session: Session, body: Map, key: str, at: At, owner: str) -> None:
+    if body[key] is None and (key in UNSUPPORTED or key in JOB_KEYWORDS):
+        return
+    place = body.at_key(key, at)
+    if key in UNSUPPORTED and (owner != "default" or key in ("id_tokens", "identity", "secrets")):
+        report_unsupported(session, key, UNSUPPORTED[key], place)
+        return
+    if owner == "default" and key in JOB_KEYWORDS:
+        text = f"'{key}' cannot have a default. Write it in the jobs, or in a hidden job that they extend."
+        session.report.error(text, place, "unknown_keyword")
+        return
+    known = DEFAULT_KEYWORDS if owner == "default" else (*JOB_KEYWORDS, *UNSUPPORTED, "extends")
+    report_unknown(session, owner, key, known, place)
+
+
+def check_job(session: Session, job: dict[str, Any], body: Map, at: At) -> None:
+    """The rules that bind several keywords of one job."""
+    report = session.report
+    if "script" not in job and not any(key in body for key in ("trigger", "run")):
+        if body.get("script") is None:
+            text = (
+                "The job has no script. Give it one, or begin its name with a dot if it is only a template."
+            )
+            report.error(text, at)
+    when = job.get("when")
+    if "rules" in job:
+        for key in _RULES_EXCLUDE:
+            if key in job:
+                report.error(
+                    f"{key} does not go together with rules. Write it in the rule.", body.at_key(key, at)
+                )
+    elif when == "delayed" and body.get("start_in") is None:
+        report.error("when: delayed needs start_in, such as start_in: 30 minutes.", body.at("when", at))
+    elif "start_in" in job and when != "delayed":
+        report.error("start_in needs when: delayed.", body.at_key("start_in", at))
+    if "manual_confirmation" in job and "rules" not in job and when != "manual":
+        report.error("manual_confirmation needs when: manual.", body.at_key("manual_confirmation", at))

@@ -1,0 +1,36 @@
+"""Owns the bounds of the compiler: how large, deep and wide a configuration may be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Every bound of the compiler; each refusal names the bound, its value and what was reached.
+
+    The values are GitLab's defaults where GitLab has one
+    (docs.gitlab.com/administration/instance_limits, docs.gitlab.com/ci/yaml/#extends,
+    docs.gitlab.com/ci/yaml/yaml_optimization/#reference-tags).
+    """
+
+    file_bytes: int = 2 * 1024 * 1024
+    yaml_depth: int = 100
+    yaml_nodes: int = 500_000
+    yaml_aliases: int = 20_000
+    expanded_nodes: int = 1_000_000
+    jobs: int = 10_000
+    needs_per_job: int = 50
+    extends_depth: int = 11
+    reference_depth: int = 10
+    script_depth: int = 10
+    parallel: int = 200
+    caches_per_job: int = 4
+    tags_per_job: int = 50
+    expression_length: int = 10_000
+    expression_depth: int = 100
+    expression_operators: int = 200
+    regex_length: int = 2_000
+    name_length: int = 255
+    expanded_length: int = 65_536
+    diagnostics: int = 100

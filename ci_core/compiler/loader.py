@@ -1,0 +1,300 @@
+"""Owns reading YAML: text in, maps and lists with places out, within bounds of size, depth and aliases."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+from yaml._yaml import CParser
+
+from ci_core.compiler.diagnostics import At, Mark, PlainMark, Report
+from ci_core.compiler.limits import Limits
+from ci_core.compiler.scalars import resolve_plain
+from ci_core.compiler.tree import Map, Reference, Seq
+
+_CORE = "tag:yaml.org,2002:"
+_TEXT_TAGS = frozenset({"!", f"{_CORE}str"})
+_PLAIN_TAGS = frozenset(_CORE + name for name in ("int", "float", "bool", "null"))
+_MERGE = "<<"
+
+
+class _Stop(Exception):
+    """Ends the reading of one document; the finding is already reported."""
+
+
+class _Source(io.BytesIO):
+    """Bytes with a name: the C parser copies the name into every mark."""
+
+    name: str = ""
+
+
+@dataclass(slots=True)
+class _Frame:
+    """A map or list that is still open."""
+
+    node: Map | Seq
+    mark: Mark
+    anchor: str | None
+    reference: bool = False
+    key: str | None = None
+    key_mark: Mark | None = None
+    size: int = 1
+    merged: set[str] = field(default_factory=set)
+
+
+def decode(source: str | bytes, file: str, report: Report, limits: Limits) -> str | None:
+    """The text of a file, or None when it is too large or not UTF-8."""
+    at = At(None, "", PlainMark(file))
+    size = len(source) if isinstance(source, bytes) else len(source.encode("utf-8", "surrogatepass"))
+    if size > limits.file_bytes:
+        report.error(
+            f"The file has {size} bytes, more than the limit of {limits.file_bytes} (file_bytes). Split it up.",
+            at,
+            "limit",
+        )
+        return None
+    try:
+        text = source.decode("utf-8-sig") if isinstance(source, bytes) else source.removeprefix("\ufeff")
+        text.encode("utf-8")
+    except UnicodeError as error:
+        report.error(
+            f"The file is not valid UTF-8 (at byte {getattr(error, 'start', 0)}). Save it as UTF-8.",
+            at,
+            "yaml",
+        )
+        return None
+    return text
+
+
+def load_documents(text: str, file: str, report: Report, limits: Limits) -> list[Any]:
+    """All documents of a YAML file; an empty list when it cannot be read."""
+    stream = _Source(text.encode())
+    stream.name = file
+    try:
+        return _Reader(CParser(stream), file, report, limits).read()
+    except _Stop:
+        return []
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark or PlainMark(file)
+        words = " ".join(part for part in (error.context, error.problem) if part)
+        report.error(
+            f"The YAML cannot be read: {words}. Check indentation, quotes and colons here.",
+            At(None, "", mark),
+            "yaml",
+        )
+        return []
+    except yaml.YAMLError as error:
+        reason = getattr(error, "reason", None) or str(error).splitlines()[0]
+        report.error(f"The YAML cannot be read: {reason}.", At(None, "", PlainMark(file)), "yaml")
+        return []
+
+
+class _Reader:
+    """Builds nodes from the parser's events without recursion; an alias costs what it stands for."""
+
+    def __init__(self, parser: Any, file: str, report: Report, limits: Limits) -> None:
+        self._next = parser.get_event
+        self._file = file
+        self._report = report
+        self._limits = limits
+        self._plain: dict[str, Any] = {}
+        self._anchors: dict[str, tuple[Any, int]] = {}
+        self._open: list[_Frame] = []
+        self._root: Any = None
+        self._nodes = 0
+        self._aliases = 0
+
+    def read(self) -> list[Any]:
+        """Reads to the end of the stream."""
+        documents: list[Any] = []
+        while True:
+            event = self._next()
+            kind = event.__class__
+            if kind is yaml.ScalarEvent:
+                self._scalar(event)
+            elif kind is yaml.MappingStartEvent or kind is yaml.SequenceStartEvent:
+                self._start(event, kind is yaml.MappingStartEvent)
+            elif kind is yaml.MappingEndEvent or kind is yaml.SequenceEndEvent:
+                self._end()
+            elif kind is yaml.AliasEvent:
+                self._alias(event)
+            elif kind is yaml.DocumentStartEvent:
+                self._root, self._anchors = None, {}
+            elif kind is yaml.DocumentEndEvent:
+                documents.append(self._root)
+            elif kind is yaml.StreamEndEvent:
+                return documents
+
+    def _fail(self, message: str, mark: Mark, code: str = "yaml") -> _Stop:
+        self._report.error(message, self._at(mark), code)
+        return _Stop()
+
+    def _at(self, mark: Mark) -> At:
+        at = At(None, "", mark)
+        for frame in self._open:
+            if frame.key is not None:
+                at = at.down(frame.key, mark)
+            elif isinstance(frame.node, Seq):
+                at = at.down(len(frame.node), mark)
+        return at
+
+    def _scalar(self, event: Any) -> None:
+        text: str = event.value
+        frame = self._open[-1] if self._open else None
+        if frame is not None and frame.key is None and isinstance(frame.node, Map):
+            if event.anchor is not None:
+                self._anchors[event.anchor] = (text, 1)
+            self._key(frame, text, event.start_mark)
+            return
+        tag = event.tag
+        if event.implicit[0] or tag in _PLAIN_TAGS:
+            try:
+                value = self._plain[text]
+            except KeyError:
+                value = self._plain[text] = resolve_plain(text)
+        elif tag is None or tag in _TEXT_TAGS:
+            value = text
+        else:
+            raise self._fail(_unknown_tag(tag), event.start_mark)
+        if event.anchor is not None:
+            self._anchors[event.anchor] = (value, 1)
+        self._count(event.start_mark)
+        self._place(value, event.start_mark, 1)
+
+    def _key(self, frame: _Frame, text: str, mark: Mark) -> None:
+        node = frame.node
+        if text in node and text not in frame.merged:
+            self._report.warning(
+                f"The key '{text}' is written twice in this map; this later one wins. Remove one of them.",
+                self._at(mark).down(text, mark),
+                "yaml",
+            )
+        frame.key, frame.key_mark = text, mark
+
+    def _start(self, event: Any, is_map: bool) -> None:
+        mark = event.start_mark
+        if len(self._open) >= self._limits.yaml_depth:
+            limit = self._limits.yaml_depth
+            raise self._fail(
+                f"The YAML is nested deeper than the limit of {limit} levels (yaml_depth).", mark, "limit"
+            )
+        parent = self._open[-1] if self._open else None
+        if parent is not None and parent.key is None and isinstance(parent.node, Map):
+            raise self._fail("A key must be plain text, not a list or a map.", mark)
+        tag = event.tag
+        reference = tag == "!reference"
+        if reference and is_map:
+            raise self._fail(
+                "!reference must be followed by a list, such as !reference [.setup, script].", mark
+            )
+        if tag is not None and not reference and tag not in (f"{_CORE}map", f"{_CORE}seq", "!"):
+            raise self._fail(_unknown_tag(tag), mark)
+        self._count(mark)
+        node: Map | Seq = Map(mark) if is_map else Seq(mark)
+        self._open.append(_Frame(node, mark, event.anchor, reference))
+
+    def _end(self) -> None:
+        frame = self._open.pop()
+        value: Any = frame.node
+        if frame.reference:
+            value = self._reference(frame)
+        if frame.anchor is not None:
+            self._anchors[frame.anchor] = (value, frame.size)
+        self._place(value, frame.mark, frame.size)
+
+    def _reference(self, frame: _Frame) -> Reference:
+        if not frame.node or any(
+            not isinstance(key, str | int) or isinstance(key, bool) for key in frame.node
+        ):
+            raise self._fail(
+                "!reference needs a list of keys that leads to a value, such as !reference [.setup, script].",
+                frame.mark,
+            )
+        return Reference(tuple(str(key) for key in frame.node), frame.mark)
+
+    def _alias(self, event: Any) -> None:
+        mark = event.start_mark
+        self._aliases += 1
+        if self._aliases > self._limits.yaml_aliases:
+            limit = self._limits.yaml_aliases
+            raise self._fail(
+                f"The YAML uses more aliases than the limit of {limit} (yaml_aliases).", mark, "limit"
+            )
+        found = self._anchors.get(event.anchor)
+        frame = self._open[-1] if self._open else None
+        if found is None:
+            raise self._fail(
+                f"The alias *{event.anchor} has no anchor &{event.anchor} before it in this file. Anchors do not reach "
+                "across files or into themselves; use extends or !reference for that.",
+                mark,
+            )
+        value, size = found
+        if frame is not None and frame.key is None and isinstance(frame.node, Map):
+            if not isinstance(value, str):
+                raise self._fail(
+                    "A key must be plain text, not a list, a map or a number behind an alias.", mark
+                )
+            self._key(frame, value, mark)
+            return
+        self._place(value, mark, size)
+
+    def _count(self, mark: Mark) -> None:
+        self._nodes += 1
+        if self._nodes > self._limits.yaml_nodes:
+            limit = self._limits.yaml_nodes
+            raise self._fail(
+                f"The YAML has more values than the limit of {limit} (yaml_nodes).", mark, "limit"
+            )
+
+    def _place(self, value: Any, mark: Mark, size: int) -> None:
+        """Puts a finished value into its parent."""
+        if not self._open:
+            self._root = value
+            return
+        frame = self._open[-1]
+        frame.size += size
+        if frame.size > self._limits.expanded_nodes:
+            limit = self._limits.expanded_nodes
+            raise self._fail(
+                f"With its aliases written out, the YAML has more values than the limit of {limit} (expanded_nodes).",
+                mark,
+                "limit",
+            )
+        node = frame.node
+        if isinstance(node, Seq):
+            node.add(value, mark)
+            return
+        key, key_mark = frame.key, frame.key_mark
+        assert key is not None and key_mark is not None
+        frame.key = None
+        if key == _MERGE:
+            self._merge(frame, node, value, mark)
+        else:
+            node.put(key, value, (key_mark, mark))
+            frame.merged.discard(key)
+
+    def _merge(self, frame: _Frame, node: Map, value: Any, mark: Mark) -> None:
+        """`<<: *base`. As in GitLab, what it brings replaces keys written above it in the same map.
+
+        Source: docs.gitlab.com/ci/yaml/yaml_optimization/#anchors
+        """
+        parts = value[::-1] if isinstance(value, Seq) else [value]
+        for part in parts:
+            if not isinstance(part, Map):
+                raise self._fail("The merge key << needs a map or a list of maps, such as <<: *base.", mark)
+            for key, item in part.items():
+                if key in node and key not in frame.merged and node[key] is not item:
+                    self._report.warning(
+                        f"The merge key << replaces '{key}', which stands above it in this map. "
+                        "Put << first if the map's own value should win.",
+                        self._at(mark).down(key, mark),
+                        "yaml",
+                    )
+                node.put(key, item, part.marks[key])
+                frame.merged.add(key)
+
+
+def _unknown_tag(tag: str) -> str:
+    return f"The YAML tag {tag.removeprefix(_CORE)} is not known here. Only !reference is; put other text in quotes."

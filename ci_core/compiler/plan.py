@@ -1,0 +1,253 @@
+"""Owns the last step: a job that is in the pipeline becomes one or more entries of the plan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ci_core.compiler.diagnostics import At
+from ci_core.compiler.durations import parse_duration
+from ci_core.compiler.jobs import JobDraft
+from ci_core.compiler.keywords.control import AllowFailure, Retry
+from ci_core.compiler.keywords.environments import EnvironmentSpec
+from ci_core.compiler.keywords.inherit import takes
+from ci_core.compiler.needs import Copies
+from ci_core.compiler.session import Session
+from ci_core.compiler.types import CompiledEnvironment, CompiledJob, CompiledNeed, Position
+from ci_core.compiler.variables import (
+    CompiledVariable,
+    Layers,
+    expand,
+    find_cycle,
+    merge_variables,
+    referenced_names,
+)
+
+_NO_VARIABLES: tuple[CompiledVariable, ...] = ()
+_NO_RETRY = Retry()
+
+
+@dataclass(slots=True)
+class Scope:
+    """The variables around the jobs: of the context in two strengths, and of the configuration."""
+
+    session: Session
+    strong: dict[str, str]
+    weak: dict[str, str]
+    shared: tuple[CompiledVariable, ...] = ()
+    _memory: dict[Any, Any] = field(default_factory=dict)
+
+    def yaml_variables(self, draft: JobDraft) -> tuple[CompiledVariable, ...]:
+        """The configuration's variables for a job: global and workflow ones, then its own, then its rule's.
+
+        Source: docs.gitlab.com/ci/yaml/#rulesvariables, docs.gitlab.com/ci/yaml/#inheritvariables
+        """
+        own = draft.values.get("variables") or _NO_VARIABLES
+        ruled = draft.rule.variables if draft.rule is not None else _NO_VARIABLES
+        choice = draft.inherit.variables
+        key = (id(own), id(ruled), choice)
+        known = self._memory.get(key)
+        if known is None:
+            base = (
+                self.shared
+                if choice is True
+                else tuple(item for item in self.shared if takes(choice, item.key))
+            )
+            known = self._memory[key] = (merge_variables(base, own, ruled), own, ruled)
+        merged: tuple[CompiledVariable, ...] = known[0]
+        return merged
+
+    def layers(self, yaml: tuple[CompiledVariable, ...], job: Mapping[str, str]) -> Layers:
+        """All variables as a mapping, the strongest source first.
+
+        Source: docs.gitlab.com/ci/variables/#cicd-variable-precedence
+        """
+        values = self._memory.get(id(yaml))
+        if values is None:
+            values = self._memory[id(yaml)] = ({item.key: item.value for item in yaml}, yaml)
+        return Layers(self.strong, values[0], job, self.weak)
+
+    def raw_names(self, yaml: tuple[CompiledVariable, ...]) -> frozenset[str]:
+        """Names of variables whose values are not expanded."""
+        return self.session.context.raw | {
+            item.key for item in yaml if item.raw and item.key not in self.strong
+        }
+
+    def listed(self, yaml: tuple[CompiledVariable, ...]) -> list[dict[str, Any]]:
+        """The variables as job definitions carry them; made once for jobs that have the same."""
+        key = ("listed", id(yaml))
+        known = self._memory.get(key)
+        if known is None:
+            known = self._memory[key] = ([item.to_json() for item in yaml], yaml)
+        found: list[dict[str, Any]] = known[0]
+        return found
+
+
+def job_variables(name: str, stage: str, index: int = 1, total: int = 1) -> dict[str, str]:
+    """The predefined variables that depend on the job and are known at creation.
+
+    Source: docs.gitlab.com/ci/variables/predefined_variables/
+    """
+    return {
+        "CI_JOB_NAME": name,
+        "CI_JOB_STAGE": stage,
+        "CI_NODE_INDEX": str(index),
+        "CI_NODE_TOTAL": str(total),
+    }
+
+
+def check_cycles(session: Session, variables: tuple[CompiledVariable, ...], at: At) -> None:
+    """Reports variables that need each other's values.
+
+    Source: docs.gitlab.com/ci/variables/where_variables_can_be_used/#nested-variable-expansion
+    """
+    cycle = find_cycle(variables)
+    if cycle:
+        circle = " -> ".join((*cycle, cycle[0]))
+        text = f"The variables need each other in a circle: {circle}. Write $$ for a plain dollar sign, or use expand: false."
+        session.report.error(text, at)
+
+
+def plan_job(
+    scope: Scope,
+    draft: JobDraft,
+    needs: tuple[CompiledNeed, ...] | None,
+    dependencies: list[str] | None,
+    copies: Copies,
+) -> Iterator[CompiledJob]:
+    """The entries of one job: itself, or `name 1/3`, `name 2/3`, ... with `parallel`.
+
+    Source: docs.gitlab.com/ci/yaml/#parallel
+    """
+    values, rule = draft.values, draft.rule
+    yaml = scope.yaml_variables(draft)
+    if any("$" in item.value for item in values.get("variables") or ()):
+        check_cycles(scope.session, yaml, draft.body.at("variables", draft.at))
+    allow = _allow_failure(draft)
+    retry = values.get("retry") or _NO_RETRY
+    when = (rule.when if rule is not None else None) or values.get("when") or "on_success"
+    start_in = values.get("start_in")
+    interruptible = values.get("interruptible") or False
+    if rule is not None:
+        start_in = rule.start_in or start_in
+        interruptible = interruptible if rule.interruptible is None else rule.interruptible
+    mark = draft.at.mark
+    names = copies.get(draft.name, (draft.name,))
+    total = len(names) if draft.name in copies else None
+    for index, name in enumerate(names, start=1):
+        variables = scope.layers(yaml, job_variables(name, draft.stage, index, total or 1))
+        yield CompiledJob(
+            name=name,
+            stage=draft.stage,
+            position=Position(mark.name, mark.line + 1, mark.column + 1),
+            when=when,
+            allow_failure=allow.allowed,
+            allow_failure_exit_codes=allow.exit_codes,
+            needs=needs,
+            tags=_tags(scope, draft, yaml, variables),
+            timeout=values.get("timeout"),
+            start_in=start_in if when == "delayed" else None,
+            interruptible=interruptible,
+            retry_max=retry.max,
+            retry_when=retry.when,
+            retry_exit_codes=retry.exit_codes,
+            environment=_environment(scope, values.get("environment"), yaml, variables),
+            resource_group=_expanded(scope, values.get("resource_group"), yaml, variables),
+            coverage=values.get("coverage"),
+            parallel_index=None if total is None else index,
+            parallel_total=total,
+            manual_confirmation=values.get("manual_confirmation"),
+            base_name=draft.name,
+            _definition=_definition(scope, draft, yaml, dependencies, index, total),
+        )
+
+
+def _allow_failure(draft: JobDraft) -> AllowFailure:
+    """An explicit value wins; else `when: manual` on the job itself means true, in a rule it does not.
+
+    Source: docs.gitlab.com/ci/yaml/#allow_failure
+    """
+    if draft.rule is not None and draft.rule.allow_failure is not None:
+        return draft.rule.allow_failure
+    own = draft.values.get("allow_failure")
+    if isinstance(own, AllowFailure):
+        return own
+    return AllowFailure(draft.values.get("when") == "manual")
+
+
+def _definition(
+    scope: Scope,
+    draft: JobDraft,
+    yaml: tuple[CompiledVariable, ...],
+    dependencies: list[str] | None,
+    index: int,
+    total: int | None,
+) -> dict[str, Any]:
+    get = draft.values.get
+    variables = scope.listed(yaml)
+    if total is not None:
+        node = (("CI_NODE_INDEX", str(index)), ("CI_NODE_TOTAL", str(total)))
+        variables = [*variables, *({"key": key, "value": value, "raw": True} for key, value in node)]
+    return {
+        "script": get("script") or [],
+        "before_script": get("before_script") or [],
+        "after_script": get("after_script") or [],
+        "image": get("image"),
+        "services": get("services") or [],
+        "variables": variables,
+        "artifacts": get("artifacts") or [],
+        "cache": get("cache") or [],
+        "dependencies": dependencies,
+        "hooks": get("hooks") or [],
+    }
+
+
+def _tags(
+    scope: Scope, draft: JobDraft, yaml: tuple[CompiledVariable, ...], variables: Mapping[str, str]
+) -> tuple[str, ...]:
+    tags: tuple[str, ...] = draft.values.get("tags") or ()
+    if not any("$" in tag for tag in tags):
+        return tags
+    raw = scope.raw_names(yaml)
+    return tuple(
+        expand(tag, variables, raw=raw, max_length=scope.session.limits.expanded_length) for tag in tags
+    )
+
+
+def _expanded(
+    scope: Scope, text: str | None, yaml: tuple[CompiledVariable, ...], variables: Mapping[str, str]
+) -> str | None:
+    if text is None or "$" not in text:
+        return text
+    return expand(text, variables, raw=scope.raw_names(yaml), max_length=scope.session.limits.expanded_length)
+
+
+def _environment(
+    scope: Scope,
+    spec: EnvironmentSpec | None,
+    yaml: tuple[CompiledVariable, ...],
+    variables: Mapping[str, str],
+) -> CompiledEnvironment | None:
+    """Source: docs.gitlab.com/ci/environments/#create-a-dynamic-environment"""
+    if spec is None:
+        return None
+    report, limit = scope.session.report, scope.session.limits.name_length
+    name = _expanded(scope, spec.name, yaml, variables) or ""
+    if not name.strip() or len(name) > limit:
+        found = "nothing" if not name.strip() else f"{len(name)} characters"
+        report.error(
+            f"environment:name '{spec.name}' comes to {found} with the variables of this pipeline; "
+            f"it must come to 1 to {limit} characters.",
+            spec.at,
+        )
+    url = spec.url
+    if url is not None and all(item in variables for item in referenced_names(url)):
+        url = _expanded(scope, url, yaml, variables)
+    stop = _expanded(scope, spec.auto_stop_in, yaml, variables)
+    seconds = None
+    if stop is not None and stop != "never":
+        seconds = parse_duration(stop)
+        if seconds is None:
+            report.error(f"environment:auto_stop_in comes to '{stop[:60]}', which is no duration.", spec.at)
+    return CompiledEnvironment(name, url, spec.action, spec.on_stop, seconds, spec.deployment_tier, spec.name)

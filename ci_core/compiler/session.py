@@ -1,0 +1,44 @@
+"""Owns what one compilation carries around: its report, bounds, context and memory of what was parsed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from ci_core.compiler.diagnostics import At, Report
+from ci_core.compiler.limits import Limits
+from ci_core.compiler.types import CompileContext
+
+WORK_LIMIT = 5_000_000
+
+
+class OutOfBudget(Exception):
+    """The configuration asks for more work than is sane, though each single bound holds."""
+
+    def __init__(self, at: At) -> None:
+        super().__init__()
+        self.at = at
+
+
+@dataclass(slots=True)
+class Session:
+    """The state of one compilation."""
+
+    report: Report
+    limits: Limits
+    context: CompileContext
+    expressions: dict[str, Any] = field(default_factory=dict)
+    traces: dict[Any, Any] = field(default_factory=dict)
+    parsed: dict[tuple[str, int], tuple[Any, Any]] = field(default_factory=dict)
+    work: int = 0
+
+    def spend(self, amount: int, at: At) -> None:
+        """Counts work that shared values could multiply; raises OutOfBudget beyond all reason."""
+        self.work += amount
+        if self.work > WORK_LIMIT:
+            raise OutOfBudget(at)
+
+
+Parser: TypeAlias = Callable[[Session, Any, At], Any]
+KeywordTable: TypeAlias = Mapping[str, Parser]

@@ -1,0 +1,123 @@
+"""Owns the compiler's public data: what goes in, and the plan that comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from ci_core.compiler.diagnostics import Diagnostic
+from ci_core.compiler.explanation import Explanation
+from ci_core.compiler.variables import CompiledVariable
+
+FileDigest: TypeAlias = Callable[[Sequence[str]], "str | None"]
+
+
+@dataclass(frozen=True, slots=True)
+class CompileContext:
+    """The situation that a configuration is compiled for.
+
+    `variables` are all variables known at creation. Those in `predefined` are weaker than the
+    configuration's own, the others are stronger (docs.gitlab.com/ci/variables/#cicd-variable-precedence).
+    When `predefined` is None, names that begin with `CI_` or `GITLAB_`, and `CI`, are taken as predefined.
+    Values of variables in `masked` do not appear in the explanation. `raw` names variables whose values are
+    not expanded. `file_digest`, given paths, returns a text that changes with those files, or None when
+    none of them exists; without it caches with `key:files` keep their file list for later.
+    """
+
+    ref: str
+    source: str = "push"
+    tag: bool = False
+    variables: Mapping[str, str] = field(default_factory=dict)
+    predefined: frozenset[str] | None = None
+    masked: frozenset[str] = frozenset()
+    raw: frozenset[str] = frozenset()
+    file_digest: FileDigest | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A place in a file, counted from 1."""
+
+    file: str
+    line: int
+    column: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledNeed:
+    """A job that must have finished first, and whether its artifacts are fetched."""
+
+    name: str
+    optional: bool = False
+    artifacts: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledEnvironment:
+    """The environment that a job deploys to, stops or looks at.
+
+    `name` is expanded. `url` is expanded when all its variables are known at creation, else it is as written.
+    """
+
+    name: str
+    url: str | None = None
+    action: str = "start"
+    on_stop: str | None = None
+    auto_stop_in: int | None = None
+    deployment_tier: str | None = None
+    original_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledJob:
+    """One job of the pipeline."""
+
+    name: str
+    stage: str
+    position: Position
+    when: str = "on_success"
+    allow_failure: bool = False
+    allow_failure_exit_codes: tuple[int, ...] = ()
+    needs: tuple[CompiledNeed, ...] | None = None
+    tags: tuple[str, ...] = ()
+    timeout: int | None = None
+    start_in: int | None = None
+    interruptible: bool = False
+    retry_max: int = 0
+    retry_when: tuple[str, ...] = ()
+    retry_exit_codes: tuple[int, ...] = ()
+    environment: CompiledEnvironment | None = None
+    resource_group: str | None = None
+    coverage: str | None = None
+    parallel_index: int | None = None
+    parallel_total: int | None = None
+    manual_confirmation: str | None = None
+    base_name: str = ""
+    _definition: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    def definition(self) -> dict[str, Any]:
+        """What a runner needs, as a JSON-able dict. Inner values are shared: do not change them."""
+        return dict(self._definition)
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledPipeline:
+    """The plan of a pipeline: stages with at least one job, and the jobs by stage, then in file order."""
+
+    name: str | None
+    stages: tuple[str, ...]
+    jobs: tuple[CompiledJob, ...]
+    variables: tuple[CompiledVariable, ...] = ()
+    auto_cancel_on_new_commit: str = "conservative"
+    auto_cancel_on_job_failure: str = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class CompileResult:
+    """The plan, or the errors that prevent one; and in either case the account of what was decided."""
+
+    pipeline: CompiledPipeline | None
+    errors: tuple[Diagnostic, ...] = ()
+    warnings: tuple[Diagnostic, ...] = ()
+    explanation: Explanation = field(default_factory=Explanation)

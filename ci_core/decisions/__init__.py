@@ -1,0 +1,1 @@
+"""Pure decisions over snapshots: no database, no clock, no framework."""

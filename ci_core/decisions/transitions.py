@@ -1,0 +1,76 @@
+"""The arrows of the state machine: (status, event) -> status. Everything else is refused.
+
+Source of the arrows: GitLab's status events as `processing.md`, section 6, gives them; in words in `ci_core.statuses`.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+from ci_core.statuses import ALIVE, CANCELABLE, COMPLETED, Status
+
+
+class Event(StrEnum):
+    """What can happen to a job."""
+
+    ENQUEUE = "enqueue"
+    PREPARE = "prepare"
+    WAIT_FOR_RESOURCE = "wait_for_resource"
+    WAIT_FOR_CALLBACK = "wait_for_callback"
+    ACTIONIZE = "actionize"
+    SCHEDULE = "schedule"
+    UNSCHEDULE = "unschedule"
+    SKIP = "skip"
+    RESET = "reset"
+    RUN = "run"
+    SUCCESS = "success"
+    DROP = "drop"
+    BEGIN_CANCEL = "begin_cancel"
+    CANCEL = "cancel"
+
+
+_WAITING: Final = frozenset(
+    {Status.CREATED, Status.PREPARING, Status.WAITING_FOR_RESOURCE, Status.WAITING_FOR_CALLBACK}
+)
+_STARTABLE: Final = _WAITING | {Status.MANUAL, Status.SCHEDULED, Status.SKIPPED}
+_NOT_COMPLETE: Final = frozenset(Status) - COMPLETED
+
+#: event -> (statuses it may happen in, status it leads to)
+ARROWS: Final[dict[Event, tuple[frozenset[Status], Status]]] = {
+    Event.ENQUEUE: (_STARTABLE, Status.PENDING),
+    Event.PREPARE: (_WAITING | {Status.PENDING}, Status.PREPARING),
+    Event.WAIT_FOR_RESOURCE: (_WAITING | {Status.PENDING}, Status.WAITING_FOR_RESOURCE),
+    Event.WAIT_FOR_CALLBACK: (_WAITING | {Status.PENDING}, Status.WAITING_FOR_CALLBACK),
+    Event.ACTIONIZE: (frozenset({Status.CREATED}), Status.MANUAL),
+    Event.SCHEDULE: (frozenset({Status.CREATED}), Status.SCHEDULED),
+    Event.UNSCHEDULE: (frozenset({Status.SCHEDULED}), Status.MANUAL),
+    Event.SKIP: (frozenset({Status.CREATED}), Status.SKIPPED),
+    Event.RESET: (frozenset({Status.SKIPPED}), Status.CREATED),
+    Event.RUN: (frozenset({Status.PENDING}), Status.RUNNING),
+    Event.SUCCESS: (ALIVE - {Status.CANCELING}, Status.SUCCESS),
+    Event.DROP: (_NOT_COMPLETE - {Status.CANCELING}, Status.FAILED),
+    Event.BEGIN_CANCEL: (frozenset({Status.RUNNING}), Status.CANCELING),
+    Event.CANCEL: (CANCELABLE | {Status.MANUAL, Status.CANCELING}, Status.CANCELED),
+}
+
+#: What a runner's final report means for a job whose cancellation is under way.
+CANCELING_ENDS_AS: Final = Status.CANCELED
+
+
+def sources(event: Event) -> frozenset[Status]:
+    """The statuses in which `event` may happen."""
+    return ARROWS[event][0]
+
+
+def target(event: Event) -> Status:
+    """The status that `event` leads to."""
+    return ARROWS[event][1]
+
+
+def final_event(event: Event, status: Status) -> Event:
+    """The event that a report of success or failure amounts to for a job in `status`.
+
+    A job that is `canceling` ends `canceled`, whatever its runner reports (processing.md, section 6).
+    """
+    return Event.CANCEL if status == Status.CANCELING else event

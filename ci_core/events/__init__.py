@@ -1,0 +1,5 @@
+"""The event log and its bell: what changed, and the hint that something did."""
+
+from ci_core.events.log import Change, record, since
+
+__all__ = ["Change", "record", "since"]

@@ -1,0 +1,77 @@
+"""Writes the event log in the transaction of the change, and reads it from a cursor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from django.db import connection
+
+from ci_core import clock
+from ci_core.models import Event, EventKind, Pipeline
+
+#: Channel on which the id of a changed pipeline is rung.
+PIPELINES_CHANNEL: Final = "pipeyard_pipelines"
+#: Channel on which new work for runners is rung.
+QUEUE_CHANNEL: Final = "pipeyard_queue"
+#: Events that one read returns at most.
+READ_LIMIT: Final = 1000
+
+_RECORD = f"""
+WITH logged AS (
+    INSERT INTO ci_core_event (pipeline_id, project_id, kind, subject_id, old_status, status, created_at)
+    SELECT %(pipeline_id)s, %(project_id)s, %(kind)s, subject_id, old_status, status, %(now)s
+    FROM unnest(%(subjects)s::bigint[], %(old)s::text[], %(new)s::text[]) AS t(subject_id, old_status, status)
+)
+SELECT pg_notify('{PIPELINES_CHANNEL}', %(pipeline_id)s::text)
+"""  # noqa: S608 - constants
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A job, stage or pipeline whose status changed; `old` is empty for one that was just created."""
+
+    subject_id: int
+    old: str
+    new: str
+
+
+def record(pipeline: Pipeline, kind: EventKind, changes: Sequence[Change]) -> None:
+    """Appends changes of one kind to the log and rings the bell; both take effect at commit.
+
+    The caller holds the pipeline's lock (or has just inserted it), which puts ids in the order of commits.
+    """
+    if not changes:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _RECORD,
+            {
+                "pipeline_id": pipeline.pk,
+                "project_id": pipeline.project_id,
+                "kind": kind.value,
+                "now": clock.now(),
+                "subjects": [change.subject_id for change in changes],
+                "old": [change.old for change in changes],
+                "new": [change.new for change in changes],
+            },
+        )
+
+
+def ring_queue() -> None:
+    """Tells waiting runners, at commit, that there is work."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_notify(%s, '')", [QUEUE_CHANNEL])
+
+
+def since(pipeline_id: int, cursor: int) -> list[Event]:
+    """Events of a pipeline after the one with id `cursor`, oldest first, at most READ_LIMIT."""
+    events = Event.objects.in_pipeline(pipeline_id).filter(id__gt=cursor)
+    return list(events.order_by("pipeline_id", "id")[:READ_LIMIT])
+
+
+def newest(pipeline_id: int) -> int:
+    """Id of a pipeline's newest event; 0 when it has none."""
+    event = Event.objects.in_pipeline(pipeline_id).order_by("-pipeline_id", "-id").values("id").first()
+    return event["id"] if event else 0

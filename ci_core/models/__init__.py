@@ -1,0 +1,54 @@
+"""The tables of the domain; no rule here goes beyond one row."""
+
+from ci_core.models.artifacts import Artifact, ArtifactFormat
+from ci_core.models.environments import Deployment, DeploymentTier, Environment, EnvironmentState
+from ci_core.models.events import Event, EventKind
+from ci_core.models.jobs import Job, JobDefinition, JobKind, JobTimer, Need, PendingJob, RunningJob
+from ci_core.models.pipelines import Pipeline, Stage
+from ci_core.models.projects import InternalId, Project, ProjectMembership, Visibility
+from ci_core.models.runners import (
+    Runner,
+    RunnerAccessLevel,
+    RunnerManager,
+    RunnerRegistrationToken,
+    RunnerType,
+)
+from ci_core.models.traces import Trace, TraceChunk
+from ci_core.models.users import PersonalAccessToken, User
+from ci_core.models.variables import PipelineVariable, ProjectVariable, VariableType
+
+__all__ = [
+    "Artifact",
+    "ArtifactFormat",
+    "Deployment",
+    "DeploymentTier",
+    "Environment",
+    "EnvironmentState",
+    "Event",
+    "EventKind",
+    "InternalId",
+    "Job",
+    "JobDefinition",
+    "JobKind",
+    "JobTimer",
+    "Need",
+    "PendingJob",
+    "PersonalAccessToken",
+    "Pipeline",
+    "PipelineVariable",
+    "Project",
+    "ProjectMembership",
+    "ProjectVariable",
+    "Runner",
+    "RunnerAccessLevel",
+    "RunnerManager",
+    "RunnerRegistrationToken",
+    "RunnerType",
+    "RunningJob",
+    "Stage",
+    "Trace",
+    "TraceChunk",
+    "User",
+    "VariableType",
+    "Visibility",
+]

@@ -1,0 +1,170 @@
+"""Jobs with what they need and what runners get of them; the queue, and the jobs that are on a runner.
+
+Every row carries its pipeline's id, and every hot statement names it, so that it touches one partition.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+
+from ci_core.models.choices import choices, one_of
+from ci_core.models.pipelines import Stage, pipeline_reference
+from ci_core.models.projects import Project
+from ci_core.models.querysets import InPipelineQuerySet, JobQuerySet
+from ci_core.models.runners import Runner, RunnerManager
+from ci_core.models.users import User
+from ci_core.statuses import FailureReason, SchedulingType, Status, When
+
+
+class JobKind(StrEnum):
+    """A job that a runner executes, or one that starts another pipeline."""
+
+    BUILD = "build"
+    BRIDGE = "bridge"
+
+
+class JobDefinition(models.Model):
+    """What a runner needs to execute a job: script, variables, image, artifacts, cache, ... Partitioned.
+
+    Kept apart from the job so that a change of status rewrites a slim row, and shared by a job's retries.
+    `content` has the shape of `CompiledJob.definition()`.
+    """
+
+    id = models.BigIntegerField(primary_key=True)
+    pipeline = pipeline_reference("definitions")
+    content = models.JSONField()
+
+    objects = InPipelineQuerySet.as_manager()
+
+
+class Job(models.Model):
+    """A job of a pipeline. Partitioned; `id = pipeline.id << 16 | n`.
+
+    A retry is a new row with the same name; the old one is then `retried` and counts no more.
+    `number` orders the jobs of a pipeline as the configuration does. `attempt` counts the times a runner got it,
+    and is part of the job token's key.
+    """
+
+    id = models.BigIntegerField(primary_key=True)
+    pipeline = pipeline_reference("jobs")
+    project = models.ForeignKey(Project, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False)
+    stage = models.ForeignKey(
+        Stage, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="jobs"
+    )
+    definition = models.ForeignKey(
+        JobDefinition, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="jobs"
+    )
+    name = models.CharField(max_length=255)
+    number = models.PositiveIntegerField()
+    kind = models.CharField(max_length=16, choices=choices(JobKind), default=JobKind.BUILD)
+    status = models.CharField(max_length=32, choices=choices(Status), default=Status.CREATED)
+    when = models.CharField(max_length=16, choices=choices(When), default=When.ON_SUCCESS)
+    scheduling_type = models.CharField(max_length=8, choices=choices(SchedulingType))
+    allow_failure = models.BooleanField(default=False)
+    enqueue_immediately = models.BooleanField(default=False)
+    retried = models.BooleanField(default=False)
+    interruptible = models.BooleanField(default=False)
+    protected = models.BooleanField(default=False)
+    tags = ArrayField(models.CharField(max_length=255), default=list, blank=True)
+    timeout = models.PositiveIntegerField(null=True, blank=True, help_text="Seconds.")
+    start_in = models.PositiveIntegerField(null=True, blank=True, help_text="Seconds; of a delayed job.")
+    environment_name = models.CharField(max_length=255, blank=True)
+    user = models.ForeignKey(
+        User, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, null=True, blank=True
+    )
+    runner = models.ForeignKey(
+        Runner, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, null=True, blank=True
+    )
+    runner_manager = models.ForeignKey(
+        RunnerManager, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, null=True, blank=True
+    )
+    attempt = models.PositiveSmallIntegerField(default=0)
+    failure_reason = models.CharField(max_length=64, blank=True, choices=choices(FailureReason))
+    exit_code = models.IntegerField(null=True, blank=True)
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+    scheduled_at = models.DateTimeField(null=True, blank=True)
+    queued_at = models.DateTimeField(null=True, blank=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    objects = JobQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            one_of(Status, "status", "ci_job_status"),
+            one_of(When, "when", "ci_job_when"),
+        ]
+        indexes = [
+            models.Index(fields=["project", "-id"], name="ci_job_by_project"),
+            models.Index(
+                fields=["runner", "-id"], name="ci_job_by_runner", condition=models.Q(runner__isnull=False)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"#{self.pk} {self.name}"
+
+
+class Need(models.Model):
+    """One entry of a job's `needs`. Partitioned; `id = job.id << 10 | n`.
+
+    By name, not by id: the needed job may be retried, and then its latest copy is meant.
+    """
+
+    id = models.BigIntegerField(primary_key=True)
+    pipeline = pipeline_reference("needs")
+    job = models.ForeignKey(
+        Job, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="needs"
+    )
+    name = models.CharField(max_length=255)
+    optional = models.BooleanField(default=False)
+    artifacts = models.BooleanField(default=True)
+
+    objects = InPipelineQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class PendingJob(models.Model):
+    """A row of the queue: a pending job with what matching a runner takes."""
+
+    job_id = models.BigIntegerField(primary_key=True)
+    pipeline_id = models.BigIntegerField()
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, db_index=False)
+    tags = ArrayField(models.CharField(max_length=255), default=list)
+    protected = models.BooleanField(default=False)
+    queued_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["project", "job_id"], name="ci_pending_by_project")]
+
+
+class RunningJob(models.Model):
+    """A job that is on a runner: until when it may run, and when its runner was last heard of."""
+
+    job_id = models.BigIntegerField(primary_key=True)
+    pipeline_id = models.BigIntegerField()
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, db_index=False)
+    runner = models.ForeignKey(Runner, on_delete=models.CASCADE)
+    deadline_at = models.DateTimeField()
+    heard_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["project"], name="ci_running_by_project"),
+            models.Index(fields=["deadline_at"], name="ci_running_by_deadline"),
+            models.Index(fields=["heard_at"], name="ci_running_by_silence"),
+        ]
+
+
+class JobTimer(models.Model):
+    """A delayed job and when it is to start."""
+
+    job_id = models.BigIntegerField(primary_key=True)
+    pipeline_id = models.BigIntegerField()
+    due_at = models.DateTimeField(db_index=True)

@@ -1,0 +1,82 @@
+"""Every reusable filter of the models."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Self
+
+from django.db import models
+from django.db.models import Q
+
+from ci_core.models import ids
+from ci_core.statuses import AccessLevel
+
+if TYPE_CHECKING:
+    from ci_core.models.users import User
+
+
+class ProjectQuerySet(models.QuerySet[Any]):
+    """Filters of projects."""
+
+    def visible_to(self, user: User | None) -> Self:
+        """Projects that `user` (None: nobody signed in) may see; admins see all."""
+        if user is not None and user.is_superuser:
+            return self
+        if user is None:
+            return self.filter(visibility="public")
+        member = self.model.members.through.objects.filter(user=user, access_level__gte=AccessLevel.GUEST)
+        return self.filter(
+            Q(visibility__in=["public", "internal"]) | Q(pk__in=member.values("project_id"))
+        )
+
+
+class PipelineQuerySet(models.QuerySet[Any]):
+    """Filters of pipelines."""
+
+    def newest_first(self) -> Self:
+        """In the order of lists."""
+        return self.order_by("-id")
+
+
+class InPipelineQuerySet(models.QuerySet[Any]):
+    """Filters of rows that are partitioned by their pipeline."""
+
+    def in_pipeline(self, pipeline_id: int) -> Self:
+        """Rows of one pipeline: one partition."""
+        return self.filter(pipeline_id=pipeline_id)
+
+    def in_pipelines(self, pipeline_ids: Iterable[int]) -> Self:
+        """Rows of some pipelines: the partitions that hold them."""
+        return self.filter(pipeline_id__in=list(pipeline_ids))
+
+    def by_ids(self, row_ids: Iterable[int]) -> Self:
+        """Rows whose ids carry their pipeline directly (jobs, stages, definitions, variables, traces)."""
+        row_ids = list(row_ids)
+        return self.filter(pipeline_id__in={ids.pipeline_of(row_id) for row_id in row_ids}, id__in=row_ids)
+
+    def of_jobs(self, job_ids: Iterable[int]) -> Self:
+        """Rows that belong to some jobs (needs, artifacts, chunks)."""
+        job_ids = list(job_ids)
+        return self.filter(
+            pipeline_id__in={ids.pipeline_of(job_id) for job_id in job_ids}, job_id__in=job_ids
+        )
+
+
+class JobQuerySet(InPipelineQuerySet):
+    """Filters of jobs."""
+
+    def latest(self) -> Self:
+        """Without the copies that were retried."""
+        return self.filter(retried=False)
+
+    def in_order(self) -> Self:
+        """As the configuration lists them; retries beside what they retry."""
+        return self.order_by("pipeline_id", "number", "id")
+
+
+class ArtifactQuerySet(InPipelineQuerySet):
+    """Filters of artifacts."""
+
+    def by_artifact_id(self, artifact_id: int) -> Self:
+        """The artifact with this id: one partition."""
+        return self.filter(pipeline_id=ids.pipeline_of(ids.job_of(artifact_id)), id=artifact_id)

@@ -1,0 +1,130 @@
+"""Statuses of jobs, stages and pipelines, their named groups, and the state machine in words.
+
+A job is born `created`. Processing looks at what came before it and moves it on:
+
+    created -> pending                 everything before it allows it to run (when: on_success, always, ...)
+    created -> manual                  when: manual; somebody must play it
+    created -> scheduled               when: delayed; a timer must run out
+    created -> skipped                 what came before does not allow it to run
+    created, pending -> preparing | waiting_for_resource | waiting_for_callback -> pending
+    manual, scheduled, skipped -> pending        played by a user, or the timer fired
+    scheduled -> manual                unscheduled by a user
+    skipped -> created                 something before it runs again
+    pending -> running                 a runner took it
+    running -> canceling -> canceled   cancelled, and the runner stops gracefully
+    anything alive -> canceled         cancelled otherwise
+    anything not complete -> failed | success    as the runner, or a sweep, reports
+
+The arrows themselves stand in `decisions/transitions.py`; a test compares both with the database's constraint.
+"""
+
+from enum import StrEnum
+from typing import Final
+
+
+class Status(StrEnum):
+    """Status of a job, a stage or a pipeline. Values are GitLab's."""
+
+    CREATED = "created"
+    WAITING_FOR_RESOURCE = "waiting_for_resource"
+    PREPARING = "preparing"
+    WAITING_FOR_CALLBACK = "waiting_for_callback"
+    PENDING = "pending"
+    RUNNING = "running"
+    SUCCESS = "success"
+    FAILED = "failed"
+    CANCELING = "canceling"
+    CANCELED = "canceled"
+    SKIPPED = "skipped"
+    MANUAL = "manual"
+    SCHEDULED = "scheduled"
+
+
+COMPLETED: Final = frozenset({Status.SUCCESS, Status.FAILED, Status.CANCELED, Status.SKIPPED})
+BLOCKED: Final = frozenset({Status.MANUAL, Status.SCHEDULED})
+STOPPED: Final = COMPLETED | BLOCKED
+ACTIVE: Final = frozenset(
+    {
+        Status.WAITING_FOR_RESOURCE,
+        Status.PREPARING,
+        Status.WAITING_FOR_CALLBACK,
+        Status.PENDING,
+        Status.RUNNING,
+    }
+)
+ALIVE: Final = ACTIVE | {Status.CREATED, Status.CANCELING}
+CANCELABLE: Final = (ALIVE | {Status.SCHEDULED}) - {Status.CANCELING}
+ON_RUNNER: Final = frozenset({Status.RUNNING, Status.CANCELING})
+RETRYABLE: Final = frozenset({Status.SUCCESS, Status.FAILED, Status.CANCELED, Status.CANCELING})
+PLAYABLE: Final = frozenset({Status.MANUAL, Status.SCHEDULED, Status.SKIPPED, Status.CREATED})
+
+
+class When(StrEnum):
+    """The `when` keyword of a job."""
+
+    ON_SUCCESS = "on_success"
+    ON_FAILURE = "on_failure"
+    ALWAYS = "always"
+    MANUAL = "manual"
+    DELAYED = "delayed"
+    NEVER = "never"
+
+
+class FailureReason(StrEnum):
+    """Why a job failed; the subset of GitLab's reasons that Pipeyard gives."""
+
+    UNKNOWN_FAILURE = "unknown_failure"
+    SCRIPT_FAILURE = "script_failure"
+    API_FAILURE = "api_failure"
+    STUCK_OR_TIMEOUT_FAILURE = "stuck_or_timeout_failure"
+    RUNNER_SYSTEM_FAILURE = "runner_system_failure"
+    MISSING_DEPENDENCY_FAILURE = "missing_dependency_failure"
+    RUNNER_UNSUPPORTED = "runner_unsupported"
+    JOB_EXECUTION_TIMEOUT = "job_execution_timeout"
+    TRACE_SIZE_EXCEEDED = "trace_size_exceeded"
+    NO_MATCHING_RUNNER = "no_matching_runner"
+
+
+class PipelineFailureReason(StrEnum):
+    """Why a pipeline failed without any job failing."""
+
+    CONFIG_ERROR = "config_error"
+
+
+class PipelineSource(StrEnum):
+    """What asked for a pipeline; `CI_PIPELINE_SOURCE`."""
+
+    API = "api"
+    PUSH = "push"
+    SCHEDULE = "schedule"
+    TRIGGER = "trigger"
+    WEB = "web"
+
+
+class SchedulingType(StrEnum):
+    """How a job waits: for all earlier stages, or for its `needs`."""
+
+    STAGE = "stage"
+    DAG = "dag"
+
+
+class DeploymentStatus(StrEnum):
+    """Status of a deployment; follows its job."""
+
+    CREATED = "created"
+    RUNNING = "running"
+    SUCCESS = "success"
+    FAILED = "failed"
+    CANCELED = "canceled"
+    SKIPPED = "skipped"
+    BLOCKED = "blocked"
+
+
+class AccessLevel:
+    """Roles of a project's members, with GitLab's numbers."""
+
+    GUEST: Final = 10
+    REPORTER: Final = 20
+    DEVELOPER: Final = 30
+    MAINTAINER: Final = 40
+    OWNER: Final = 50

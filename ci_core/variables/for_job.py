@@ -1,0 +1,150 @@
+"""The variables that a runner gets with a job, lowest precedence first: the last of a name wins.
+
+Precedence: https://docs.gitlab.com/ci/variables/#cicd-variable-precedence
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+
+from ci_core import tokens
+from ci_core.models import (
+    Environment,
+    Job,
+    Pipeline,
+    PipelineVariable,
+    Project,
+    ProjectVariable,
+    Runner,
+    Stage,
+    VariableType,
+)
+from ci_core.repositories import Commit
+from ci_core.variables import predefined
+
+
+@dataclass(frozen=True, slots=True)
+class JobVariable:
+    """One variable of a job. raw: `$OTHER` in it is not expanded. file: the job gets a path to a file with it."""
+
+    key: str
+    value: str
+    public: bool = True
+    masked: bool = False
+    raw: bool = False
+    file: bool = False
+
+
+def job_variables(
+    job: Job,
+    stage: Stage,
+    pipeline: Pipeline,
+    commit: Commit,
+    definition: Mapping[str, Any],
+    environment: Environment | None,
+    runner: Runner,
+) -> list[JobVariable]:
+    """All variables of a job that a runner is about to get."""
+    project = pipeline.project
+    return [
+        *_plain(predefined.of_server()),
+        *_plain(predefined.of_project(project)),
+        *_plain(predefined.of_commit(commit, pipeline.before_sha, pipeline.protected)),
+        *_plain(_of_pipeline(pipeline)),
+        *_plain(_of_job(job, stage, pipeline, runner)),
+        *_secret(job, project),
+        *_plain(_of_environment(environment)),
+        *(
+            JobVariable(entry["key"], str(entry["value"]), raw=bool(entry.get("raw")))
+            for entry in definition.get("variables", [])
+        ),
+        *_of_project(project, job, pipeline),
+        *(
+            JobVariable(
+                given.key,
+                given.value,
+                public=False,
+                raw=given.raw,
+                file=given.variable_type == VariableType.FILE,
+            )
+            for given in PipelineVariable.objects.in_pipeline(pipeline.pk).order_by("pipeline_id", "id")
+        ),
+    ]
+
+
+def _plain(values: Mapping[str, str]) -> Iterator[JobVariable]:
+    return (JobVariable(key, value, raw=True) for key, value in values.items())
+
+
+def _of_pipeline(pipeline: Pipeline) -> dict[str, str]:
+    user = pipeline.user
+    return {
+        "CI_PIPELINE_ID": str(pipeline.pk),
+        "CI_PIPELINE_IID": str(pipeline.iid),
+        "CI_PIPELINE_SOURCE": pipeline.source,
+        "CI_PIPELINE_NAME": pipeline.name,
+        "CI_PIPELINE_URL": f"{settings.PIPEYARD_EXTERNAL_URL}/{pipeline.project.full_path}/-/pipelines/{pipeline.pk}",
+        "CI_PIPELINE_CREATED_AT": pipeline.created_at.isoformat(),
+        "GITLAB_USER_ID": str(user.pk) if user else "",
+        "GITLAB_USER_LOGIN": user.username if user else "",
+        "GITLAB_USER_NAME": (user.name or user.username) if user else "",
+        "GITLAB_USER_EMAIL": user.email if user else "",
+    }
+
+
+def _of_job(job: Job, stage: Stage, pipeline: Pipeline, runner: Runner) -> dict[str, str]:
+    return {
+        "CI_JOB_ID": str(job.pk),
+        "CI_JOB_NAME": job.name,
+        "CI_JOB_STAGE": stage.name,
+        "CI_JOB_URL": f"{settings.PIPEYARD_EXTERNAL_URL}/{pipeline.project.full_path}/-/jobs/{job.pk}",
+        "CI_JOB_STARTED_AT": job.started_at.isoformat() if job.started_at else "",
+        "CI_JOB_MANUAL": "true" if job.when == "manual" else "",
+            "CI_RUNNER_ID": str(runner.pk),
+        "CI_RUNNER_DESCRIPTION": runner.description,
+        "CI_RUNNER_TAGS": ", ".join(runner.tags),
+    }
+
+
+def _secret(job: Job, project: Project) -> Iterator[JobVariable]:
+    token = tokens.job_token(job)
+    scheme, _, rest = settings.PIPEYARD_EXTERNAL_URL.partition("://")
+    url = f"{scheme}://gitlab-ci-token:{token}@{rest}/{project.full_path}.git"
+    yield JobVariable("CI_JOB_TOKEN", token, public=False, masked=True, raw=True)
+    yield JobVariable("CI_REPOSITORY_URL", url, public=False, masked=True, raw=True)
+
+
+def _of_environment(environment: Environment | None) -> dict[str, str]:
+    if environment is None:
+        return {}
+    return {
+        "CI_ENVIRONMENT_NAME": environment.name,
+        "CI_ENVIRONMENT_SLUG": environment.slug,
+        "CI_ENVIRONMENT_TIER": environment.tier,
+        "CI_ENVIRONMENT_URL": environment.external_url,
+    }
+
+
+def _of_project(project: Project, job: Job, pipeline: Pipeline) -> Iterator[JobVariable]:
+    """Variables of the project whose scope fits the job's environment; the more specific scope comes last."""
+    stored: list[ProjectVariable] = sorted(
+        project.variables.all(), key=lambda variable: (variable.key, len(variable.environment_scope))
+    )
+    for variable in stored:
+        if variable.protected and not pipeline.protected:
+            continue
+        if not fnmatch.fnmatchcase(job.environment_name, variable.environment_scope):
+            continue
+        yield JobVariable(
+            variable.key,
+            variable.value,
+            public=False,
+            masked=variable.masked,
+            raw=variable.raw,
+            file=variable.variable_type == VariableType.FILE,
+        )

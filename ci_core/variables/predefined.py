@@ -1,0 +1,105 @@
+"""Predefined variables. Source: https://docs.gitlab.com/ci/variables/predefined_variables/"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from django.conf import settings
+
+from ci_core.decisions.slugs import ref_slug
+from ci_core.models import Project
+from ci_core.repositories import Commit
+
+
+class GivenVariable(Protocol):
+    """A variable that somebody gave when they created the pipeline."""
+
+    key: str
+    value: str
+
+
+def of_server() -> dict[str, str]:
+    """Variables that tell about this server."""
+    url = settings.PIPEYARD_EXTERNAL_URL
+    parts = urlsplit(url)
+    return {
+        "CI": "true",
+        "GITLAB_CI": "true",
+        "CI_SERVER": "yes",
+        "CI_SERVER_URL": url,
+        "CI_SERVER_HOST": parts.hostname or "",
+        "CI_SERVER_FQDN": parts.netloc,
+        "CI_SERVER_PORT": str(parts.port or (443 if parts.scheme == "https" else 80)),
+        "CI_SERVER_PROTOCOL": parts.scheme,
+        "CI_SERVER_NAME": "Pipeyard",
+        "CI_API_V4_URL": f"{url}/api/v4",
+        "CI_API_GRAPHQL_URL": f"{url}/api/graphql",
+    }
+
+
+def of_project(project: Project) -> dict[str, str]:
+    """Variables that tell about a project."""
+    namespace, _, name = project.full_path.rpartition("/")
+    return {
+        "CI_PROJECT_ID": str(project.pk),
+        "CI_PROJECT_NAME": name,
+        "CI_PROJECT_TITLE": project.name,
+        "CI_PROJECT_DESCRIPTION": project.description,
+        "CI_PROJECT_PATH": project.full_path,
+        "CI_PROJECT_PATH_SLUG": ref_slug(project.full_path),
+        "CI_PROJECT_NAMESPACE": namespace,
+        "CI_PROJECT_ROOT_NAMESPACE": namespace.partition("/")[0],
+        "CI_PROJECT_URL": f"{settings.PIPEYARD_EXTERNAL_URL}/{project.full_path}",
+        "CI_PROJECT_VISIBILITY": project.visibility,
+        "CI_DEFAULT_BRANCH": project.default_branch,
+        "CI_CONFIG_PATH": project.ci_config_path,
+    }
+
+
+def of_commit(commit: Commit, before_sha: str, protected: bool) -> dict[str, str]:
+    """Variables that tell about the commit and the ref that a pipeline runs for."""
+    title, _, description = commit.message.partition("\n")
+    author = f"{commit.author_name} <{commit.author_email}>"
+    return {
+        "CI_COMMIT_SHA": commit.sha,
+        "CI_COMMIT_SHORT_SHA": commit.sha[:8],
+        "CI_COMMIT_BEFORE_SHA": before_sha,
+        "CI_COMMIT_REF_NAME": commit.ref,
+        "CI_COMMIT_REF_SLUG": ref_slug(commit.ref),
+        "CI_COMMIT_REF_PROTECTED": "true" if protected else "false",
+        "CI_COMMIT_MESSAGE": commit.message,
+        "CI_COMMIT_TITLE": title,
+        "CI_COMMIT_DESCRIPTION": description.strip(),
+        "CI_COMMIT_AUTHOR": author,
+        "CI_COMMIT_TIMESTAMP": commit.committed_at.isoformat(),
+        **({"CI_COMMIT_TAG": commit.ref} if commit.tag else {"CI_COMMIT_BRANCH": commit.ref}),
+    }
+
+
+def for_rules(
+    project: Project,
+    commit: Commit,
+    *,
+    source: str,
+    before_sha: str,
+    protected: bool,
+    given: Iterable[GivenVariable],
+) -> dict[str, str]:
+    """What `rules:if` and names of environments see when a pipeline is created; later sources win.
+
+    Precedence: https://docs.gitlab.com/ci/variables/#cicd-variable-precedence. The configuration's own variables
+    are added by the compiler. Protected variables are left out unless the ref is protected.
+    """
+    stored = project.variables.filter(environment_scope="*").order_by("key")
+    if not protected:
+        stored = stored.filter(protected=False)
+    return {
+        **of_server(),
+        **of_project(project),
+        **of_commit(commit, before_sha, protected),
+        "CI_PIPELINE_SOURCE": source,
+        **{variable.key: variable.value for variable in stored},
+        **{variable.key: variable.value for variable in given},
+    }

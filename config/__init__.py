@@ -1,0 +1,1 @@
+"""The composition root: settings, URLs, ASGI, and the supervisor; imported by nobody."""

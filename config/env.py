@@ -1,0 +1,79 @@
+"""Reads the environment into one frozen, typed Env; the only module that may look at os.environ."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+import environ
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True, slots=True)
+class Env:
+    """What an operator may set.
+
+    home: folder of this installation's state (keys, repositories, artifacts).
+    port: TCP port of the web server.
+    bind: address the web server listens on.
+    external_url: how runners and people reach the server, without a trailing slash.
+    database_url: None means that the embedded PostgreSQL is to be started.
+    secret_key: signs sessions and derives job tokens.
+    debug: Django's debug mode.
+    allowed_hosts: host names the server answers to.
+    long_poll_seconds: how long `/jobs/request` is held open while there is no job.
+    artifact_limit: largest artifact upload, bytes.
+    trace_limit: largest job log, bytes.
+    database_pool: connections a process keeps at most.
+    """
+
+    home: Path
+    port: int
+    bind: str
+    external_url: str
+    database_url: str | None
+    secret_key: str
+    debug: bool
+    allowed_hosts: tuple[str, ...]
+    long_poll_seconds: float
+    artifact_limit: int
+    trace_limit: int
+    database_pool: int
+
+
+def _text_file(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8").strip() or None
+    except FileNotFoundError:
+        return None
+
+
+def read_env() -> Env:
+    """Env of this process; files in PIPEYARD_HOME (written by `manage.py up`) stand in for unset variables."""
+    env = environ.Env()
+    home = (ROOT / env.str("PIPEYARD_HOME", ".pipeyard")).resolve()
+    port = env.int("PORT", 8000)
+    return Env(
+        home=home,
+        port=port,
+        bind=env.str("PIPEYARD_BIND", "127.0.0.1"),
+        external_url=env.str("PIPEYARD_EXTERNAL_URL", f"http://127.0.0.1:{port}").rstrip("/"),
+        database_url=env.str("DATABASE_URL", "") or _text_file(home / "database-url"),
+        secret_key=env.str("PIPEYARD_SECRET_KEY", "")
+        or _text_file(home / "secret-key")
+        or secrets.token_urlsafe(48),
+        debug=env.bool("PIPEYARD_DEBUG", False),
+        allowed_hosts=tuple(env.list("PIPEYARD_ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])),
+        long_poll_seconds=env.float("PIPEYARD_LONG_POLL_SECONDS", 20.0),
+        artifact_limit=env.int("PIPEYARD_ARTIFACT_LIMIT", 100 * 1024 * 1024),
+        trace_limit=env.int("PIPEYARD_TRACE_LIMIT", 16 * 1024 * 1024),
+        database_pool=env.int("PIPEYARD_DATABASE_POOL", 16),
+    )
+
+
+def child_environment(**extra: str) -> dict[str, str]:
+    """This process's environment for a child process, with the given variables set."""
+    return {**os.environ, **extra}

@@ -1,0 +1,31 @@
+"""Gives every request an id: taken from the caller, echoed in the answer, and on every log line between."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Awaitable, Callable
+
+import structlog
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.utils.decorators import async_only_middleware
+
+_ACCEPTED = re.compile(r"[A-Za-z0-9_-]{8,64}")
+
+
+@async_only_middleware
+def RequestIdMiddleware(  # noqa: N802 - Django names middleware like classes
+    get_response: Callable[[HttpRequest], Awaitable[HttpResponseBase]],
+) -> Callable[[HttpRequest], Awaitable[HttpResponseBase]]:
+    """Middleware: binds `request_id` for logs and sets the `X-Request-Id` header of the answer."""
+
+    async def middleware(request: HttpRequest) -> HttpResponseBase:
+        given = request.headers.get("X-Request-Id", "")
+        request_id = given if _ACCEPTED.fullmatch(given) else uuid.uuid4().hex
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            response = await get_response(request)
+        response["X-Request-Id"] = request_id
+        return response
+
+    return middleware

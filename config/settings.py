@@ -1,0 +1,139 @@
+"""Django's settings, made from the Env of the process; every key of our own is documented where it is set."""
+
+from __future__ import annotations
+
+from psycopg.conninfo import conninfo_to_dict
+
+from config.env import ROOT, read_env
+from config.logging import logging_config
+
+ENV = read_env()
+
+BASE_DIR = ROOT
+SECRET_KEY = ENV.secret_key
+DEBUG = ENV.debug
+ALLOWED_HOSTS = list(ENV.allowed_hosts)
+
+INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django_filters",
+    "procrastinate.contrib.django",
+    "config",
+    "ci_core",
+    "graphql_api",
+    "runner_api",
+]
+
+MIDDLEWARE = [
+    "config.request_id.RequestIdMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "config.urls"
+ASGI_APPLICATION = "config.asgi.application"
+# Runners send no trailing slash, and a redirect would turn their POST into a GET.
+APPEND_SLASH = False
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+
+def _database(url: str | None) -> dict[str, object]:
+    """Django's database entry for a libpq connection URL; libpq's own defaults apply where it says nothing."""
+    given = conninfo_to_dict(url or "dbname=pipeyard")
+    names = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT"}
+    entry: dict[str, object] = {ours: given.pop(theirs, "") or "" for theirs, ours in names.items()}
+    pool = {"min_size": 1, "max_size": ENV.database_pool, "timeout": 10}
+    return {"ENGINE": "django.db.backends.postgresql", "OPTIONS": {**given, "pool": pool}, **entry}
+
+
+DATABASES = {"default": _database(ENV.database_url)}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+AUTH_USER_MODEL = "ci_core.User"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "/admin/login/"
+
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+# Installed packages and the explorer's assets are served straight from where they are: no collectstatic step.
+WHITENOISE_USE_FINDERS = True
+STATICFILES_DIRS = [("explorer", BASE_DIR / "graphql_api" / "explorer" / "assets")]
+
+# Uploads above this many bytes go to a temporary file rather than to memory.
+FILE_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+# A trace chunk is at most 1 MiB; JSON bodies are smaller.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
+
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_SAMESITE = "Lax"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+_HTTPS = ENV.external_url.startswith("https://")
+SESSION_COOKIE_SECURE = _HTTPS
+CSRF_COOKIE_SECURE = _HTTPS
+CSRF_TRUSTED_ORIGINS = [ENV.external_url]
+
+LOGGING_CONFIG = None
+LOGGING = logging_config()
+
+PROCRASTINATE_ON_APP_READY = "ci_core.tasks.procrastinate.on_app_ready"
+PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "tasks"
+
+# --- Pipeyard's own keys --------------------------------------------------------------------------------------
+
+#: Folder of this installation's state.
+PIPEYARD_HOME = ENV.home
+#: How runners and people reach this server; no trailing slash.
+PIPEYARD_EXTERNAL_URL = ENV.external_url
+#: Folder that a project's relative repository path starts from.
+PIPEYARD_REPOSITORIES = ENV.home / "repositories"
+#: Folder of artifact files.
+PIPEYARD_ARTIFACTS = ENV.home / "artifacts"
+#: Largest artifact upload, bytes.
+PIPEYARD_ARTIFACT_LIMIT = ENV.artifact_limit
+#: Largest job log, bytes.
+PIPEYARD_TRACE_LIMIT = ENV.trace_limit
+#: Seconds that `/jobs/request` is held open while there is no job; 0 answers at once.
+PIPEYARD_LONG_POLL_SECONDS = ENV.long_poll_seconds
+#: Seconds of silence after which a runner is taken for lost. Runners report at least every 33 s.
+PIPEYARD_RUNNER_SILENCE_SECONDS = 180
+#: Seconds a project's job may run when neither job nor project says otherwise.
+PIPEYARD_DEFAULT_JOB_TIMEOUT = 3600
+#: Seconds that a pending job waits for a runner before it fails as stuck.
+PIPEYARD_PENDING_LIMIT_SECONDS = 24 * 3600
+#: Items that one page of a GraphQL connection holds at most.
+PIPEYARD_PAGE_LIMIT = 100
+#: Git executable that serves clones.
+PIPEYARD_GIT = "git"

@@ -1,0 +1,5 @@
+"""Mounts every door."""
+
+from django.urls import URLPattern, URLResolver
+
+urlpatterns: list[URLPattern | URLResolver] = []

@@ -1,0 +1,1 @@
+"""The GraphQL API: reads by queryset, writes by action."""

@@ -1,0 +1,1 @@
+"""The GitLab Runner's HTTP protocol, and git over HTTP for its jobs."""

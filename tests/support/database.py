@@ -1,0 +1,41 @@
+"""Pytest plugin: an embedded PostgreSQL for the session, unless DATABASE_URL names one.
+
+Loaded with -p, so that it runs before Django's settings are read. Workers of pytest-xdist inherit the URL.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from config.supervisor.postgres import EmbeddedPostgres
+
+_STARTED: list[EmbeddedPostgres] = []
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_load_initial_conftests() -> Iterator[None]:
+    """Starts the server and points the environment at it, before pytest-django reads the settings."""
+    os.environ.setdefault("PIPEYARD_HOME", tempfile.mkdtemp(prefix="pipeyard-test-"))
+    os.environ.setdefault("PIPEYARD_SECRET_KEY", "tests-only")
+    os.environ["PIPEYARD_ALLOWED_HOSTS"] = "testserver,localhost,127.0.0.1"
+    if "DATABASE_URL" not in os.environ:
+        from config.supervisor.postgres import EmbeddedPostgres
+
+        server = EmbeddedPostgres(Path(os.environ["PIPEYARD_HOME"]), "tests")
+        os.environ["DATABASE_URL"] = server.start(durable=False)
+        _STARTED.append(server)
+    return (yield)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stops the server that this process started."""
+    for server in _STARTED:
+        server.stop()
+    _STARTED.clear()
