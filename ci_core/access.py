@@ -68,9 +68,7 @@ def signed_in(user: User) -> Principal:
 
 def personal_token_principal(token: str) -> Principal | None:
     """The owner of a personal access token with the token's scopes; None if it is unknown, expired or revoked."""
-    found = (
-        PersonalAccessToken.objects.select_related("user").filter(digest=tokens.digest(token)).first()
-    )
+    found = PersonalAccessToken.objects.select_related("user").filter(digest=tokens.digest(token)).first()
     now = clock.now()
     if found is None or found.revoked_at is not None or not found.user.is_active:
         return None
@@ -85,7 +83,7 @@ def personal_token_principal(token: str) -> Principal | None:
 
 def access_project(full_path: str, principal: Principal, at_least: int = 0) -> Project:
     """A project by path. Raises NotFound if the principal may not see it, Forbidden below the access level."""
-    project = Project.objects.visible_to(principal.user).filter(full_path=full_path).first()
+    project: Project | None = Project.objects.visible_to(principal.user).filter(full_path=full_path).first()
     if project is None:
         raise NotFound(f"There is no project {full_path!r}, or you may not see it.")
     _require(principal, project.pk, at_least)

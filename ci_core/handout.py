@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import Q
 
 from ci_core import clock
-from ci_core.errors import RefNotFound
+from ci_core.errors import JobNotRunning, RefNotFound
 from ci_core.models import (
     Artifact,
     Environment,
@@ -48,19 +48,22 @@ class Handout:
 
 
 def prepare(job: Job, runner: Runner) -> Handout:
-    """Gathers what the runner needs. Raises RepositoryMissing or RefNotFound when the commit is gone."""
+    """Gathers what the runner needs.
+
+    Raises RepositoryMissing or RefNotFound when the commit is gone, JobNotRunning when the job was cancelled meanwhile.
+    """
+    running = RunningJob.objects.filter(job_id=job.pk).first()
+    if running is None:
+        raise JobNotRunning(f"{job.name} was cancelled before its runner got it.")
     pipeline = Pipeline.objects.select_related("project", "user").get(pk=job.pipeline_id)
     stage = Stage.objects.by_ids([job.stage_id]).get()
     definition = JobDefinition.objects.by_ids([job.definition_id]).get().content
     environment = None
     if job.environment_name:
-        environment = Environment.objects.filter(
-            project_id=job.project_id, name=job.environment_name
-        ).first()
+        environment = Environment.objects.filter(project_id=job.project_id, name=job.environment_name).first()
     commit = open_repository(pipeline.project).commit(pipeline.sha, pipeline.ref, pipeline.tag)
     if commit is None:
         raise RefNotFound(f"Commit {pipeline.sha} is not in the repository any more.")
-    running = RunningJob.objects.get(job_id=job.pk)
     return Handout(
         job=job,
         pipeline=pipeline,
@@ -78,7 +81,7 @@ def _dependencies(job: Job, named: Iterable[str] | None) -> list[Dependency]:
     With `needs`, the needed jobs (those with `artifacts: false` left out); otherwise all jobs of earlier stages;
     `dependencies` narrows either (https://docs.gitlab.com/ci/yaml/#dependencies).
     """
-    candidates = Job.objects.in_pipeline(job.pipeline_id).latest().exclude(id=job.pk)
+    candidates = Job.objects.in_pipeline(job.pipeline_id).latest_copies().exclude(id=job.pk)
     if job.scheduling_type == SchedulingType.DAG:
         needs = Need.objects.of_jobs([job.pk]).filter(artifacts=True)
         candidates = candidates.filter(name__in=list(needs.values_list("name", flat=True)))

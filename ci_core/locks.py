@@ -24,7 +24,7 @@ def lock_pipeline(pipeline_id: int) -> Pipeline:
     """
     if not connection.in_atomic_block:
         raise transaction.TransactionManagementError("lock_pipeline needs a transaction")
-    pipeline = (
+    pipeline: Pipeline | None = (
         Pipeline.objects.select_for_update(of=("self",), no_key=True)
         .select_related("project")
         .filter(pk=pipeline_id)

@@ -11,6 +11,7 @@ A job is born `created`. Processing looks at what came before it and moves it on
     scheduled -> manual                unscheduled by a user
     skipped -> created                 something before it runs again
     pending -> running                 a runner took it
+    running -> pending                 handed back: the runner was gone before it got the job
     running -> canceling -> canceled   cancelled, and the runner stops gracefully
     anything alive -> canceled         cancelled otherwise
     anything not complete -> failed | success    as the runner, or a sweep, reports

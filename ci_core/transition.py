@@ -118,7 +118,7 @@ def _follow(pipeline: Pipeline, changes: Sequence[events.Change], to: Status, no
     """Keeps queue, timers and the list of jobs on runners in step with the new statuses."""
     ids = [change.subject_id for change in changes]
     left = {Status(change.old) for change in changes} - {to}
-    parameters = {"pipeline_id": pipeline.pk, "ids": ids, "now": now}
+    parameters: dict[str, Any] = {"pipeline_id": pipeline.pk, "ids": ids, "now": now}
     with connection.cursor() as cursor:
         if Status.PENDING in left:
             cursor.execute(_DEQUEUE, parameters)

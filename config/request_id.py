@@ -15,7 +15,7 @@ _ACCEPTED = re.compile(r"[A-Za-z0-9_-]{8,64}")
 
 
 @async_only_middleware
-def RequestIdMiddleware(  # noqa: N802 - Django names middleware like classes
+def RequestIdMiddleware(
     get_response: Callable[[HttpRequest], Awaitable[HttpResponseBase]],
 ) -> Callable[[HttpRequest], Awaitable[HttpResponseBase]]:
     """Middleware: binds `request_id` for logs and sets the `X-Request-Id` header of the answer."""

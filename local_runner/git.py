@@ -68,7 +68,7 @@ class Sources:
             f"Fetching changes with git depth set to {depth}..." if depth > 0 else "Fetching changes...",
             GREEN,
         )
-        self._dir.mkdir(parents=True, exist_ok=True)
+        self._forget_settings()
         for leftover in (*self._dir.glob(".git/*.lock"), *self._dir.glob(".git/refs/**/*.lock")):
             leftover.unlink()
         self._git_command("init", "-q")
@@ -82,6 +82,16 @@ class Sources:
             options.append("--unshallow")
         refspecs = self._git.refspecs or ("+refs/heads/*:refs/remotes/origin/*",)
         self._git_command("fetch", *options, "--", "origin", *refspecs)
+
+    def _forget_settings(self) -> None:
+        """Drop what an earlier job may have left to lead git elsewhere: links, and settings."""
+        if self._dir.is_symlink():
+            self._dir.unlink()
+        self._dir.mkdir(parents=True, exist_ok=True)
+        data = self._dir / ".git"
+        if data.is_symlink() or data.is_file():
+            data.unlink()
+        (data / "config").unlink(missing_ok=True)
 
     def _checkout(self) -> None:
         if self._variables.get("GIT_CHECKOUT", "true").lower() == "false":

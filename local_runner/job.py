@@ -208,7 +208,7 @@ def _text(item: Mapping[str, Any], key: str) -> str:
     value = item.get(key)
     if value is None:
         return ""
-    if not isinstance(value, str):
+    if not isinstance(value, str) or not _is_encodable(value):
         raise PayloadError(f"{key} is not a text")
     return value
 
@@ -244,6 +244,13 @@ def _objects(item: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
 
 def _texts(item: Mapping[str, Any], key: str) -> tuple[str, ...]:
     value = item.get(key) or []
-    if not isinstance(value, list) or not all(isinstance(entry, str) for entry in value):
+    if not isinstance(value, list) or not all(
+        isinstance(entry, str) and _is_encodable(entry) for entry in value
+    ):
         raise PayloadError(f"{key} is not a list of texts")
     return tuple(value)
+
+
+def _is_encodable(text: str) -> bool:
+    """False for half a surrogate pair, which JSON can hold but no file, log or environment can."""
+    return not any("\ud800" <= char <= "\udfff" for char in text)

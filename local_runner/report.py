@@ -24,6 +24,7 @@ class Sent(Enum):
     NOTHING = auto()  # all is there
     ACCEPTED = auto()
     FAILED = auto()  # worth another try later
+    MISSING = auto()  # 404: worth another try while the job runs, not at its end
     OVER = auto()  # the server wants no more of this job's log
 
 
@@ -102,7 +103,7 @@ class Reporter:
             return Sent.FAILED
         if answer.status == 403 or answer.job_status in _OVER:
             return Sent.OVER
-        return Sent.FAILED
+        return Sent.MISSING if answer.status == 404 else Sent.FAILED
 
     def _keep_alive(self) -> None:
         answer = self._client.update_job(self._job.id, self._job.token, "running")
@@ -128,7 +129,7 @@ class Reporter:
         failures = 0
         while failures < self._tries():
             sent = self._send_piece()
-            if sent in (Sent.NOTHING, Sent.OVER):
+            if sent in (Sent.NOTHING, Sent.MISSING, Sent.OVER):
                 return sent is Sent.NOTHING
             if sent is Sent.FAILED:
                 failures += 1

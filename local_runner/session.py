@@ -64,7 +64,7 @@ def _run_prepared(runner: Runner, job: Job, control: JobControl, workspace: Work
     settings = runner.settings
     try:
         variables = _variables(job, workspace, slot)
-    except (SystemFailure, OSError) as error:
+    except (SystemFailure, OSError, ValueError) as error:
         return report_failure(runner, job, control, str(error))
     masker = Masker(_secrets(job, variables, settings), job.token_mask_prefixes)
     log = JobLog(masker, limit=settings.log_limit_bytes, sections=job.trace_sections)

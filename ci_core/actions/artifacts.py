@@ -83,7 +83,9 @@ def _insert(
     existing = list(Artifact.objects.of_jobs([job.pk]).order_by("id"))
     number = (existing[-1].pk & MAX_ON_JOB) + 1 if existing else 1
     if number > MAX_ON_JOB:
-        raise ArtifactInvalid(f"{job.name} has uploaded {MAX_ON_JOB} artifacts, the most that a job can have.")
+        raise ArtifactInvalid(
+            f"{job.name} has uploaded {MAX_ON_JOB} artifacts, the most that a job can have."
+        )
     old = [artifact for artifact in existing if artifact.file_type == file_type]
     Artifact.objects.of_jobs([job.pk]).filter(id__in=[artifact.pk for artifact in old]).delete()
     artifact = Artifact.objects.create(

@@ -10,7 +10,7 @@ from ci_core import clock
 from ci_core.compiler import CompiledEnvironment, CompiledJob, expand
 from ci_core.decisions.slugs import environment_slug, guessed_tier
 from ci_core.locks import next_internal_id
-from ci_core.models import Deployment, Environment, Job, Pipeline
+from ci_core.models import Deployment, Job, Pipeline
 from ci_core.statuses import DeploymentStatus
 
 _ENSURE = """
@@ -34,9 +34,7 @@ def plan_deployments(
     known: variables to put into environment URLs. Jobs whose `environment:action` is not `start` deploy nothing
     (https://docs.gitlab.com/ci/yaml/#environmentaction).
     """
-    with_environment = [
-        (job.environment, row, job) for job, row in jobs if job.environment is not None
-    ]
+    with_environment = [(job.environment, row, job) for job, row in jobs if job.environment is not None]
     if not with_environment:
         return
     environments = _ensure(
@@ -62,7 +60,10 @@ def copy_deployments(pipeline: Pipeline, copies: Mapping[int, int]) -> None:
 
 def _url(environment: CompiledEnvironment, job: CompiledJob, known: Mapping[str, str]) -> str:
     own = {variable["key"]: str(variable["value"]) for variable in job.definition()["variables"]}
-    slug = {"CI_ENVIRONMENT_NAME": environment.name, "CI_ENVIRONMENT_SLUG": environment_slug(environment.name)}
+    slug = {
+        "CI_ENVIRONMENT_NAME": environment.name,
+        "CI_ENVIRONMENT_SLUG": environment_slug(environment.name),
+    }
     return expand(environment.url or "", {**known, **own, **slug})
 
 

@@ -119,7 +119,7 @@ def cancel_pipeline(pipeline_id: int) -> Pipeline:
     pipeline = lock_pipeline(pipeline_id)
     ids = list(
         Job.objects.in_pipeline(pipeline.pk)
-        .latest()
+        .latest_copies()
         .filter(status__in=[status.value for status in CANCELABLE])
         .values_list("id", flat=True)
     )
@@ -137,7 +137,7 @@ def retry_pipeline(pipeline_id: int, *, acting_user: User | None) -> Pipeline:
     Raises NotRetryable when no job failed or was cancelled.
     """
     pipeline = lock_pipeline(pipeline_id)
-    latest = Job.objects.in_pipeline(pipeline.pk).latest()
+    latest = Job.objects.in_pipeline(pipeline.pk).latest_copies()
     retryable = list(
         latest.filter(status__in=[Status.FAILED.value, Status.CANCELED.value]).values_list("id", flat=True)
     )

@@ -81,7 +81,11 @@ def _definitions(pipeline: Pipeline, plan: CompiledPipeline) -> tuple[list[JobDe
     of_jobs: list[int] = []
     for job in plan.jobs:
         content = job.definition() | {
-            "retry": {"max": job.retry_max, "when": list(job.retry_when), "exit_codes": list(job.retry_exit_codes)},
+            "retry": {
+                "max": job.retry_max,
+                "when": list(job.retry_when),
+                "exit_codes": list(job.retry_exit_codes),
+            },
             "allow_failure_exit_codes": list(job.allow_failure_exit_codes),
         }
         key = orjson.dumps(content)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-
 from ci_core import clock, events
 from ci_core.actions.deploying import copy_deployments
 from ci_core.bulk import copy_rows
 from ci_core.errors import JobLimitReached
 from ci_core.models import EventKind, Job, Need, Pipeline, User
-from ci_core.models.ids import MAX_IN_PIPELINE, in_pipeline, job_of, on_job
+from ci_core.models.ids import MAX_IN_PIPELINE, in_pipeline, on_job
 from ci_core.statuses import Status, When
 
 
@@ -57,7 +56,9 @@ def copy_jobs(
     )
     copy_rows(copies)
     _copy_needs(pipeline, {job.pk: copy.pk for job, copy in zip(old, copies, strict=True)})
-    copy_deployments(pipeline, {job.pk: copy.pk for job, copy in zip(old, copies, strict=True) if job.environment_name})
+    copy_deployments(
+        pipeline, {job.pk: copy.pk for job, copy in zip(old, copies, strict=True) if job.environment_name}
+    )
     events.record(pipeline, EventKind.JOB, [events.Change(copy.pk, "", copy.status) for copy in copies])
     return copies
 

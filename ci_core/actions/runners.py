@@ -152,6 +152,6 @@ def _features(info: Mapping[str, Any]) -> dict[str, bool]:
 def heard_of(job_id: int) -> None:
     """Notes that a job's runner is still there; at most every CONTACT_EVERY seconds."""
     now = clock.now()
-    RunningJob.objects.filter(
-        job_id=job_id, heard_at__lt=now - timedelta(seconds=CONTACT_EVERY)
-    ).update(heard_at=now)
+    RunningJob.objects.filter(job_id=job_id, heard_at__lt=now - timedelta(seconds=CONTACT_EVERY)).update(
+        heard_at=now
+    )

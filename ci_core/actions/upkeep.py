@@ -42,18 +42,14 @@ def fail_lost_jobs() -> int:
     """Fails jobs whose runner has not been heard of for PIPEYARD_RUNNER_SILENCE_SECONDS; returns how many."""
     silent_since = clock.now() - timedelta(seconds=settings.PIPEYARD_RUNNER_SILENCE_SECONDS)
     lost = RunningJob.objects.filter(heard_at__lte=silent_since).order_by("heard_at")
-    return _fail(
-        list(lost.values_list("job_id", flat=True)[:BATCH]), FailureReason.STUCK_OR_TIMEOUT_FAILURE
-    )
+    return _fail(list(lost.values_list("job_id", flat=True)[:BATCH]), FailureReason.STUCK_OR_TIMEOUT_FAILURE)
 
 
 def fail_stuck_jobs() -> int:
     """Fails jobs that no runner took for PIPEYARD_PENDING_LIMIT_SECONDS; returns how many."""
     waiting_since = clock.now() - timedelta(seconds=settings.PIPEYARD_PENDING_LIMIT_SECONDS)
     stuck = PendingJob.objects.filter(queued_at__lte=waiting_since).order_by("queued_at")
-    return _fail(
-        list(stuck.values_list("job_id", flat=True)[:BATCH]), FailureReason.STUCK_OR_TIMEOUT_FAILURE
-    )
+    return _fail(list(stuck.values_list("job_id", flat=True)[:BATCH]), FailureReason.STUCK_OR_TIMEOUT_FAILURE)
 
 
 def _fail(job_ids: list[int], reason: FailureReason) -> int:

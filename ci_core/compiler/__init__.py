@@ -1,4 +1,7 @@
-"""Owns the compiler of `.gitlab-ci.yml`: its public names. Pure Python: no Django, no clock, no input or output."""
+"""Owns the public names of the compiler of `.gitlab-ci.yml`.
+
+Pure Python: no Django, no clock, no input or output.
+"""
 
 from __future__ import annotations
 

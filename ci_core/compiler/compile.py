@@ -50,12 +50,13 @@ def compile_config(
     session = Session(report, limits, context)
     try:
         return _Compilation(session, file).run(load_documents(text, file, report, limits))
+    except RecursionError:
+        at = At(None, "", PlainMark(file))
+        report.error("References and lists are nested too deeply together. Use fewer levels.", at, "limit")
+        return CompileResult(None, report.errors, report.warnings)
     except OutOfBudget as error:
-        report.error(
-            "Shared parts are used so often that the configuration grows beyond all bounds.",
-            error.at,
-            "limit",
-        )
+        text = f"Shared parts are used so often that reading them takes more than {limits.work} steps (work)."
+        report.error(text, error.at, "limit")
         return CompileResult(None, report.errors, report.warnings)
 
 
@@ -153,9 +154,8 @@ class _Compilation:
         for draft in drafts:
             rules = draft.values.get("rules")
             if rules is not None:
-                variables = self._scope.layers(
-                    self._scope.yaml_variables(draft), job_variables(draft.name, draft.stage)
-                )
+                yaml = self._scope.yaml_variables(draft)
+                variables = self._scope.layers(yaml, job_variables(draft.name, draft.stage))
                 when = draft.values.get("when") or "on_success"
                 draft.rule, draft.decision = decide(self._session, rules, when, variables)
             else:
@@ -187,8 +187,11 @@ class _Compilation:
             for name in (draft.name, *copies.get(draft.name, ())):
                 target[name] = draft
         order = {stage: index for index, stage in enumerate(stages)}
+        chosen = sorted((draft for draft in drafts if draft.decision.included), key=lambda d: order[d.stage])
+        if not self._few_enough(sum(len(copies.get(draft.name, "1")) for draft in chosen)):
+            return None
         jobs: list[CompiledJob] = []
-        for draft in sorted((d for d in drafts if d.decision.included), key=lambda d: order[d.stage]):
+        for draft in chosen:
             needs = compile_needs(self._session, draft, included, left_out, copies)
             dependencies = _dependencies(draft, included, copies)
             jobs.extend(plan_job(self._scope, draft, needs, dependencies, copies))
@@ -204,15 +207,18 @@ class _Compilation:
             auto_cancel_on_job_failure=self._auto_cancel("on_job_failure", "none"),
         )
 
+    def _few_enough(self, total: int) -> bool:
+        limit = self._session.limits.jobs
+        if total > limit:
+            text = f"The pipeline has {total} jobs, more than the limit of {limit} (jobs)."
+            self._report.error(text, self._at, "limit")
+        return total <= limit
+
     def _enough(self, jobs: Sequence[CompiledJob]) -> bool:
-        """A pipeline needs a job outside .pre and .post, and not more jobs than the limit.
+        """A pipeline needs a job outside .pre and .post.
 
         Source: docs.gitlab.com/ci/yaml/#stage-pre
         """
-        limit = self._session.limits.jobs
-        if len(jobs) > limit:
-            text = f"The pipeline has {len(jobs)} jobs, more than the limit of {limit} (jobs)."
-            self._report.error(text, self._at, "limit")
         if self._report.failed:
             return False
         if all(job.stage in (PRE, POST) for job in jobs):
@@ -222,8 +228,8 @@ class _Compilation:
                 else ""
             )
             self._report.error(
-                "Pipeline will not run for the selected trigger. The rules configuration prevented any jobs from "
-                f"being added to the pipeline.{only}",
+                "Pipeline will not run for the selected trigger. "
+                f"The rules configuration prevented any jobs from being added to the pipeline.{only}",
                 self._at,
                 "no_jobs",
             )

@@ -35,8 +35,8 @@ class RuleTrace:
 class Decision:
     """Whether something is in, and why.
 
-    `reason` is one of no_rules, rule, rule_never, no_rule_matched, workflow. `rules` lists the entries
-    looked at, in order; the last one decided when `reason` begins with `rule`.
+    `reason` is one of no_rules, no_rules_in_merge_request, rule, rule_never, no_rule_matched. `rules` lists the
+    entries looked at, in order; the last one decided when `reason` begins with `rule`.
     """
 
     included: bool

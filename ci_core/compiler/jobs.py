@@ -128,7 +128,9 @@ def _read_job(
 def _unknown_stage(session: Session, stage: str, body: Map, at: At, stages: tuple[str, ...]) -> None:
     known = quote_list(stages)
     if body.get("stage") is None:
-        text = f"The job has no stage, so it belongs to '{stage}', which is not in stages. Give it one: {known}."
+        text = (
+            f"The job has no stage, so it belongs to '{stage}', which is not in stages. Give it one: {known}."
+        )
         session.report.error(text, at)
         return
     hint = did_you_mean(stage, stages)

@@ -50,7 +50,7 @@ def decode(source: str | bytes, file: str, report: Report, limits: Limits) -> st
     size = len(source) if isinstance(source, bytes) else len(source.encode("utf-8", "surrogatepass"))
     if size > limits.file_bytes:
         report.error(
-            f"The file has {size} bytes, more than the limit of {limits.file_bytes} (file_bytes). Split it up.",
+            f"The file has {size} bytes, more than the limit of {limits.file_bytes} (file_bytes).",
             at,
             "limit",
         )
@@ -226,8 +226,8 @@ class _Reader:
         frame = self._open[-1] if self._open else None
         if found is None:
             raise self._fail(
-                f"The alias *{event.anchor} has no anchor &{event.anchor} before it in this file. Anchors do not reach "
-                "across files or into themselves; use extends or !reference for that.",
+                f"The alias *{event.anchor} has no anchor &{event.anchor} before it in this file. "
+                "Anchors do not reach across files or into themselves; use extends or !reference for that.",
                 mark,
             )
         value, size = found
@@ -258,7 +258,8 @@ class _Reader:
         if frame.size > self._limits.expanded_nodes:
             limit = self._limits.expanded_nodes
             raise self._fail(
-                f"With its aliases written out, the YAML has more values than the limit of {limit} (expanded_nodes).",
+                f"With its aliases written out, the YAML has more values than the limit of {limit} "
+                "(expanded_nodes).",
                 mark,
                 "limit",
             )
@@ -297,4 +298,7 @@ class _Reader:
 
 
 def _unknown_tag(tag: str) -> str:
-    return f"The YAML tag {tag.removeprefix(_CORE)} is not known here. Only !reference is; put other text in quotes."
+    if tag == "!reference":
+        return "!reference must be followed by a list, such as !reference [.setup, script]."
+    name = tag.removeprefix(_CORE)
+    return f"The YAML tag {name} is not known here. Only !reference is; put other text in quotes."

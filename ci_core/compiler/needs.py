@@ -1,4 +1,4 @@
-"""Owns the graph of jobs: do needs, dependencies and on_stop lead to jobs that can be there, without circles?"""
+"""Owns the graph of jobs: needs, dependencies and on_stop lead to jobs that can be there, without circles."""
 
 from __future__ import annotations
 
@@ -51,11 +51,12 @@ def _check_needs(
         if target is None:
             if not need.optional:
                 hint = did_you_mean(need.job, jobs)
-                text = f"'{draft.name}' job needs '{need.job}' job, but there is no such job in the configuration.{hint}"
-                session.report.error(text, need.at, "needs")
+                text = f"'{draft.name}' job needs '{need.job}' job, but the configuration has no such job."
+                session.report.error(text + hint, need.at, "needs")
         elif order[target.stage] > order[draft.stage]:
             session.report.error(
-                f"'{draft.name}' job needs '{need.job}' job, but '{need.job}' is in the later stage '{target.stage}'. "
+                f"'{draft.name}' job needs '{need.job}' job, but '{need.job}' is in the later stage "
+                f"'{target.stage}'. "
                 f"Needs may lead to the job's own stage '{draft.stage}' and to earlier ones.",
                 need.at,
                 "needs",
@@ -74,7 +75,8 @@ def _check_dependencies(
         base = originals.get(name, name)
         target = jobs.get(base)
         if target is None:
-            text = f"dependencies names '{name}', which is not a job of the configuration.{did_you_mean(name, jobs)}"
+            hint = did_you_mean(name, jobs)
+            text = f"dependencies names '{name}', which is not a job of the configuration.{hint}"
         elif order[target.stage] > order[draft.stage]:
             text = f"dependencies names '{name}', which is in the later stage '{target.stage}'."
         elif needs is not None and base not in needs:
@@ -93,16 +95,16 @@ def _check_on_stop(session: Session, draft: JobDraft, jobs: Mapping[str, JobDraf
     target = jobs.get(name)
     other = None if target is None else target.values.get("environment")
     if target is None:
-        text = f"environment:on_stop names '{name}', which is not a job of the configuration.{did_you_mean(name, jobs)}"
+        text = f"which is not a job of the configuration.{did_you_mean(name, jobs)}"
     elif other is None:
-        text = f"environment:on_stop names '{name}', which has no environment. Give it the same one with action: stop."
+        text = "which has no environment. Give it the same one with action: stop."
     elif other.action != "stop":
-        text = f"environment:on_stop names '{name}', whose environment must have action: stop."
+        text = "whose environment must have action: stop."
     elif other.name != environment.name:
-        text = f"environment:on_stop names '{name}', whose environment is '{other.name}' and not '{environment.name}'."
+        text = f"whose environment is '{other.name}' and not '{environment.name}'."
     else:
         return
-    session.report.error(text, environment.at)
+    session.report.error(f"environment:on_stop names '{name}', {text}", environment.at)
 
 
 def _check_circles(session: Session, jobs: Mapping[str, JobDraft], originals: Mapping[str, str]) -> None:
@@ -175,8 +177,8 @@ def _missing(session: Session, draft: JobDraft, need: NeedSpec, target: JobDraft
         "no_rules_in_merge_request": "jobs without rules are not in merge request pipelines",
     }.get(target.decision.reason, "its rules leave it out")
     session.report.error(
-        f"'{draft.name}' job needs '{need.job}' job, but '{need.job}' does not exist in the pipeline: {reason} "
-        f"(line {target.at.mark.line + 1}). Add optional: true to the need if the job may be absent.",
+        f"'{draft.name}' job needs '{need.job}' job, but '{need.job}' does not exist in the pipeline: "
+        f"{reason} (line {target.at.mark.line + 1}). Add optional: true to the need if that is meant.",
         need.at,
         "needs",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,6 +27,7 @@ from ci_core.compiler.variables import (
 
 _NO_VARIABLES: tuple[CompiledVariable, ...] = ()
 _NO_RETRY = Retry()
+_NOT_SLUG = re.compile(r"[^a-z0-9]")
 
 
 @dataclass(slots=True)
@@ -91,6 +93,7 @@ def job_variables(name: str, stage: str, index: int = 1, total: int = 1) -> dict
     """
     return {
         "CI_JOB_NAME": name,
+        "CI_JOB_NAME_SLUG": _NOT_SLUG.sub("-", name.lower())[:63].strip("-"),
         "CI_JOB_STAGE": stage,
         "CI_NODE_INDEX": str(index),
         "CI_NODE_TOTAL": str(total),
@@ -105,8 +108,11 @@ def check_cycles(session: Session, variables: tuple[CompiledVariable, ...], at: 
     cycle = find_cycle(variables)
     if cycle:
         circle = " -> ".join((*cycle, cycle[0]))
-        text = f"The variables need each other in a circle: {circle}. Write $$ for a plain dollar sign, or use expand: false."
-        session.report.error(text, at)
+        session.report.error(
+            f"The variables need each other in a circle: {circle}. "
+            "Write $$ for a plain dollar sign, or use expand: false.",
+            at,
+        )
 
 
 def plan_job(
@@ -120,18 +126,13 @@ def plan_job(
 
     Source: docs.gitlab.com/ci/yaml/#parallel
     """
-    values, rule = draft.values, draft.rule
+    values = draft.values
     yaml = scope.yaml_variables(draft)
     if any("$" in item.value for item in values.get("variables") or ()):
         check_cycles(scope.session, yaml, draft.body.at("variables", draft.at))
     allow = _allow_failure(draft)
     retry = values.get("retry") or _NO_RETRY
-    when = (rule.when if rule is not None else None) or values.get("when") or "on_success"
-    start_in = values.get("start_in")
-    interruptible = values.get("interruptible") or False
-    if rule is not None:
-        start_in = rule.start_in or start_in
-        interruptible = interruptible if rule.interruptible is None else rule.interruptible
+    when, start_in, interruptible = _timing(draft)
     mark = draft.at.mark
     names = copies.get(draft.name, (draft.name,))
     total = len(names) if draft.name in copies else None
@@ -147,7 +148,7 @@ def plan_job(
             needs=needs,
             tags=_tags(scope, draft, yaml, variables),
             timeout=values.get("timeout"),
-            start_in=start_in if when == "delayed" else None,
+            start_in=start_in,
             interruptible=interruptible,
             retry_max=retry.max,
             retry_when=retry.when,
@@ -161,6 +162,19 @@ def plan_job(
             base_name=draft.name,
             _definition=_definition(scope, draft, yaml, dependencies, index, total),
         )
+
+
+def _timing(draft: JobDraft) -> tuple[str, int | None, bool]:
+    """When the job starts, after which delay, and whether it may be interrupted: the rule wins over the job.
+
+    Source: docs.gitlab.com/ci/yaml/#ruleswhen, docs.gitlab.com/ci/yaml/#rulesinterruptible
+    """
+    get, rule = draft.values.get, draft.rule
+    when = (rule.when if rule is not None else None) or get("when") or "on_success"
+    start_in = (rule.start_in if rule is not None else None) or get("start_in")
+    ruled = rule.interruptible if rule is not None else None
+    interruptible = bool(get("interruptible")) if ruled is None else ruled
+    return when, start_in if when == "delayed" else None, interruptible
 
 
 def _allow_failure(draft: JobDraft) -> AllowFailure:

@@ -64,7 +64,7 @@ def _evaluate(session: Session, condition: Condition, variables: Mapping[str, st
 
 
 def decide_without_rules(session: Session, workflow_has_rules: bool) -> Decision:
-    """A job without rules runs for branches and tags; in merge request pipelines only if workflow:rules exist.
+    """Without rules a job runs for branches and tags, and for merge requests only if workflow:rules exist.
 
     Source: docs.gitlab.com/ci/jobs/job_rules/#avoid-duplicate-pipelines
     """

@@ -20,8 +20,8 @@ for _word, _value in (
         _WORDS[_form] = _value
 
 _INT = re.compile(
-    r"""[-+]?(?:0b[01_]+ | 0[0-7_]+ | 0x[0-9a-fA-F_]+ | (?:0|[1-9][0-9_]*) | [1-9][0-9_]*(?::[0-5]?[0-9])+)""",
-    re.VERBOSE | re.ASCII,
+    r"[-+]?(?:0b[01_]+|0[0-7_]+|0x[0-9a-fA-F_]+|0|[1-9][0-9_]*(?::[0-5]?[0-9])*)",
+    re.ASCII,
 )
 _FLOAT = re.compile(
     r"[-+]?(?:[0-9][0-9_]*\.[0-9_]*(?:[eE][-+]?[0-9]+)?|\.[0-9_]+(?:[eE][-+]?[0-9]+)?|[0-9][0-9_]*[eE][-+]?[0-9]+)"
@@ -41,18 +41,20 @@ def resolve_plain(text: str) -> Scalar:
     if len(text) > _MAX_DIGITS or text[0] not in "+-.0123456789":
         return text
     if _INT.fullmatch(text):
-        return _integer(text.replace("_", ""))
+        number = _integer(text.replace("_", ""))
+        return text if number is None else number
     if _FLOAT.fullmatch(text):
-        return _float(text.replace("_", ""))
+        real = _float(text.replace("_", ""))
+        return text if real is None else real
     return text
 
 
-def _integer(text: str) -> int | str:
+def _integer(text: str) -> int | None:
     sign = -1 if text[0] == "-" else 1
     digits = text.lstrip("+-")
     if digits.startswith(("0b", "0x")):
         body = digits[2:]
-        return sign * int(body, 2 if digits[1] == "b" else 16) if body else text
+        return sign * int(body, 2 if digits[1] == "b" else 16) if body else None
     if ":" in digits:
         total = 0
         for part in digits.split(":"):
@@ -63,12 +65,12 @@ def _integer(text: str) -> int | str:
     return sign * int(digits)
 
 
-def _float(text: str) -> float | str:
+def _float(text: str) -> float | None:
     lowered = text.lower()
     try:
         return float(lowered.replace(".inf", "inf").replace(".nan", "nan"))
     except ValueError:
-        return text
+        return None
 
 
 def scalar_text(value: Scalar) -> str:

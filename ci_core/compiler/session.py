@@ -10,8 +10,6 @@ from ci_core.compiler.diagnostics import At, Report
 from ci_core.compiler.limits import Limits
 from ci_core.compiler.types import CompileContext
 
-WORK_LIMIT = 5_000_000
-
 
 class OutOfBudget(Exception):
     """The configuration asks for more work than is sane, though each single bound holds."""
@@ -36,7 +34,7 @@ class Session:
     def spend(self, amount: int, at: At) -> None:
         """Counts work that shared values could multiply; raises OutOfBudget beyond all reason."""
         self.work += amount
-        if self.work > WORK_LIMIT:
+        if self.work > self.limits.work:
             raise OutOfBudget(at)
 
 

@@ -154,10 +154,8 @@ def split_context(
     strong: dict[str, str] = {}
     weak: dict[str, str] = {}
     for name, value in variables.items():
-        if predefined is None:
-            is_weak = name == "CI" or name.startswith(("CI_", "GITLAB_"))
-        else:
-            is_weak = name in predefined
+        looks_predefined = name == "CI" or name.startswith(("CI_", "GITLAB_"))
+        is_weak = looks_predefined if predefined is None else name in predefined
         (weak if is_weak else strong)[name] = value
     return strong, weak
 

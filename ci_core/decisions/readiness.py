@@ -60,9 +60,7 @@ def advance(pipeline: PipelineSnapshot) -> Advance:
     return Advance(changed, stages, stored_pipeline_status(pipeline.status, composite(earlier)))
 
 
-def _next_status(
-    job: JobSnapshot, before: Status, values: Mapping[str, Status | Counted]
-) -> Status | None:
+def _next_status(job: JobSnapshot, before: Status, values: Mapping[str, Status | Counted]) -> Status | None:
     """What a created job becomes, or None while it has to wait.
 
     before: composite of all earlier stages. values: what each latest job counts as, by name.
@@ -98,7 +96,5 @@ def needs_first(jobs: Iterable[JobSnapshot]) -> list[JobSnapshot]:
             continue
         opened.add(job.name)
         stack.append((job, True))
-        stack.extend(
-            (waiting[name], False) for name in job.needs if name in waiting and name not in ordered
-        )
+        stack.extend((waiting[name], False) for name in job.needs if name in waiting and name not in ordered)
     return list(ordered.values())

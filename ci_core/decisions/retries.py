@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 
-def retries_itself(
-    retry: Mapping[str, Any], done: int, reason: str, exit_code: int | None
-) -> bool:
+def retries_itself(retry: Mapping[str, Any], done: int, reason: str, exit_code: int | None) -> bool:
     """Whether to run a failed job again.
 
     retry: `max` (times), `when` (reasons) and `exit_codes` of the job's `retry`. done: copies that were retried

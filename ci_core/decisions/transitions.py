@@ -24,6 +24,7 @@ class Event(StrEnum):
     SKIP = "skip"
     RESET = "reset"
     RUN = "run"
+    HAND_BACK = "hand_back"
     SUCCESS = "success"
     DROP = "drop"
     BEGIN_CANCEL = "begin_cancel"
@@ -48,6 +49,7 @@ ARROWS: Final[dict[Event, tuple[frozenset[Status], Status]]] = {
     Event.SKIP: (frozenset({Status.CREATED}), Status.SKIPPED),
     Event.RESET: (frozenset({Status.SKIPPED}), Status.CREATED),
     Event.RUN: (frozenset({Status.PENDING}), Status.RUNNING),
+    Event.HAND_BACK: (frozenset({Status.RUNNING}), Status.PENDING),
     Event.SUCCESS: (ALIVE - {Status.CANCELING}, Status.SUCCESS),
     Event.DROP: (_NOT_COMPLETE - {Status.CANCELING}, Status.FAILED),
     Event.BEGIN_CANCEL: (frozenset({Status.RUNNING}), Status.CANCELING),

@@ -32,7 +32,9 @@ class DeploymentTier(StrEnum):
 class Environment(models.Model):
     """A place that jobs deploy to."""
 
-    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="environments", db_index=False)
+    project = models.ForeignKey(
+        Project, on_delete=models.CASCADE, related_name="environments", db_index=False
+    )
     name = models.CharField(max_length=255)
     slug = models.CharField(max_length=24)
     external_url = models.CharField(max_length=1024, blank=True)

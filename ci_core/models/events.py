@@ -28,7 +28,9 @@ class Event(models.Model):
     order, so no cursor spans pipelines).
     """
 
-    id = models.BigIntegerField(primary_key=True, db_default=Func(Value("ci_core_event_seq"), function="nextval"))
+    id = models.BigIntegerField(
+        primary_key=True, db_default=Func(Value("ci_core_event_seq"), function="nextval")
+    )
     pipeline = pipeline_reference("events")
     project_id = models.BigIntegerField()
     kind = models.CharField(max_length=16, choices=choices(EventKind))

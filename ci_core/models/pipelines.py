@@ -32,7 +32,9 @@ class Pipeline(models.Model):
     name = models.CharField(max_length=255, blank=True)
     user = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="pipelines")
     failure_reason = models.CharField(max_length=64, blank=True, choices=choices(PipelineFailureReason))
-    config_errors = models.JSONField(default=list, help_text="Each with message, file, line, column and path.")
+    config_errors = models.JSONField(
+        default=list, help_text="Each with message, file, line, column and path."
+    )
     config_warnings = models.JSONField(default=list)
     cancel_on_job_failure = models.BooleanField(
         default=False, help_text="workflow:auto_cancel:on_job_failure is all."

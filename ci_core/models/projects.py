@@ -29,7 +29,8 @@ class Project(models.Model):
     visibility = models.CharField(max_length=16, choices=choices(Visibility), default=Visibility.PRIVATE)
     default_branch = models.CharField(max_length=255, default="main")
     repository_path = models.CharField(
-        max_length=1024, help_text="Of the bare git repository; a relative path starts at PIPEYARD_REPOSITORIES."
+        max_length=1024,
+        help_text="Of the bare git repository; a relative path starts at PIPEYARD_REPOSITORIES.",
     )
     ci_config_path = models.CharField(max_length=255, default=".gitlab-ci.yml")
     build_timeout = models.PositiveIntegerField(default=3600, help_text="Seconds that a job may run.")

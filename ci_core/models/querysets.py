@@ -25,9 +25,7 @@ class ProjectQuerySet(models.QuerySet[Any]):
         if user is None:
             return self.filter(visibility="public")
         member = self.model.members.through.objects.filter(user=user, access_level__gte=AccessLevel.GUEST)
-        return self.filter(
-            Q(visibility__in=["public", "internal"]) | Q(pk__in=member.values("project_id"))
-        )
+        return self.filter(Q(visibility__in=["public", "internal"]) | Q(pk__in=member.values("project_id")))
 
 
 class PipelineQuerySet(models.QuerySet[Any]):
@@ -65,7 +63,7 @@ class InPipelineQuerySet(models.QuerySet[Any]):
 class JobQuerySet(InPipelineQuerySet):
     """Filters of jobs."""
 
-    def latest(self) -> Self:
+    def latest_copies(self) -> Self:
         """Without the copies that were retried."""
         return self.filter(retried=False)
 

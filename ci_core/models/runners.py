@@ -32,9 +32,13 @@ class Runner(models.Model):
     description = models.CharField(max_length=1024, blank=True)
     digest = models.CharField(max_length=64, unique=True, editable=False)
     token_prefix = models.CharField(
-        max_length=16, editable=False, help_text="First characters of the token after glrt-, to recognise it by."
+        max_length=16,
+        editable=False,
+        help_text="First characters of the token after glrt-, to recognise it by.",
     )
-    runner_type = models.CharField(max_length=16, choices=choices(RunnerType), default=RunnerType.INSTANCE_TYPE)
+    runner_type = models.CharField(
+        max_length=16, choices=choices(RunnerType), default=RunnerType.INSTANCE_TYPE
+    )
     access_level = models.CharField(
         max_length=16, choices=choices(RunnerAccessLevel), default=RunnerAccessLevel.NOT_PROTECTED
     )

@@ -25,12 +25,16 @@ class ProjectVariable(models.Model):
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="variables")
     key = models.CharField(max_length=255)
     value = models.TextField(blank=True)
-    variable_type = models.CharField(max_length=16, choices=choices(VariableType), default=VariableType.ENV_VAR)
+    variable_type = models.CharField(
+        max_length=16, choices=choices(VariableType), default=VariableType.ENV_VAR
+    )
     environment_scope = models.CharField(max_length=255, default="*")
     protected = models.BooleanField(default=False, help_text="Only for pipelines of protected refs.")
     masked = models.BooleanField(default=False, help_text="Hidden in job logs.")
     hidden = models.BooleanField(default=False, help_text="Never shown again, not even to maintainers.")
-    raw = models.BooleanField(default=False, help_text="References to other variables in it are not expanded.")
+    raw = models.BooleanField(
+        default=False, help_text="References to other variables in it are not expanded."
+    )
     description = models.CharField(max_length=255, blank=True)
 
     class Meta:
@@ -52,7 +56,9 @@ class PipelineVariable(models.Model):
     pipeline = pipeline_reference("variables")
     key = models.CharField(max_length=255)
     value = models.TextField(blank=True)
-    variable_type = models.CharField(max_length=16, choices=choices(VariableType), default=VariableType.ENV_VAR)
+    variable_type = models.CharField(
+        max_length=16, choices=choices(VariableType), default=VariableType.ENV_VAR
+    )
     raw = models.BooleanField(default=False)
 
     objects = InPipelineQuerySet.as_manager()

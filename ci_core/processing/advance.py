@@ -60,8 +60,7 @@ def _reset(pipeline: Pipeline, snapshot: PipelineSnapshot, restarted: Collection
     """Puts skipped jobs behind the restarted ones back to `created`; returns the snapshot after it."""
     started = [job for job in snapshot.jobs if job.name in restarted]
     changed = {
-        change.subject_id
-        for change in transition(pipeline, to_reset(snapshot.jobs, started), Event.RESET)
+        change.subject_id for change in transition(pipeline, to_reset(snapshot.jobs, started), Event.RESET)
     }
     jobs = (replace(job, status=Status.CREATED) if job.id in changed else job for job in snapshot.jobs)
     return replace(snapshot, jobs=tuple(jobs))
@@ -74,7 +73,11 @@ def _store_stages(pipeline: Pipeline, snapshot: PipelineSnapshot, stages: Mappin
     with connection.cursor() as cursor:
         cursor.execute(
             _STORE_STAGES,
-            {"pipeline_id": pipeline.pk, "ids": ids, "statuses": [status.value for status in stages.values()]},
+            {
+                "pipeline_id": pipeline.pk,
+                "ids": ids,
+                "statuses": [status.value for status in stages.values()],
+            },
         )
     changes = [
         events.Change(in_pipeline(pipeline.pk, position), snapshot.stages[position].value, status.value)

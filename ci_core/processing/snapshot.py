@@ -16,10 +16,17 @@ def load(pipeline: Pipeline) -> PipelineSnapshot:
         needs.setdefault(job_id, []).append(name)
     rows = (
         Job.objects.in_pipeline(pipeline.pk)
-        .latest()
+        .latest_copies()
         .in_order()
         .values_list(
-            "id", "name", "stage_id", "status", "when", "allow_failure", "scheduling_type", "enqueue_immediately"
+            "id",
+            "name",
+            "stage_id",
+            "status",
+            "when",
+            "allow_failure",
+            "scheduling_type",
+            "enqueue_immediately",
         )
     )
     first_stage = in_pipeline(pipeline.pk, 1) - 1

@@ -1,7 +1,12 @@
-"""Hands the procrastinate app to the tasks."""
+"""The procrastinate app that tasks are declared on."""
 
-from procrastinate import App
+from procrastinate import App, Blueprint
+
+blueprint = Blueprint()
 
 
 def on_app_ready(app: App) -> None:
-    """Called by procrastinate once Django's apps are ready."""
+    """Called by procrastinate once Django's apps are ready: registers the tasks."""
+    from ci_core.tasks import periods  # noqa: F401 - declares the tasks
+
+    app.add_tasks_from(blueprint, namespace="ci")

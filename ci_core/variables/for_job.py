@@ -105,18 +105,22 @@ def _of_job(job: Job, stage: Stage, pipeline: Pipeline, runner: Runner) -> dict[
         "CI_JOB_URL": f"{settings.PIPEYARD_EXTERNAL_URL}/{pipeline.project.full_path}/-/jobs/{job.pk}",
         "CI_JOB_STARTED_AT": job.started_at.isoformat() if job.started_at else "",
         "CI_JOB_MANUAL": "true" if job.when == "manual" else "",
-            "CI_RUNNER_ID": str(runner.pk),
+        "CI_RUNNER_ID": str(runner.pk),
         "CI_RUNNER_DESCRIPTION": runner.description,
         "CI_RUNNER_TAGS": ", ".join(runner.tags),
     }
 
 
 def _secret(job: Job, project: Project) -> Iterator[JobVariable]:
-    token = tokens.job_token(job)
-    scheme, _, rest = settings.PIPEYARD_EXTERNAL_URL.partition("://")
-    url = f"{scheme}://gitlab-ci-token:{token}@{rest}/{project.full_path}.git"
-    yield JobVariable("CI_JOB_TOKEN", token, public=False, masked=True, raw=True)
+    url = repository_url(job, project)
+    yield JobVariable("CI_JOB_TOKEN", tokens.job_token(job), public=False, masked=True, raw=True)
     yield JobVariable("CI_REPOSITORY_URL", url, public=False, masked=True, raw=True)
+
+
+def repository_url(job: Job, project: Project) -> str:
+    """Where the job clones its project from, with its token in it."""
+    scheme, _, rest = settings.PIPEYARD_EXTERNAL_URL.partition("://")
+    return f"{scheme}://gitlab-ci-token:{tokens.job_token(job)}@{rest}/{project.full_path}.git"
 
 
 def _of_environment(environment: Environment | None) -> dict[str, str]:

@@ -16,8 +16,11 @@ from ci_core.repositories import Commit
 class GivenVariable(Protocol):
     """A variable that somebody gave when they created the pipeline."""
 
-    key: str
-    value: str
+    @property
+    def key(self) -> str: ...
+
+    @property
+    def value(self) -> str: ...
 
 
 def of_server() -> dict[str, str]:

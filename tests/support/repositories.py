@@ -11,7 +11,9 @@ import pygit2
 AUTHOR = pygit2.Signature("Ada", "ada@example.com", int(time.time()), 0)
 
 
-def make_repository(folder: Path, files: Mapping[str, str | bytes], *, branch: str = "main") -> pygit2.Repository:
+def make_repository(
+    folder: Path, files: Mapping[str, str | bytes], *, branch: str = "main"
+) -> pygit2.Repository:
     """A new bare repository with one commit of these files on `branch`."""
     repository = pygit2.init_repository(str(folder), bare=True, initial_head=branch)
     commit_files(repository, files, branch=branch)
@@ -19,7 +21,11 @@ def make_repository(folder: Path, files: Mapping[str, str | bytes], *, branch: s
 
 
 def commit_files(
-    repository: pygit2.Repository, files: Mapping[str, str | bytes], *, branch: str = "main", message: str = "Change"
+    repository: pygit2.Repository,
+    files: Mapping[str, str | bytes],
+    *,
+    branch: str = "main",
+    message: str = "Change",
 ) -> str:
     """Commits these files (alone) to a branch; returns the commit's id."""
     index = pygit2.Index()

@@ -42,12 +42,14 @@ def run_vector(path: Path) -> None:
     assert state(pipeline.pk) == vector["init"]["expect"], "after creation"
     for number, step in enumerate(vector["transitions"], start=1):
         apply(pipeline.pk, step["event"], step.get("jobs"))
-        assert state(pipeline.pk) == step["expect"], f"after transition {number}: {step['event']} {step.get('jobs')}"
+        assert state(pipeline.pk) == step["expect"], (
+            f"after transition {number}: {step['event']} {step.get('jobs')}"
+        )
 
 
 def state(pipeline_id: int) -> dict[str, Any]:
     """Stored statuses in the form of a vector's `expect`."""
-    jobs = Job.objects.in_pipeline(pipeline_id).latest()
+    jobs = Job.objects.in_pipeline(pipeline_id).latest_copies()
     return {
         "pipeline": Pipeline.objects.get(pk=pipeline_id).status,
         "stages": dict(Stage.objects.in_pipeline(pipeline_id).values_list("name", "status")),
@@ -60,7 +62,7 @@ def apply(pipeline_id: int, event: str, names: list[str] | None) -> None:
     if names is None:
         _PIPELINE_ACTIONS[event](pipeline_id)
         return
-    latest = dict(Job.objects.in_pipeline(pipeline_id).latest().values_list("name", "id"))
+    latest = dict(Job.objects.in_pipeline(pipeline_id).latest_copies().values_list("name", "id"))
     for name in names:
         if event in _ACTIONS:
             _ACTIONS[event](latest[name])

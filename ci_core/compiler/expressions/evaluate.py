@@ -13,6 +13,7 @@ Value: TypeAlias = "str | bool | None"
 Lookup: TypeAlias = Callable[[str], "str | None"]
 
 MASKED = "[MASKED]"
+_LONGEST_STEP = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +70,9 @@ def _shown(name: str, value: str | None, masked: frozenset[str]) -> str | None:
     return MASKED if value and name in masked else value
 
 
-def _value(node: Expression, lookup: Lookup, steps: list[Step]) -> Value:
+def _value(node: Expression, lookup: Lookup, steps: list[Step], parent: str = "") -> Value:
     if isinstance(node, Binary):
-        return _binary(node, lookup, steps)
+        return _binary(node, lookup, steps, parent)
     if isinstance(node, Variable):
         return lookup(node.name)
     if isinstance(node, Text):
@@ -81,14 +82,14 @@ def _value(node: Expression, lookup: Lookup, steps: list[Step]) -> Value:
     return None
 
 
-def _binary(node: Binary, lookup: Lookup, steps: list[Step]) -> bool:
+def _binary(node: Binary, lookup: Lookup, steps: list[Step], parent: str) -> bool:
     operator = node.operator
-    left = _value(node.left, lookup, steps)
+    left = _value(node.left, lookup, steps, operator)
     if operator in ("&&", "||"):
         first = is_true(left)
         if first == (operator == "||"):
             if isinstance(node.right, Binary):
-                steps.append(Step(to_text(node.right), None))
+                steps.append(Step(_short(node.right), None))
             result = first
         else:
             result = is_true(_value(node.right, lookup, steps))
@@ -96,8 +97,14 @@ def _binary(node: Binary, lookup: Lookup, steps: list[Step]) -> bool:
         result = (left == _value(node.right, lookup, steps)) == (operator == "==")
     else:
         result = _matches(left, node.right, _value(node.right, lookup, steps)) == (operator == "=~")
-    steps.append(Step(to_text(node), result))
+    if operator != parent:  # of `a && b && c` the whole is told, and not also `a && b`
+        steps.append(Step(_short(node), result))
     return result
+
+
+def _short(node: Expression) -> str:
+    text = to_text(node)
+    return text if len(text) <= _LONGEST_STEP else text[: _LONGEST_STEP - 3] + "..."
 
 
 def _matches(left: Value, node: Expression, right: Value) -> bool:

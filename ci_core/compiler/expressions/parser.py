@@ -7,7 +7,14 @@ from ci_core.compiler.expressions.patterns import check_pattern
 from ci_core.compiler.expressions.syntax import PRECEDENCE, Binary, Expression, Null, Pattern, Text, Variable
 
 
-def parse(text: str, *, max_length: int = 10_000, max_depth: int = 100, max_operators: int = 200, max_regex: int = 2_000) -> Expression:
+def parse(
+    text: str,
+    *,
+    max_length: int = 10_000,
+    max_depth: int = 100,
+    max_operators: int = 200,
+    max_regex: int = 2_000,
+) -> Expression:
     """The tree of an expression, or ExpressionError with the character at which it goes wrong.
 
     `==`, `!=`, `=~` and `!~` bind stronger than `&&`, which binds stronger than `||`; equals group from
@@ -21,17 +28,20 @@ def parse(text: str, *, max_length: int = 10_000, max_depth: int = 100, max_oper
     tokens = tokenize(text)
     if not tokens:
         raise ExpressionError("it is empty", 0)
-    parser = _Parser(tokens, len(text), max_depth, max_regex)
+    parser = _Parser(tokens, len(text), max_depth, max_operators, max_regex)
     tree = parser.binary(1, 0)
     parser.finish()
     return tree
 
 
 class _Parser:
-    def __init__(self, tokens: list[Token], end: int, max_depth: int, max_regex: int) -> None:
+    def __init__(
+        self, tokens: list[Token], end: int, max_depth: int, max_operators: int, max_regex: int
+    ) -> None:
         self._tokens = tokens
         self._end = end
         self._max_depth = max_depth
+        self._max_operators = max_operators
         self._max_regex = max_regex
         self._index = 0
         self._operators = 0
@@ -57,10 +67,10 @@ class _Parser:
                 return left
             self._index += 1
             self._operators += 1
-            if self._operators > self._max_depth * 2:
-                limit = self._max_depth * 2
+            if self._operators > self._max_operators:
+                limit = self._max_operators
                 raise ExpressionError(
-                    f"it has more than the limit of {limit} operators (expression_depth)", token.offset
+                    f"it has more than the limit of {limit} operators (expression_operators)", token.offset
                 )
             right = self.binary(PRECEDENCE[token.text] + 1, depth)
             left = Binary(token.text, left, right)

@@ -113,7 +113,7 @@ def _archive(session: Session, options: Map, at: At, expire_in: str | None) -> d
     entry["access"] = _access(session, options, at)
     _expose(session, options, at, entry)
     if not entry["paths"] and not entry["untracked"]:
-        if options.get("reports") is None:
+        if options.get("reports") is None and all(key in _KEYS for key in options):
             text = "artifacts has neither paths nor untracked nor reports, so nothing is kept."
             session.report.warning(text, at)
         return None

@@ -37,7 +37,7 @@ def parse_cache(session: Session, value: Any, at: At) -> list[dict[str, Any]] | 
     found = [_cache(session, item, place) for item, place in items(session, value, at)]
     limit = session.limits.caches_per_job
     if len(found) > limit:
-        text = f"A job has {len(found)} caches, more than the limit of {limit} (caches_per_job). Join some of them."
+        text = f"A job has {len(found)} caches, more than the limit of {limit} (caches_per_job)."
         session.report.error(text, at, "limit")
     return [cache for cache in found if cache is not None]
 

@@ -142,12 +142,9 @@ def _refuse(session: Session, body: Map, key: str, at: At, owner: str) -> None:
 def check_job(session: Session, job: dict[str, Any], body: Map, at: At) -> None:
     """The rules that bind several keywords of one job."""
     report = session.report
-    if "script" not in job and not any(key in body for key in ("trigger", "run")):
-        if body.get("script") is None:
-            text = (
-                "The job has no script. Give it one, or begin its name with a dot if it is only a template."
-            )
-            report.error(text, at)
+    if not body.broken and all(body.get(key) is None for key in ("script", "trigger", "run")):
+        text = "The job has no script. Give it one, or begin its name with a dot if it is only a template."
+        report.error(text, at)
     when = job.get("when")
     if "rules" in job:
         for key in _RULES_EXCLUDE:

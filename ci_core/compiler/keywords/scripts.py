@@ -74,5 +74,6 @@ def _complaint(session: Session, keyword: str, item: Any) -> str:
             "Put the whole command in single quotes."
         )
     if isinstance(item, Seq):
-        return f"{keyword} is nested deeper than the limit of {session.limits.script_depth} lists (script_depth)."
+        limit = session.limits.script_depth
+        return f"{keyword} is nested deeper than the limit of {limit} lists (script_depth)."
     return f"Each command in {keyword} must be a text, not {describe(item)}. Put it in quotes."

@@ -14,6 +14,7 @@ from ci_core.compiler.tree import Seq
 PRE, POST = ".pre", ".post"
 DEFAULT_STAGES = (PRE, "build", "test", "deploy", POST)
 DEFAULT_STAGE = "test"
+NO_AUTO_CANCEL = AutoCancel()
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,7 @@ class WorkflowSpec:
 
     name: str | None = None
     rules: tuple[RuleSpec, ...] | None = None
-    auto_cancel: AutoCancel = AutoCancel()
+    auto_cancel: AutoCancel = NO_AUTO_CANCEL
 
 
 def parse_workflow(session: Session, value: Any, at: At) -> WorkflowSpec:
@@ -37,7 +38,7 @@ def parse_workflow(session: Session, value: Any, at: At) -> WorkflowSpec:
         rules = parse_workflow_rules(session, options["rules"], options.at("rules", at))
     if options.get("auto_cancel") is not None:
         auto_cancel = parse_auto_cancel(session, options["auto_cancel"], options.at("auto_cancel", at))
-    return WorkflowSpec(name, rules, auto_cancel or AutoCancel())
+    return WorkflowSpec(name, rules, auto_cancel or NO_AUTO_CANCEL)
 
 
 def parse_stages(session: Session, value: Any, at: At) -> tuple[str, ...]:

@@ -56,6 +56,7 @@ class FakeServer:
         self.records: dict[int, JobRecord] = {}
         self.uploads: list[Upload] = []
         self.archives: dict[int, bytes] = {}
+        self.artifact_tokens: list[str] = []  # as sent with each artifact request
         self.requests: list[dict[str, Any]] = []
         self.job_status: dict[int, str] = {}
         self.update_interval = ""
@@ -88,6 +89,8 @@ class FakeServer:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
+            wbufsize = -1
 
             def log_message(self, *args: Any) -> None:
                 pass
@@ -130,6 +133,7 @@ class FakeServer:
             return self._put(job_id, json.loads(body), headers)
         if method == "PATCH":
             return self._patch(job_id, headers, body)
+        self.artifact_tokens.append(headers.get("JOB-TOKEN", ""))
         reply = self.on_artifacts(method, job_id)
         if reply is not None:
             return reply

@@ -146,8 +146,9 @@ def test_background_processes_do_not_outlive_the_script(bench, tmp_path):
     assert not is_alive(int((tmp_path / "pid").read_text()))
 
 
-def test_a_job_that_cannot_be_read_is_failed(bench, server):
-    record = bench.run("true", variables=[{"key": "A", "value": 5}])
+@pytest.mark.parametrize("value", [5, "half a pair: \ud800"])
+def test_a_job_that_cannot_be_read_is_failed(bench, server, value):
+    record = bench.run("true", variables=[{"key": "A", "value": value}])
 
     assert record.final["failure_reason"] == "runner_system_failure"
     assert "value is not a text" in record.text
@@ -169,6 +170,20 @@ def test_sources_are_fetched_then_updated(bench, server, repository, depth):
     assert "third" in record.text
     assert "leftover" not in record.text
     assert f"Checking out {second[:8]} as detached HEAD (ref is main)..." in record.text
+
+
+def test_settings_left_by_a_job_do_not_reach_the_next_fetch(bench, repository):
+    sha = repository.commit(note="x")
+    info = repository.git_info(sha)
+    bench.run(
+        'git config url."file:///nowhere/".insteadOf file:///',
+        "printf '#!/bin/sh\\ntouch hooked\\n' > .git/hooks/post-checkout; chmod +x .git/hooks/post-checkout",
+        git_info=info,
+    )
+
+    record = bench.run("test ! -e hooked", job_id=2, git_info=info, env={"GIT_CLEAN_FLAGS": "none"})
+
+    assert record.final["state"] == "success"
 
 
 def test_clone_strategy_begins_afresh(bench, repository):

@@ -59,7 +59,17 @@ def test_wrong_offset_is_corrected_from_the_range_header(bench, server):
     assert record.final["output"]["bytesize"] == len(record.trace)
 
 
-@pytest.mark.parametrize("status", [500, 503, 429, 200, 404])
+def test_a_job_that_is_gone_is_not_reported_for_long(bench, server):
+    server.on_patch = lambda *_: Reply(404)
+    server.on_put = once_each(None, Reply(404))
+
+    record = bench.run("true")
+
+    assert [put["state"] for put in record.puts] == ["running", "success"]
+    assert "the server no longer wants it: status 404" in bench.output.getvalue()
+
+
+@pytest.mark.parametrize("status", [500, 503, 429, 200])
 def test_failed_pieces_are_sent_again(bench, server, status):
     server.on_patch = once_each(*[Reply(status)] * 3)
 

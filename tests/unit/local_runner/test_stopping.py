@@ -121,13 +121,16 @@ def test_timeout_kills_and_says_why(bench, server, tmp_path):
 
 def test_a_process_that_ignores_sigterm_is_killed(bench, server):
     bench.changes["kill_grace_s"] = 0.1
-    bench.add("trap '' TERM", "echo begun", "while true; do sleep 0.05; done", timeout=1)
+    bench.add("trap '' TERM", "echo begun", "while true; do sleep 0.05; done")
+    runner = run_beside(bench.loop())
+    server.wait_for(lambda: 1 in server.records and b"\nbegun\n" in server.records[1].trace)
 
     start = time.monotonic()
-    bench.loop().run()
+    server.job_status[1] = "canceled"
+    runner.join(10)
 
     assert time.monotonic() - start < 5
-    assert server.records[1].final["failure_reason"] == "job_execution_timeout"
+    assert server.records[1].final["failure_reason"] == "job_canceled"
 
 
 def start_program(bench, *arguments):

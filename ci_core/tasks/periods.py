@@ -1,0 +1,64 @@
+"""What runs by itself, and how often. Six-field patterns count seconds last."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from procrastinate import JobContext
+
+from ci_core.actions import artifacts, upkeep
+from ci_core.tasks.procrastinate import blueprint
+
+#: Hours that records of failed tasks are kept.
+KEEP_TASKS_HOURS: Final = 24
+#: Tasks of a lost worker that one sweep hands to another.
+STALLED_BATCH: Final = 100
+
+
+@blueprint.periodic(cron="* * * * * */5")
+@blueprint.task(name="start_due_jobs", queueing_lock="start_due_jobs")
+def start_due_jobs(timestamp: int) -> None:
+    """Every 5 seconds: delayed jobs whose timer has run out."""
+    upkeep.start_due_jobs()
+
+
+@blueprint.periodic(cron="* * * * * */15")
+@blueprint.task(name="fail_overdue_and_lost_jobs", queueing_lock="fail_overdue_and_lost_jobs")
+def fail_overdue_and_lost_jobs(timestamp: int) -> None:
+    """Every 15 seconds: jobs that run too long, and jobs whose runner vanished."""
+    upkeep.fail_overdue_jobs()
+    upkeep.fail_lost_jobs()
+
+
+@blueprint.periodic(cron="*/5 * * * *")
+@blueprint.task(name="fail_stuck_jobs", queueing_lock="fail_stuck_jobs")
+def fail_stuck_jobs(timestamp: int) -> None:
+    """Every 5 minutes: jobs that no runner took for too long."""
+    upkeep.fail_stuck_jobs()
+
+
+@blueprint.periodic(cron="*/10 * * * *")
+@blueprint.task(name="remove_expired_artifacts", queueing_lock="remove_expired_artifacts")
+def remove_expired_artifacts(timestamp: int) -> None:
+    """Every 10 minutes: artifacts whose time has come."""
+    artifacts.remove_expired_artifacts()
+
+
+@blueprint.periodic(cron="17 * * * *")
+@blueprint.task(name="make_partitions", queueing_lock="make_partitions")
+def make_partitions(timestamp: int) -> None:
+    """Every hour: the partitions that the next pipelines will need."""
+    upkeep.make_partitions()
+
+
+@blueprint.periodic(cron="*/10 * * * *")
+@blueprint.task(name="look_after_tasks", queueing_lock="look_after_tasks", pass_context=True)
+async def look_after_tasks(context: JobContext, timestamp: int) -> None:
+    """Every 10 minutes: hands tasks of lost workers to others, and forgets those that failed long ago.
+
+    procrastinate leaves a lost worker's tasks in the state doing; those that succeed are deleted at once.
+    """
+    manager = context.app.job_manager
+    for job in list(await manager.get_stalled_jobs())[:STALLED_BATCH]:
+        await manager.retry_job(job)
+    await manager.delete_old_jobs(nb_hours=KEEP_TASKS_HOURS, include_failed=True)

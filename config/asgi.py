@@ -1,0 +1,19 @@
+"""The ASGI application: HTTP by Django behind a limit of body sizes, WebSockets by the GraphQL API."""
+
+from __future__ import annotations
+
+import os
+
+from channels.routing import ProtocolTypeRouter, URLRouter
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")  # noqa: TID251 - Django reads it there
+django_application = get_asgi_application()
+
+# Both import models, which needs Django to be set up first.
+from graphql_api.consumers import websocket_urlpatterns  # noqa: E402
+from runner_api.body_limit import BodyLimit  # noqa: E402
+
+application = ProtocolTypeRouter(
+    {"http": BodyLimit(django_application), "websocket": URLRouter(websocket_urlpatterns)}
+)

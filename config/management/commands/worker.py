@@ -1,0 +1,28 @@
+"""`manage.py worker`: runs background tasks."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from django.core.management.base import BaseCommand
+from procrastinate.contrib.django import app
+from procrastinate.contrib.django.django_connector import DjangoConnector
+
+
+class Command(BaseCommand):
+    """Argument parsing only; the tasks are in ci_core.tasks."""
+
+    help = "Runs background tasks until it is told to stop."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        asyncio.run(self._work())
+
+    async def _work(self) -> None:
+        connector = app.connector
+        assert isinstance(connector, DjangoConnector)
+        worker_app = app.with_connector(connector.get_worker_connector())
+        async with worker_app.open_async():
+            await worker_app.run_worker_async(
+                concurrency=4, delete_jobs="successful", shutdown_graceful_timeout=10
+            )

@@ -1,0 +1,91 @@
+"""One child process that is started again when it dies, and stopped with everything it started."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from config.env import child_environment
+from config.supervisor.console import Console
+
+#: Seconds before a process that died is started again; doubles up to RESTART_MOST while it keeps dying.
+RESTART_AFTER: Final = 1.0
+RESTART_MOST: Final = 30.0
+#: Seconds a process must have lived for its next death to count as the first.
+HEALTHY_AFTER: Final = 30.0
+#: Seconds that a process gets to stop by itself.
+STOP_WITHIN: Final = 12.0
+
+
+class Child:
+    """A supervised process. Its output goes to `log`, its restarts are told on the console."""
+
+    def __init__(
+        self, name: str, command: Sequence[str], log: Path, console: Console, environment: dict[str, str]
+    ) -> None:
+        self.name = name
+        self._command = command
+        self._log = log
+        self._console = console
+        self._environment = environment
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def supervise(self) -> None:
+        """Runs the process, again and again, until cancelled; then stops it."""
+        delay = RESTART_AFTER
+        try:
+            while True:
+                started = asyncio.get_running_loop().time()
+                code = await self._run()
+                if asyncio.get_running_loop().time() - started > HEALTHY_AFTER:
+                    delay = RESTART_AFTER
+                self._console.warn(
+                    f"{self.name} ended with {_meaning(code)}; starting it again in {delay:.0f} s (log: {self._log})"
+                )
+                await asyncio.sleep(delay)
+                delay = min(delay * 2, RESTART_MOST)
+        finally:
+            await self._stop()
+
+    async def _run(self) -> int:
+        with self._log.open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                *self._command,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=child_environment(**self._environment),
+                start_new_session=True,
+            )
+        self._console.say(f"{self.name} started (process {self._process.pid})")
+        return await self._process.wait()
+
+    async def _stop(self) -> None:
+        """Asks the process to stop, and ends its whole group if it does not."""
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        process.terminate()
+        try:
+            async with asyncio.timeout(STOP_WITHIN):
+                await process.wait()
+        except TimeoutError:
+            self._console.warn(f"{self.name} did not stop within {STOP_WITHIN:.0f} s and is killed")
+        finally:
+            _kill_group(process.pid)
+        self._console.say(f"{self.name} stopped")
+
+
+def _kill_group(group: int) -> None:
+    try:
+        os.killpg(group, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+
+
+def _meaning(code: int) -> str:
+    return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"

@@ -1,0 +1,77 @@
+"""Owns what one operation carries with it: on whose behalf it runs, its batches, and the rows it remembers."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeAlias, TypeVar
+
+import strawberry
+import structlog
+
+from ci_core.access import Principal, anonymous
+from graphql_api.batching import Batches
+from graphql_api.threads import ThreadRunner, in_request_thread
+
+K = TypeVar("K", bound=int | str)
+R = TypeVar("R")
+#: Finds out again who stands behind a connection. Raises Unauthenticated.
+Authenticate = Callable[[], Principal]
+
+
+class Context:
+    """What resolvers find in `info.context`.
+
+    authenticate: asked again by `renew`; None where the principal holds for the operation, as over HTTP.
+    """
+
+    def __init__(
+        self,
+        principal: Principal | None = None,
+        *,
+        authenticate: Authenticate | None = None,
+        run_in_thread: ThreadRunner = in_request_thread,
+    ) -> None:
+        self.principal = principal or anonymous()
+        self.authenticate = authenticate
+        self.run_in_thread = run_in_thread
+        self.request_id = _request_id()
+        self.batches = Batches(run_in_thread)
+        self._remembered: dict[str, dict[Any, Any]] = {}
+        #: What a WebSocket client sent with connection_init; set by Strawberry.
+        self.connection_params: Mapping[str, Any] | None = None
+
+    def for_operation(self) -> Context:
+        """A context of its own for one of the operations of a connection."""
+        return Context(
+            self.principal, authenticate=self.authenticate, run_in_thread=self.run_in_thread
+        )
+
+    def renew(self) -> None:
+        """Finds out again who asks, and forgets every row. Runs in a thread. Raises Unauthenticated."""
+        self.forget()
+        if self.authenticate is not None:
+            self.principal = self.authenticate()
+
+    def forget(self) -> None:
+        """Forgets the rows read so far: something has changed."""
+        self._remembered = {}
+
+    def remembered(
+        self, kind: str, keys: Iterable[K], read: Callable[[list[K]], Mapping[K, R]]
+    ) -> Mapping[K, R | None]:
+        """Rows of one kind by key, None where there is none; `read` gets those that were not asked for yet."""
+        known = self._remembered.setdefault(kind, {})
+        missing = [key for key in dict.fromkeys(keys) if key not in known]
+        if missing:
+            found = read(missing)
+            known.update((key, found.get(key)) for key in missing)
+        return known
+
+
+Info: TypeAlias = strawberry.Info[Context, None]
+
+
+def _request_id() -> str:
+    bound = structlog.contextvars.get_contextvars().get("request_id")
+    return bound if isinstance(bound, str) else uuid.uuid4().hex

@@ -1,0 +1,138 @@
+"""Owns the kinds of fields that types are made of.
+
+leaf: read from the parent, without the database. batched: one call for all parents. rooted: no parent, once a field.
+Each keeps its function as an attribute (`read`, `batch`), so that an executor that goes through a document level by
+level can call it for a whole level itself; until then `get_result` serves graphql-core, object by object.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from operator import attrgetter
+from typing import Any
+
+import strawberry
+from strawberry.annotation import StrawberryAnnotation
+from strawberry.types.field import StrawberryField
+from strawberry.types.fields.resolver import ReservedName, StrawberryResolver
+
+from graphql_api.batching import BatchFunction
+
+
+class LeafField(StrawberryField):
+    """A field that is read from its parent without the database."""
+
+    read: Callable[[Any], Any] | None = None
+
+    def get_result(self, source: Any, info: Any, args: list[Any], kwargs: Any) -> Any:
+        """The value for one parent."""
+        return self.read(source) if self.read else getattr(source, self.python_name)
+
+    def __copy__(self) -> LeafField:
+        copied = super().__copy__()
+        copied.read = self.read
+        return copied
+
+
+class _BatchResolver(StrawberryResolver[Any]):
+    """Reads a batch function's arguments from its signature; `parents` and `info` are not among them."""
+
+    RESERVED_PARAMSPEC = (*StrawberryResolver.RESERVED_PARAMSPEC, ReservedName("parents"))
+
+
+class BatchedField(StrawberryField):
+    """A field whose function answers for a list of parents."""
+
+    @property
+    def batch(self) -> BatchFunction:
+        """`(parents, info, **arguments) -> values`."""
+        assert self.base_resolver is not None
+        function: BatchFunction = self.base_resolver.wrapped_func  # type: ignore[assignment]
+        return function
+
+    def get_result(self, source: Any, info: Any, args: list[Any], kwargs: Any) -> Any:
+        """The future value for one parent."""
+        kwargs.pop("info", None)
+        return info.context.batches.load(self.batch, info, source, kwargs)
+
+
+class RootedField(StrawberryField):
+    """A field of a root type: its function takes no parents and is called once for each time it is asked for."""
+
+    @property
+    def function(self) -> Callable[..., Any]:
+        """`(info, **arguments) -> value`."""
+        assert self.base_resolver is not None
+        function: Callable[..., Any] = self.base_resolver.wrapped_func  # type: ignore[assignment]
+        return function
+
+    def get_result(self, source: Any, info: Any, args: list[Any], kwargs: Any) -> Any:
+        """The future value."""
+        kwargs.pop("info", None)
+        function = self.function
+
+        def once(parents: list[Any], info: Any, **arguments: Any) -> list[Any]:
+            return [function(info, **arguments)]
+
+        return info.context.batches.load(once, info, source, kwargs)
+
+
+def leaf(
+    type_: Any,
+    description: str,
+    read: Callable[[Any], Any] | str | None = None,
+    *,
+    name: str | None = None,
+    deprecated: str | None = None,
+) -> Any:
+    """A field that is read from its parent: by `read`, or from the attribute of that name (default: the field's)."""
+    field = LeafField(
+        graphql_name=name,
+        type_annotation=StrawberryAnnotation(type_),
+        description=description,
+        deprecation_reason=deprecated,
+    )
+    field.read = attrgetter(read) if isinstance(read, str) else read
+    return field
+
+
+def batched(
+    type_: Any,
+    function: BatchFunction,
+    description: str,
+    *,
+    name: str | None = None,
+    deprecated: str | None = None,
+    of: type[BatchedField] = BatchedField,
+) -> Any:
+    """A field whose function takes all parents at once; its further parameters are the field's arguments."""
+    return _with_resolver(of, type_, function, description, name, deprecated)
+
+
+def rooted(type_: Any, function: Callable[..., Any], description: str, *, name: str | None = None) -> Any:
+    """A field of Query or Mutation."""
+    return _with_resolver(RootedField, type_, function, description, name, None)
+
+
+def _with_resolver(
+    kind: type[StrawberryField],
+    type_: Any,
+    function: Callable[..., Any],
+    description: str,
+    name: str | None,
+    deprecated: str | None,
+) -> StrawberryField:
+    namespace = sys.modules[function.__module__].__dict__
+    return kind(
+        graphql_name=name,
+        type_annotation=StrawberryAnnotation(type_, namespace=namespace),
+        description=description,
+        base_resolver=_BatchResolver(function),
+        deprecation_reason=deprecated,
+    )
+
+
+def argument(description: str, *, name: str | None = None) -> Any:
+    """Metadata of an argument, for `Annotated`."""
+    return strawberry.argument(description=description, name=name)

@@ -1,0 +1,153 @@
+"""Creating pipelines: what is written, and what bad input does."""
+
+from __future__ import annotations
+
+import pytest
+
+from ci_core.actions.pipelines import create_pipeline
+from ci_core.actions.planning import GivenVariable
+from ci_core.errors import ConfigMissing, PipelineFiltered, RefNotFound, RepositoryMissing
+from ci_core.models import (
+    Deployment,
+    Environment,
+    Event,
+    Job,
+    JobDefinition,
+    Need,
+    PendingJob,
+    Pipeline,
+    PipelineVariable,
+    Stage,
+)
+from ci_core.statuses import PipelineSource
+from tests.factories import ProjectFactory, UserFactory, pipeline_with, project_with
+from tests.support.invariants import assert_consistent
+
+pytestmark = pytest.mark.django_db
+
+CONFIG = """
+stages: [build, test, deploy]
+compile: {stage: build, script: make, artifacts: {paths: [out/]}}
+unit: {stage: test, script: make test, needs: [compile]}
+lint: {stage: test, script: make lint, needs: []}
+staging:
+  stage: deploy
+  script: make deploy
+  environment: {name: staging, url: "https://$CI_COMMIT_REF_SLUG.example.com"}
+"""
+
+
+def test_a_pipeline_is_written_whole_and_started() -> None:
+    user = UserFactory()
+    pipeline = pipeline_with(CONFIG, user=user)
+    stages = Stage.objects.in_pipeline(pipeline.pk).order_by("id")
+    assert [(stage.name, stage.position) for stage in stages] == [("build", 1), ("test", 2), ("deploy", 3)]
+    jobs = {job.name: job for job in Job.objects.in_pipeline(pipeline.pk).in_order()}
+    assert {name: job.status for name, job in jobs.items()} == {
+        "compile": "pending",
+        "unit": "created",
+        "lint": "pending",
+        "staging": "created",
+    }
+    assert jobs["staging"].user_id == user.pk
+    needs = Need.objects.in_pipeline(pipeline.pk)
+    assert [(need.job_id, need.name) for need in needs] == [(jobs["unit"].pk, "compile")]
+    assert jobs["lint"].scheduling_type == "dag"
+    assert (pipeline.status, pipeline.iid, pipeline.protected) == ("pending", 1, True)
+    assert set(PendingJob.objects.values_list("job_id", flat=True)) == {jobs["compile"].pk, jobs["lint"].pk}
+    assert_consistent(pipeline.pk)
+
+
+def test_environment_and_deployment_are_made() -> None:
+    pipeline = pipeline_with(CONFIG)
+    environment = Environment.objects.get()
+    assert (environment.name, environment.slug, environment.tier) == ("staging", "staging", "staging")
+    assert environment.external_url == "https://main.example.com"
+    deployment = Deployment.objects.get()
+    assert (deployment.iid, deployment.status, deployment.environment_id) == (1, "created", environment.pk)
+    assert deployment.sha == pipeline.sha
+
+
+def test_equal_jobs_share_a_definition() -> None:
+    pipeline = pipeline_with("test: {script: make, parallel: 3}\nother: {script: make}\nmore: {script: make}\n")
+    assert Job.objects.in_pipeline(pipeline.pk).count() == 5
+    definitions = JobDefinition.objects.in_pipeline(pipeline.pk)
+    assert 1 <= definitions.count() <= 4
+    shared = Job.objects.in_pipeline(pipeline.pk).filter(name__in=["other", "more"])
+    assert len(set(shared.values_list("definition_id", flat=True))) == 1
+
+
+def test_given_variables_are_kept_and_seen_by_rules() -> None:
+    project = project_with("a: {script: x, rules: [{if: '$WHO == \"me\"'}]}\nb: {script: x}\n")
+    given = [GivenVariable("WHO", "me")]
+    pipeline = create_pipeline(project, "main", PipelineSource.API, acting_user=None, variables=given)
+    assert set(Job.objects.in_pipeline(pipeline.pk).values_list("name", flat=True)) == {"a", "b"}
+    assert list(PipelineVariable.objects.in_pipeline(pipeline.pk).values_list("key", "value")) == [("WHO", "me")]
+
+
+def test_a_broken_configuration_gives_a_failed_pipeline_with_all_its_errors() -> None:
+    pipeline = pipeline_with("build:\n  scrip: make\ntest:\n  script: make\n  needs: [nothing]\n")
+    assert (pipeline.status, pipeline.failure_reason) == ("failed", "config_error")
+    assert pipeline.finished_at is not None
+    lines = {error["line"] for error in pipeline.config_errors}
+    assert len(pipeline.config_errors) >= 2
+    assert 2 in lines
+    assert all(error["file"] == ".gitlab-ci.yml" and error["path"] for error in pipeline.config_errors)
+    assert not Job.objects.in_pipeline(pipeline.pk).exists()
+    assert [event.status for event in Event.objects.in_pipeline(pipeline.pk)] == ["failed"]
+
+
+@pytest.mark.parametrize("text", ["", "[]", "a: b: c", "\t", "x: &x [*x]", "a: !unknown 1", "\x00"])
+def test_no_file_is_too_broken(text: str) -> None:
+    pipeline = pipeline_with(text)
+    assert pipeline.status == "failed"
+    assert pipeline.config_errors
+
+
+def test_an_unknown_ref_is_named_and_nothing_is_written() -> None:
+    project = project_with("a: {script: x}")
+    with pytest.raises(RefNotFound, match="'nowhere'"):
+        create_pipeline(project, "nowhere", PipelineSource.API, acting_user=None)
+    assert not Pipeline.objects.exists()
+
+
+@pytest.mark.parametrize("ref", ["", "..", "main~1", "a b", "refs/heads/", "x" * 5000, "-x", "main\n"])
+def test_a_ref_that_cannot_be_one_is_not_found(ref: str) -> None:
+    project = project_with("a: {script: x}")
+    with pytest.raises(RefNotFound):
+        create_pipeline(project, ref, PipelineSource.API, acting_user=None)
+
+
+def test_a_repository_that_is_not_there_is_named() -> None:
+    project = ProjectFactory(repository_path="nowhere.git")
+    with pytest.raises(RepositoryMissing, match="nowhere.git"):
+        create_pipeline(project, "main", PipelineSource.API, acting_user=None)
+    assert not Pipeline.objects.exists()
+
+
+def test_a_commit_without_configuration_is_refused() -> None:
+    project = ProjectFactory(files={"README.md": "hello"})
+    with pytest.raises(ConfigMissing, match=r"\.gitlab-ci\.yml"):
+        create_pipeline(project, "main", PipelineSource.API, acting_user=None)
+
+
+def test_rules_that_leave_no_job_make_no_pipeline() -> None:
+    project = project_with("a: {script: x, rules: [{if: '$NOTHING'}]}")
+    with pytest.raises(PipelineFiltered):
+        create_pipeline(project, "main", PipelineSource.API, acting_user=None)
+    assert not Pipeline.objects.exists()
+
+
+def test_workflow_rules_that_say_no_make_no_pipeline() -> None:
+    project = project_with("workflow: {rules: [{when: never}]}\na: {script: x}")
+    with pytest.raises(PipelineFiltered):
+        create_pipeline(project, "main", PipelineSource.API, acting_user=None)
+
+
+def test_iids_count_per_project() -> None:
+    first, second = project_with("a: {script: x}"), project_with("a: {script: x}")
+    iids = [
+        create_pipeline(project, "main", PipelineSource.API, acting_user=None).iid
+        for project in (first, first, second)
+    ]
+    assert iids == [1, 2, 1]

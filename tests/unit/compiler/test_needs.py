@@ -1,0 +1,150 @@
+"""Owns the tests of stages, needs, dependencies, parallel and on_stop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from ci_core.compiler import CompiledNeed, CompiledPipeline
+
+Plan = Callable[..., CompiledPipeline]
+Errors = Callable[..., list[str]]
+
+
+def test_stages_and_the_order_of_jobs(plan: Plan) -> None:
+    pipeline = plan("""
+        stages: [one, two, empty]
+        z: {stage: two, script: x}
+        last: {stage: .post, script: x}
+        y: {stage: one, script: x}
+        first: {stage: .pre, script: x}
+        a: {stage: one, script: x}
+        .hidden: {anything: goes}
+    """)
+    assert pipeline.stages == (".pre", "one", "two", ".post")
+    assert [job.name for job in pipeline.jobs] == ["first", "y", "a", "z", "last"]
+
+
+def test_default_stages(plan: Plan) -> None:
+    pipeline = plan("d: {stage: deploy, script: x}\nt: {script: x}\nb: {stage: build, script: x}")
+    assert [(job.name, job.stage) for job in pipeline.jobs] == [
+        ("b", "build"),
+        ("t", "test"),
+        ("d", "deploy"),
+    ]
+
+
+def test_needs(plan: Plan) -> None:
+    # docs.gitlab.com/ci/yaml/#needs
+    pipeline = plan("""
+        linux: {stage: build, script: x}
+        mac: {stage: build, script: x}
+        out: {stage: build, script: x, rules: [{when: never}]}
+        lint: {script: x, needs: []}
+        by-stage: {script: x}
+        rspec:
+          script: x
+          needs:
+            - linux
+            - {job: mac, artifacts: false}
+            - {job: out, optional: true}
+            - {job: nowhere, optional: true}
+            - {job: lint, optional: true}
+    """)
+    jobs = {job.name: job for job in pipeline.jobs}
+    assert jobs["lint"].needs == ()
+    assert jobs["by-stage"].needs is None
+    assert jobs["rspec"].needs == (
+        CompiledNeed("linux", False, True),
+        CompiledNeed("mac", False, False),
+        CompiledNeed("lint", True, True),
+    )
+
+
+def test_parallel(plan: Plan) -> None:
+    # docs.gitlab.com/ci/yaml/#parallel
+    pipeline = plan("""
+        test: {stage: build, script: x, parallel: 3}
+        all: {script: x, needs: [test], dependencies: [test]}
+        one: {script: x, needs: ["test 2/3"]}
+    """)
+    names = [job.name for job in pipeline.jobs]
+    assert names == ["test 1/3", "test 2/3", "test 3/3", "all", "one"]
+    second = pipeline.jobs[1]
+    assert (second.parallel_index, second.parallel_total, second.base_name) == (2, 3, "test")
+    assert second.definition()["variables"] == [
+        {"key": "CI_NODE_INDEX", "value": "2", "raw": True},
+        {"key": "CI_NODE_TOTAL", "value": "3", "raw": True},
+    ]
+    assert [need.name for need in pipeline.jobs[3].needs or ()] == names[:3]
+    assert pipeline.jobs[3].definition()["dependencies"] == names[:3]
+    assert [need.name for need in pipeline.jobs[4].needs or ()] == ["test 2/3"]
+
+
+def test_dependencies(plan: Plan) -> None:
+    pipeline = plan("""
+        a: {stage: build, script: x}
+        b: {stage: build, script: x, rules: [{when: never}]}
+        c: {script: x, dependencies: [a, b]}
+        d: {script: x, dependencies: []}
+    """)
+    assert [job.definition()["dependencies"] for job in pipeline.jobs] == [None, ["a"], []]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("t: {script: x, needs: [biuld]}\nbuild: {stage: build, script: x}", "Did you mean 'build'?"),
+        (
+            "build: {stage: build, script: x, rules: [{if: $NO}]}\ntest: {script: x, needs: [build]}",
+            "2 jobs:test:needs[0]: 'test' job needs 'build' job, but 'build' does not exist in the pipeline: "
+            "none of its rules matches (line 1)",
+        ),
+        ("t: {script: x, needs: [d]}\nd: {stage: deploy, script: x}", "in the later stage 'deploy'"),
+        ("a: {script: x, needs: [b]}\nb: {script: x, needs: [a]}", "circle: a -> b -> a"),
+        ("a: {script: x, needs: [a]}", "circle: a -> a"),
+        ("a: {script: x}\nb: {script: x, needs: [a, a]}", "needs 'a' twice"),
+        ("a: {script: x, needs: b}", "needs must be a list of jobs"),
+        ("a: {script: x, needs: [{artifacts: true}]}", "has no job"),
+        ("a: {script: x, needs: [{job: b, option: true}]}\nb: {script: x}", "unknown keys: option"),
+        ("a: {script: x, needs: [[]]}\nb: {script: x, needs: [3]}", "needs must be a map"),
+        ("a: {stage: nope, script: x}", "The stage 'nope' does not exist"),
+        ("stages: [build]\na: {script: x}", "has no stage, so it belongs to 'test'"),
+        ("stages: build\na: {script: x}", "stages must be a list of names"),
+        ("a: {script: x, dependencies: [b]}", "which is not a job"),
+        ("a: {script: x, dependencies: [b]}\nb: {stage: deploy, script: x}", "in the later stage"),
+        (
+            "a: {stage: build, script: x}\nb: {script: x, needs: [], dependencies: [a]}",
+            "not among the job's needs",
+        ),
+        ("a: {script: x, parallel: 0}", "from 1 to 200"),
+        ("a: {script: x, parallel: 201}", "limit of 200 (parallel)"),
+        ("a: {script: x, environment: {name: r, on_stop: b}}", "on_stop names 'b', which is not a job"),
+        ("a: {script: x, environment: {name: r, on_stop: b}}\nb: {script: x}", "which has no environment"),
+        (
+            "a: {script: x, environment: {name: r, on_stop: b}}\nb: {script: x, environment: {name: r}}",
+            "must have action: stop",
+        ),
+        (
+            "a: {script: x, environment: {name: r, on_stop: b}}\nb: {script: x, environment: {name: q, action: stop}}",
+            "whose environment is 'q' and not 'r'",
+        ),
+    ],
+)
+def test_wrong_graphs(errors: Errors, text: str, words: str) -> None:
+    found = errors(text)
+    assert any(words in error for error in found), found
+
+
+def test_fifty_needs_and_no_more(plan: Plan, errors: Errors) -> None:
+    jobs = "".join(f"j{i}: {{stage: build, script: x}}\n" for i in range(51))
+    names = [f"j{i}" for i in range(51)]
+    assert len(plan(f"{jobs}t: {{script: x, needs: [{', '.join(names[:50])}]}}").jobs[-1].needs or ()) == 50
+    assert "limit of 50 (needs_per_job)" in errors(f"{jobs}t: {{script: x, needs: [{', '.join(names)}]}}")[0]
+
+
+def test_a_long_chain_of_needs(plan: Plan, errors: Errors) -> None:
+    chain = "j0: {script: x}\n" + "".join(f"j{i}: {{script: x, needs: [j{i - 1}]}}\n" for i in range(1, 3000))
+    assert len(plan(chain).jobs) == 3000
+    assert "circle" in errors(chain.replace("j0: {script: x}", "j0: {script: x, needs: [j2999]}"))[0]

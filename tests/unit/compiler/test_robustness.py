@@ -1,0 +1,122 @@
+"""Owns the property that compiling never raises: any text, any YAML, and mutations of the samples."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ci_core.compiler import CompileContext, CompileResult, compile_config
+
+CASES = Path(__file__).parents[3] / "fixtures" / "ci_yaml"
+SAMPLES = [path.read_text() for path in sorted(CASES.glob("*/input.yml"))]
+CONTEXT = CompileContext(ref="main", variables={"CI_COMMIT_BRANCH": "main", "CI": "true"})
+FAST = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+_KEYS = """
+    stages default variables workflow include image services cache before_script after_script script stage needs
+    dependencies rules if when allow_failure start_in name auto_cancel artifacts paths reports key files tags
+    environment url action on_stop timeout retry max exit_codes interruptible parallel resource_group extends
+    inherit coverage hooks .base build test value expand options <<
+"""
+_keys = st.sampled_from(_KEYS.split())
+_leaves = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-3, 300),
+    st.floats(allow_nan=False),
+    st.sampled_from(
+        ["build", "test", ".base", "$CI", "$CI == 'x'", "1 hour", "manual", "delayed", "always", "/a/", ""]
+    ),
+    st.text(max_size=6),
+)
+_configs = st.recursive(
+    _leaves,
+    lambda children: st.lists(children, max_size=3) | st.dictionaries(_keys, children, max_size=5),
+    max_leaves=30,
+)
+
+
+def check(source: str | bytes) -> CompileResult:
+    """What must hold of every result."""
+    result = compile_config(source, CONTEXT)
+    assert (result.pipeline is None) == bool(result.errors)
+    for item in (*result.errors, *result.warnings):
+        assert item.message
+        assert item.line >= 1
+        assert item.column >= 1
+    json.dumps(result.explanation.to_json())
+    if result.pipeline is not None:
+        names = {job.name for job in result.pipeline.jobs}
+        assert len(names) == len(result.pipeline.jobs)
+        for job in result.pipeline.jobs:
+            json.dumps(job.definition())
+            assert {need.name for need in job.needs or ()} <= names
+            assert job.stage in result.pipeline.stages
+    return result
+
+
+@FAST
+@given(st.text(max_size=60) | st.text(alphabet="ab:-[]{}&*!<>|'\"# \n\t?,~$", max_size=60))
+def test_any_text(text: str) -> None:
+    check(text)
+
+
+@FAST
+@given(st.binary(max_size=40))
+def test_any_bytes(data: bytes) -> None:
+    check(data)
+
+
+@FAST
+@given(st.dictionaries(_keys, _configs, max_size=6))
+def test_any_yaml(config: dict[str, Any]) -> None:
+    check(yaml.safe_dump(config, sort_keys=False))
+
+
+@FAST
+@given(st.dictionaries(_keys, _configs, max_size=4), st.dictionaries(_keys, _configs, max_size=4))
+def test_any_jobs(one: dict[str, Any], two: dict[str, Any]) -> None:
+    config = {"build": {"script": "x", **one}, "test": {"script": "x", **two}, ".base": {"script": "y"}}
+    check(yaml.safe_dump(config, sort_keys=False))
+
+
+@FAST
+@given(st.data())
+def test_mutations_of_the_samples(data: st.DataObject) -> None:
+    lines = data.draw(st.sampled_from(SAMPLES)).splitlines()
+    for _ in range(data.draw(st.integers(1, 4))):
+        index = data.draw(st.integers(0, len(lines) - 1))
+        kind = data.draw(st.sampled_from(["drop", "double", "cut", "indent", "insert", "swap"]))
+        line = lines[index]
+        if kind == "drop" and len(lines) > 1:
+            del lines[index]
+        elif kind == "double":
+            lines.insert(index, line)
+        elif kind == "cut":
+            lines[index] = line[: data.draw(st.integers(0, len(line)))]
+        elif kind == "indent":
+            lines[index] = " " * data.draw(st.integers(0, 6)) + line.lstrip()
+        elif kind == "insert":
+            at = data.draw(st.integers(0, len(line)))
+            lines[index] = (
+                line[:at]
+                + data.draw(st.sampled_from([":", "- ", "!reference [a]", "&a ", "*a", "$", "("]))
+                + line[at:]
+            )
+        else:
+            other = data.draw(st.integers(0, len(lines) - 1))
+            lines[index], lines[other] = lines[other], line
+    check("\n".join(lines))
+
+
+def test_deep_nesting_through_references_does_not_exhaust_the_stack() -> None:
+    parts = [".r0: x"]
+    for level in range(1, 10):
+        parts.append(f".r{level}: {'[' * 90}!reference [.r{level - 1}]{']' * 90}")
+    result = check("\n".join([*parts, "a: {script: [!reference [.r9]]}"]))
+    assert result.errors
