@@ -1,13 +1,14 @@
 """The one guarded UPDATE of a job's status; the rows it changed are the answer.
 
-It also keeps what follows from a status: the queue, the timers, the list of jobs on runners, the deployments, and the
-event log. So none of them can disagree with the job. The caller holds the pipeline's lock.
+The same statement keeps what follows from a status: the queue, the timers, the list of jobs on runners, the deployments
+and the event log. So none of them can disagree with the job. The caller holds the pipeline's lock.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from functools import cache
 from typing import Any, Final
 
 from django.db import connection
@@ -15,8 +16,8 @@ from django.db import connection
 from ci_core import clock, events
 from ci_core.decisions import transitions
 from ci_core.decisions.transitions import Event
-from ci_core.events.log import ring_queue
-from ci_core.models import Deployment, EventKind, JobTimer, Pipeline, RunningJob
+from ci_core.events.log import LOG_CHANGED_JOBS, RING_PIPELINE, RING_QUEUE
+from ci_core.models import Pipeline, RunningJob
 from ci_core.statuses import COMPLETED, ON_RUNNER, DeploymentStatus, Status
 
 #: What a job's row gets besides its status, by the status it reaches.
@@ -34,37 +35,50 @@ _COLUMNS: Final = frozenset(
     {"runner_id", "runner_manager_id", "failure_reason", "exit_code", "allow_failure", "user_id"}
 )
 
-_UPDATE: Final = """
-UPDATE ci_core_job AS job SET status = %(to)s, updated_at = %(now)s{also}{columns}
-FROM (
-    SELECT id, status FROM ci_core_job
-    WHERE pipeline_id = %(pipeline_id)s AND id = ANY(%(ids)s) AND status = ANY(%(from)s)
-    ORDER BY id FOR NO KEY UPDATE
-) AS old
-WHERE job.pipeline_id = %(pipeline_id)s AND job.id = old.id
-RETURNING job.id, old.status, job.environment_name
-"""
+_CHANGED: Final = """changed AS (
+    UPDATE ci_core_job AS job SET status = %(to)s, updated_at = %(now)s{also}{columns}
+    FROM (
+        SELECT id, status FROM ci_core_job
+        WHERE pipeline_id = %(pipeline_id)s AND id = ANY(%(ids)s) AND status = ANY(%(from)s)
+        ORDER BY id FOR NO KEY UPDATE
+    ) AS old
+    WHERE job.pipeline_id = %(pipeline_id)s AND job.id = old.id
+    RETURNING job.*, old.status AS old_status
+)"""
 
-_ENQUEUE: Final = """
-INSERT INTO ci_core_pendingjob (job_id, pipeline_id, project_id, tags, protected, queued_at)
-SELECT id, pipeline_id, project_id, tags, protected, %(now)s FROM ci_core_job
-WHERE pipeline_id = %(pipeline_id)s AND id = ANY(%(ids)s)
-ON CONFLICT (job_id) DO NOTHING
-"""
+_ENQUEUED: Final = """enqueued AS (
+    INSERT INTO ci_core_pendingjob (job_id, pipeline_id, project_id, tags, protected, queued_at)
+    SELECT id, pipeline_id, project_id, tags, protected, %(now)s FROM changed
+    ON CONFLICT (job_id) DO NOTHING
+)"""
 
 # A queue row that a claim holds is left to the claim, which finds that the job is not pending and removes it.
-_DEQUEUE: Final = """
-DELETE FROM ci_core_pendingjob WHERE job_id IN (
-    SELECT job_id FROM ci_core_pendingjob WHERE job_id = ANY(%(ids)s) FOR UPDATE SKIP LOCKED
-)
-"""
+_DEQUEUED: Final = """dequeued AS (
+    DELETE FROM ci_core_pendingjob WHERE job_id IN (
+        SELECT job_id FROM ci_core_pendingjob
+        WHERE job_id IN (SELECT id FROM changed WHERE old_status = 'pending') FOR UPDATE SKIP LOCKED
+    )
+)"""
 
-_SET_TIMERS: Final = """
-INSERT INTO ci_core_jobtimer (job_id, pipeline_id, due_at)
-SELECT id, pipeline_id, scheduled_at FROM ci_core_job
-WHERE pipeline_id = %(pipeline_id)s AND id = ANY(%(ids)s)
-ON CONFLICT (job_id) DO UPDATE SET due_at = excluded.due_at
-"""
+_TIMED: Final = """timed AS (
+    INSERT INTO ci_core_jobtimer (job_id, pipeline_id, due_at)
+    SELECT id, pipeline_id, scheduled_at FROM changed
+)"""
+
+_UNTIMED: Final = """untimed AS (
+    DELETE FROM ci_core_jobtimer WHERE job_id IN (SELECT id FROM changed WHERE old_status = 'scheduled')
+)"""
+
+_OFF_RUNNER: Final = """off_runner AS (
+    DELETE FROM ci_core_runningjob
+    WHERE job_id IN (SELECT id FROM changed WHERE old_status IN ('running', 'canceling'))
+)"""
+
+# https://docs.gitlab.com/ci/environments/deployments/: a deployment follows its job.
+_DEPLOYED: Final = """deployed AS (
+    UPDATE ci_core_deployment SET status = %(deployment)s, finished_at = %(deployment_finished_at)s
+    WHERE job_id IN (SELECT id FROM changed WHERE environment_name <> '')
+)"""
 
 _DEPLOYMENT_OF: Final[Mapping[Status, DeploymentStatus]] = {
     Status.CREATED: DeploymentStatus.CREATED,
@@ -92,54 +106,46 @@ def transition(
         raise TypeError(f"not columns of a transition: {columns.keys() - _COLUMNS}")
     to = transitions.target(event)
     now = clock.now()
+    deployment = _DEPLOYMENT_OF.get(to)
     parameters = {
         "to": to.value,
         "from": [status.value for status in transitions.sources(event)],
         "pipeline_id": pipeline.pk,
+        "project_id": pipeline.project_id,
         "ids": ids,
         "now": now,
+        "deployment": deployment.value if deployment else None,
+        "deployment_finished_at": now if to in COMPLETED else None,
         **columns,
     }
-    statement = _UPDATE.format(
+    with connection.cursor() as cursor:
+        cursor.execute(_statement(event, tuple(columns)), parameters)
+        return [events.Change(job_id, old, to.value) for job_id, old, *_ in cursor.fetchall()]
+
+
+@cache
+def _statement(event: Event, columns: tuple[str, ...]) -> str:
+    """The statement of an event that also sets these columns; parts that cannot apply are left out."""
+    sources, to = transitions.ARROWS[event]
+    changed = _CHANGED.format(
         also=_ALSO_SET.get(to, ""), columns="".join(f", {name} = %({name})s" for name in columns)
     )
-    with connection.cursor() as cursor:
-        cursor.execute(statement, parameters)
-        rows = cursor.fetchall()
-    changes = [events.Change(job_id, old, to.value) for job_id, old, _ in rows]
-    if changes:
-        _follow(pipeline, changes, to, now)
-        _follow_deployments([job_id for job_id, _, environment in rows if environment], to, now)
-        events.record(pipeline, EventKind.JOB, changes)
-    return changes
-
-
-def _follow(pipeline: Pipeline, changes: Sequence[events.Change], to: Status, now: datetime) -> None:
-    """Keeps queue, timers and the list of jobs on runners in step with the new statuses."""
-    ids = [change.subject_id for change in changes]
-    left = {Status(change.old) for change in changes} - {to}
-    parameters: dict[str, Any] = {"pipeline_id": pipeline.pk, "ids": ids, "now": now}
-    with connection.cursor() as cursor:
-        if Status.PENDING in left:
-            cursor.execute(_DEQUEUE, parameters)
-        if to == Status.PENDING:
-            cursor.execute(_ENQUEUE, parameters)
-        if to == Status.SCHEDULED:
-            cursor.execute(_SET_TIMERS, parameters)
+    parts = [changed, f"logged AS ({LOG_CHANGED_JOBS})"]
     if to == Status.PENDING:
-        ring_queue()
-    if Status.SCHEDULED in left:
-        JobTimer.objects.filter(job_id__in=ids).delete()
-    if left & ON_RUNNER and to not in ON_RUNNER:
-        RunningJob.objects.filter(job_id__in=ids).delete()
-
-
-def _follow_deployments(job_ids: Sequence[int], to: Status, now: datetime) -> None:
-    """A deployment follows its job (https://docs.gitlab.com/ci/environments/deployments/)."""
-    status = _DEPLOYMENT_OF.get(to)
-    if job_ids and status is not None:
-        finished_at = now if to in COMPLETED else None
-        Deployment.objects.filter(job_id__in=job_ids).update(status=status, finished_at=finished_at)
+        parts.append(_ENQUEUED)
+    elif Status.PENDING in sources:
+        parts.append(_DEQUEUED)
+    if to == Status.SCHEDULED:
+        parts.append(_TIMED)
+    elif Status.SCHEDULED in sources:
+        parts.append(_UNTIMED)
+    if to not in ON_RUNNER and sources & ON_RUNNER:
+        parts.append(_OFF_RUNNER)
+    if to in _DEPLOYMENT_OF:
+        parts.append(_DEPLOYED)
+    rings = [RING_PIPELINE, *([RING_QUEUE] if to == Status.PENDING else [])]
+    rung = "".join(f", (SELECT {ring})" for ring in rings)
+    return f"WITH {', '.join(parts)} SELECT id, old_status{rung} FROM changed"
 
 
 def started_on(pipeline: Pipeline, job_id: int, runner_id: int, timeout: int) -> None:

@@ -85,6 +85,43 @@ def create_registration_token(project: Project | None = None) -> str:
     return token
 
 
+def revoke_registration_token(token: RunnerRegistrationToken) -> None:
+    """Lets no more runners register with a token; those that did stay."""
+    RunnerRegistrationToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=clock.now())
+
+
+@transaction.atomic
+def update_runner(
+    runner: Runner,
+    *,
+    description: str,
+    projects: Sequence[Project],
+    tags: Sequence[str],
+    run_untagged: bool,
+    locked: bool,
+    access_level: RunnerAccessLevel,
+    maximum_timeout: int | None,
+    maintenance_note: str,
+) -> None:
+    """Changes what a runner takes and what is said of it; rules as for a new one. See `pause_runner` for pauses."""
+    Runner.objects.filter(pk=runner.pk).update(
+        description=description,
+        runner_type=(RunnerType.PROJECT_TYPE if projects else RunnerType.INSTANCE_TYPE).value,
+        access_level=access_level.value,
+        tags=sorted(set(tags)),
+        run_untagged=run_untagged or not tags,
+        locked=locked,
+        maximum_timeout=maximum_timeout,
+        maintenance_note=maintenance_note,
+    )
+    runner.projects.set(projects)
+
+
+def pause_runner(runner: Runner, *, paused: bool) -> None:
+    """Stops a runner from taking jobs, or lets it take them again; jobs that it runs go on."""
+    Runner.objects.filter(pk=runner.pk).update(paused=paused)
+
+
 def rotate_runner_token(runner: Runner) -> str:
     """Gives a runner a new token; the old one stops working at once."""
     token = tokens.new_token(tokens.RUNNER_PREFIX)

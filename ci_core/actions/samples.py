@@ -42,7 +42,8 @@ def seed(sources: Path) -> Iterator[str]:
     if not _file("runner-token").exists():
         _keep("runner-token", _runner_token)
         yield "local runner: token in runner-token"
-    for folder in sorted(path for path in sources.iterdir() if path.is_dir()):
+    folders = sorted(path for path in sources.iterdir() if path.is_dir())
+    for folder in sorted(folders, key=lambda folder: folder.name != STARTED[0]):
         full_path = f"{GROUP}/{folder.name}"
         project = Project.objects.filter(full_path=full_path).first()
         if project is None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
+
+from django.contrib.auth.models import Group, Permission
+from django.db import transaction
 
 from ci_core import clock, tokens
 from ci_core.errors import InvalidInput
@@ -19,6 +22,35 @@ def create_user(
     """A user who can sign in; an admin may also use the admin site and sees every project."""
     create = User.objects.create_superuser if admin else User.objects.create_user
     return create(username=username, email=email, password=password, name=name)
+
+
+#: What `update_user` may change of a user's own row.
+_OF_USERS: Final = frozenset({"username", "name", "email", "is_active", "is_staff", "is_superuser"})
+
+
+@transaction.atomic
+def update_user(
+    user: User,
+    *,
+    groups: Iterable[Group] | None = None,
+    permissions: Iterable[Permission] | None = None,
+    **fields: Any,
+) -> None:
+    """Changes a user's name, address, rights or groups (`_OF_USERS`); what is not given stays."""
+    if not fields.keys() <= _OF_USERS:
+        raise TypeError(f"not for update_user: {fields.keys() - _OF_USERS}")
+    if fields:
+        User.objects.filter(pk=user.pk).update(**fields)
+    if groups is not None:
+        user.groups.set(groups)
+    if permissions is not None:
+        user.user_permissions.set(permissions)
+
+
+def set_password(user: User, password: str | None) -> None:
+    """Gives a user a new password; None: no password can sign in. Sessions opened with the old one end."""
+    user.set_password(password)
+    user.save(update_fields=["password"])
 
 
 def create_personal_token(

@@ -105,7 +105,7 @@ class _Compilation:
             text = f"The configuration must be a map of keywords and jobs, not {describe(body)}."
             self._report.error(text, self._at)
             return None
-        body = Extender(body, self._at, self._report, self._session.limits).run()
+        body = Extender(body, self._at, self._session).run()
         return Resolver(body, self._at, self._report, self._session.limits).run()
 
     def _compile(self, root: Map) -> CompiledPipeline | None:
@@ -116,18 +116,19 @@ class _Compilation:
         stages = parse_stages(session, root.get("stages"), root.at("stages", at) if "stages" in root else at)
         self._globals(root)
         defaults = read_defaults(session, root, at)
-        drafts = read_jobs(session, root, at, defaults, stages)
+        order = {stage: index for index, stage in enumerate(stages)}
+        drafts = read_jobs(session, root, at, defaults, order)
         if not drafts and not self._report.failed:
             self._report.error(
                 "The configuration has no visible job. Write at least one job with a script.", at
             )
         copies = _copies(drafts)
         self._decide_jobs(drafts)
-        check_graph(session, drafts, stages, copies)
+        check_graph(session, drafts, order, copies)
         if self._workflow_decision is not None and not self._workflow_decision.included:
             self._filtered(root)
             return None
-        return self._plan(drafts, stages, copies)
+        return self._plan(drafts, order, copies)
 
     def _globals(self, root: Map) -> None:
         """Global variables and the workflow, which may add to them.
@@ -178,7 +179,7 @@ class _Compilation:
         )
 
     def _plan(
-        self, drafts: Sequence[JobDraft], stages: tuple[str, ...], copies: Mapping[str, Sequence[str]]
+        self, drafts: Sequence[JobDraft], order: Mapping[str, int], copies: Mapping[str, Sequence[str]]
     ) -> CompiledPipeline | None:
         included: dict[str, JobDraft] = {}
         left_out: dict[str, JobDraft] = {}
@@ -186,8 +187,9 @@ class _Compilation:
             target = included if draft.decision.included else left_out
             for name in (draft.name, *copies.get(draft.name, ())):
                 target[name] = draft
-        order = {stage: index for index, stage in enumerate(stages)}
-        chosen = sorted((draft for draft in drafts if draft.decision.included), key=lambda d: order[d.stage])
+        chosen = sorted(
+            (draft for draft in drafts if draft.decision.included), key=lambda d: order.get(d.stage, 0)
+        )
         if not self._few_enough(sum(len(copies.get(draft.name, "1")) for draft in chosen)):
             return None
         jobs: list[CompiledJob] = []
@@ -200,7 +202,7 @@ class _Compilation:
         used = {job.stage for job in jobs}
         return CompiledPipeline(
             name=self._name(),
-            stages=tuple(stage for stage in stages if stage in used),
+            stages=tuple(stage for stage in order if stage in used),
             jobs=tuple(jobs),
             variables=self._scope.shared,
             auto_cancel_on_new_commit=self._auto_cancel("on_new_commit", "conservative"),

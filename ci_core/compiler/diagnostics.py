@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import islice
 from typing import Any, Protocol
 
 ERROR = "error"
 WARNING = "warning"
+_SHOWN = 15
+_HINT_EFFORT = 20_000
 
 
 class Mark(Protocol):
@@ -103,6 +106,7 @@ class Report:
         self._errors: list[Diagnostic] = []
         self._warnings: list[Diagnostic] = []
         self._dropped = 0
+        self._hint_effort = _HINT_EFFORT
 
     @property
     def errors(self) -> tuple[Diagnostic, ...]:
@@ -136,18 +140,28 @@ class Report:
 
     def _add(self, message: str, at: At, severity: str, code: str, offset: tuple[str, int] | None) -> None:
         mark = at.mark
-        line, column = mark.line + 1, mark.column + 1
-        if offset is not None:
-            line, column = self._refine(mark, *offset)
-        key = (mark.name, line, column, message)
+        key = (mark.name, mark.line, mark.column, message)
         if key in self._seen:
             return
-        self._seen.add(key)
         target = self._errors if severity == ERROR else self._warnings
         if len(target) >= self._limit:
             self._dropped += severity == ERROR
             return
+        self._seen.add(key)
+        line, column = (mark.line + 1, mark.column + 1) if offset is None else self._refine(mark, *offset)
         target.append(Diagnostic(message, mark.name, line, column, at.path(), severity, code))
+
+    def did_you_mean(self, word: str, known: Collection[str]) -> str:
+        """` Did you mean 'script'?` when one known word is close, else nothing.
+
+        Comparing is slow, so that all hints of a compilation together have a budget.
+        """
+        if len(word) > 60 or len(known) > self._hint_effort:
+            return ""
+        self._hint_effort -= len(known)
+        near = [other for other in known if abs(len(other) - len(word)) <= 4]
+        close = difflib.get_close_matches(word, near, n=1, cutoff=0.7)
+        return f" Did you mean '{close[0]}'?" if close else ""
 
     def _refine(self, mark: Mark, text: str, offset: int) -> tuple[int, int]:
         """The line and column of a character inside a scalar, when the scalar is written as it reads."""
@@ -170,17 +184,17 @@ def _by_place(item: Diagnostic) -> tuple[str, int, int]:
     return item.file, item.line, item.column
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """` Did you mean 'script'?` when one known word is close, else nothing."""
-    if len(word) > 60:
-        return ""
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.7)
-    return f" Did you mean '{close[0]}'?" if close else ""
-
-
 def quote_list(words: Iterable[str]) -> str:
-    """`'a', 'b' or 'c'`."""
-    quoted = [f"'{word}'" for word in words]
+    """`'a', 'b' or 'c'`; of a long list the beginning."""
+    quoted = [f"'{word[:60]}'" for word in islice(words, _SHOWN + 1)]
+    if len(quoted) > _SHOWN:
+        return f"{', '.join(quoted[:_SHOWN])} ..."
     if len(quoted) < 2:
         return "".join(quoted)
     return f"{', '.join(quoted[:-1])} or {quoted[-1]}"
+
+
+def circle_text(names: Sequence[str]) -> str:
+    """`a -> b -> a`; of a long circle the beginning."""
+    shown = [*names[:_SHOWN], "..."] if len(names) > _SHOWN else names
+    return " -> ".join((*shown, names[0]))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ci_core.compiler.diagnostics import At, did_you_mean, quote_list
+from ci_core.compiler.diagnostics import At, quote_list
 from ci_core.compiler.entries import GLOBAL_DEFAULTS, GLOBALS, entry_at
 from ci_core.compiler.explanation import Decision
 from ci_core.compiler.keywords.inherit import Inherit, takes
@@ -72,7 +73,7 @@ def read_defaults(session: Session, root: Map, at: At) -> dict[str, Any]:
 
 
 def read_jobs(
-    session: Session, root: Map, at: At, defaults: dict[str, Any], stages: tuple[str, ...]
+    session: Session, root: Map, at: At, defaults: dict[str, Any], stages: Mapping[str, int]
 ) -> list[JobDraft]:
     """All visible jobs, in file order. Names that begin with a dot are templates.
 
@@ -93,7 +94,7 @@ def read_jobs(
 
 
 def _not_a_job(session: Session, name: str, body: Any, at: At) -> None:
-    hint = did_you_mean(name, GLOBALS)
+    hint = session.report.did_you_mean(name, GLOBALS)
     kind = "a list" if isinstance(body, Seq) else describe(body)
     session.report.error(
         f"'{name[:60]}' is neither a keyword nor a job. A job must be a map with a script, "
@@ -104,7 +105,7 @@ def _not_a_job(session: Session, name: str, body: Any, at: At) -> None:
 
 
 def _read_job(
-    session: Session, name: str, body: Map, at: At, defaults: dict[str, Any], stages: tuple[str, ...]
+    session: Session, name: str, body: Map, at: At, defaults: dict[str, Any], stages: Mapping[str, int]
 ) -> JobDraft | None:
     limit = session.limits.name_length
     if not name.strip() or len(name) > limit:
@@ -115,7 +116,6 @@ def _read_job(
     stage = values.get("stage") or DEFAULT_STAGE
     if stage not in stages:
         _unknown_stage(session, stage, body, at, stages)
-        stage = stages[1]
     draft = JobDraft(name, at, body, values, stage)
     if defaults:
         choice = draft.inherit.default
@@ -125,7 +125,7 @@ def _read_job(
     return draft
 
 
-def _unknown_stage(session: Session, stage: str, body: Map, at: At, stages: tuple[str, ...]) -> None:
+def _unknown_stage(session: Session, stage: str, body: Map, at: At, stages: Mapping[str, int]) -> None:
     known = quote_list(stages)
     if body.get("stage") is None:
         text = (
@@ -133,6 +133,6 @@ def _unknown_stage(session: Session, stage: str, body: Map, at: At, stages: tupl
         )
         session.report.error(text, at)
         return
-    hint = did_you_mean(stage, stages)
+    hint = session.report.did_you_mean(stage, stages)
     text = f"The stage '{stage}' does not exist. Add it to stages, or use {known}.{hint}"
     session.report.error(text, body.at("stage", at))

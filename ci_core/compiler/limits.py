@@ -33,5 +33,5 @@ class Limits:
     regex_length: int = 2_000
     name_length: int = 255
     expanded_length: int = 65_536
-    work: int = 2_000_000
+    work: int = 5_000_000
     diagnostics: int = 100

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ci_core.compiler.diagnostics import At, Report, did_you_mean
+from ci_core.compiler.diagnostics import At
 from ci_core.compiler.entries import entry_at
-from ci_core.compiler.limits import Limits
+from ci_core.compiler.session import Session
 from ci_core.compiler.tree import Map, Seq, describe
 
 # A chain this long is refused before it is walked to its end, so that it cannot exhaust Python's stack.
@@ -40,11 +40,12 @@ class Extender:
     Source: docs.gitlab.com/ci/yaml/#extends
     """
 
-    def __init__(self, root: Map, at: At, report: Report, limits: Limits) -> None:
+    def __init__(self, root: Map, at: At, session: Session) -> None:
         self._root = root
         self._at = at
-        self._report = report
-        self._limit = limits.extends_depth
+        self._session = session
+        self._report = session.report
+        self._limit = session.limits.extends_depth
         self._done: dict[str, Map] = {}
         self._depths: dict[str, int] = {}
         self._memory: dict[tuple[int, int], tuple[Map, Map, Map]] = {}
@@ -84,7 +85,7 @@ class Extender:
             if base is None:
                 own.broken = True
                 continue
-            bases = base if bases is None else deep_merge(bases, base, self._memory)
+            bases = base if bases is None else self._merge(bases, base, place)
             depth = max(depth, self._depths[parent] + 1)
         if depth > self._limit:
             self._report.error(
@@ -93,8 +94,13 @@ class Extender:
                 place,
                 "limit",
             )
-            depth = 1
-        return (own if bases is None else deep_merge(bases, own, self._memory)), depth
+            own.broken = True
+            return own, 1
+        return (own if bases is None else self._merge(bases, own, place)), depth
+
+    def _merge(self, base: Map, over: Map, place: At) -> Map:
+        self._session.spend(len(base) + len(over), place)
+        return deep_merge(base, over, self._memory)
 
     def _base(self, parent: str, place: At, stack: tuple[str, ...]) -> Map | None:
         if parent in stack:
@@ -102,7 +108,7 @@ class Extender:
             self._report.error(f"extends goes in a circle: {circle}. Take one of them out.", place, "extends")
             return None
         if parent not in self._root:
-            hint = did_you_mean(parent, self._root)
+            hint = self._report.did_you_mean(parent, self._root)
             self._report.error(
                 f"extends names '{parent}', which is not in the configuration.{hint}", place, "extends"
             )

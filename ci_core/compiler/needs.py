@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ci_core.compiler.diagnostics import At, did_you_mean
+from ci_core.compiler.diagnostics import At, circle_text
 from ci_core.compiler.jobs import JobDraft
 from ci_core.compiler.keywords.needs import NeedSpec
 from ci_core.compiler.session import Session
@@ -14,14 +14,13 @@ Copies = Mapping[str, Sequence[str]]
 
 
 def check_graph(
-    session: Session, drafts: Sequence[JobDraft], stages: tuple[str, ...], copies: Copies
+    session: Session, drafts: Sequence[JobDraft], order: Mapping[str, int], copies: Copies
 ) -> None:
     """Checks that hold whichever jobs end up in the pipeline.
 
     Source: docs.gitlab.com/ci/yaml/#needs, docs.gitlab.com/ci/yaml/#dependencies
     """
     jobs = {draft.name: draft for draft in drafts}
-    order = {stage: index for index, stage in enumerate(stages)}
     originals = {copy: name for name, names in copies.items() for copy in names}
     for draft in drafts:
         if draft.needs:
@@ -32,6 +31,12 @@ def check_graph(
         if environment is not None and environment.on_stop is not None:
             _check_on_stop(session, draft, jobs)
     _check_circles(session, jobs, originals)
+
+
+def _is_later(target: JobDraft, draft: JobDraft, order: Mapping[str, int]) -> bool:
+    """Whether a job is in a later stage than another. Of a stage that does not exist nothing is said."""
+    first, second = order.get(target.stage), order.get(draft.stage)
+    return first is not None and second is not None and first > second
 
 
 def _check_needs(
@@ -50,10 +55,10 @@ def _check_needs(
         target = jobs.get(originals.get(need.job, need.job))
         if target is None:
             if not need.optional:
-                hint = did_you_mean(need.job, jobs)
+                hint = session.report.did_you_mean(need.job, jobs)
                 text = f"'{draft.name}' job needs '{need.job}' job, but the configuration has no such job."
                 session.report.error(text + hint, need.at, "needs")
-        elif order[target.stage] > order[draft.stage]:
+        elif _is_later(target, draft, order):
             session.report.error(
                 f"'{draft.name}' job needs '{need.job}' job, but '{need.job}' is in the later stage "
                 f"'{target.stage}'. "
@@ -75,13 +80,13 @@ def _check_dependencies(
         base = originals.get(name, name)
         target = jobs.get(base)
         if target is None:
-            hint = did_you_mean(name, jobs)
+            hint = session.report.did_you_mean(name, jobs)
             text = f"dependencies names '{name}', which is not a job of the configuration.{hint}"
-        elif order[target.stage] > order[draft.stage]:
+        elif _is_later(target, draft, order):
             text = f"dependencies names '{name}', which is in the later stage '{target.stage}'."
         elif needs is not None and base not in needs:
             text = f"dependencies names '{name}', which is not among the job's needs. Add it to needs."
-        elif needs is None and order[target.stage] == order[draft.stage]:
+        elif needs is None and target.stage == draft.stage:
             text = f"dependencies names '{name}', which is in the same stage. Use needs for that."
         else:
             continue
@@ -95,7 +100,7 @@ def _check_on_stop(session: Session, draft: JobDraft, jobs: Mapping[str, JobDraf
     target = jobs.get(name)
     other = None if target is None else target.values.get("environment")
     if target is None:
-        text = f"which is not a job of the configuration.{did_you_mean(name, jobs)}"
+        text = f"which is not a job of the configuration.{session.report.did_you_mean(name, jobs)}"
     elif other is None:
         text = "which has no environment. Give it the same one with action: stop."
     elif other.action != "stop":
@@ -131,7 +136,7 @@ def _walk(session: Session, start: str, edges: Mapping[str, list[tuple[str, At]]
             done.add(name)
         elif step[0] in path:
             names = list(path)
-            circle = " -> ".join((*names[names.index(step[0]) :], step[0]))
+            circle = circle_text(names[names.index(step[0]) :])
             session.report.error(
                 f"The needs go in a circle: {circle}. Take one of them out.", step[1], "needs"
             )

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ci_core.compiler.diagnostics import At
+from ci_core.compiler.diagnostics import At, circle_text
 from ci_core.compiler.durations import parse_duration
 from ci_core.compiler.jobs import JobDraft
 from ci_core.compiler.keywords.control import AllowFailure, Retry
@@ -57,6 +57,7 @@ class Scope:
                 else tuple(item for item in self.shared if takes(choice, item.key))
             )
             known = self._memory[key] = (merge_variables(base, own, ruled), own, ruled)
+            self.session.spend(2 * len(known[0]), draft.at)
         merged: tuple[CompiledVariable, ...] = known[0]
         return merged
 
@@ -107,7 +108,7 @@ def check_cycles(session: Session, variables: tuple[CompiledVariable, ...], at: 
     """
     cycle = find_cycle(variables)
     if cycle:
-        circle = " -> ".join((*cycle, cycle[0]))
+        circle = circle_text(cycle)
         session.report.error(
             f"The variables need each other in a circle: {circle}. "
             "Write $$ for a plain dollar sign, or use expand: false.",
@@ -133,6 +134,7 @@ def plan_job(
     allow = _allow_failure(draft)
     retry = values.get("retry") or _NO_RETRY
     when, start_in, interruptible = _timing(draft)
+    group = values.get("resource_group")
     mark = draft.at.mark
     names = copies.get(draft.name, (draft.name,))
     total = len(names) if draft.name in copies else None
@@ -154,7 +156,7 @@ def plan_job(
             retry_when=retry.when,
             retry_exit_codes=retry.exit_codes,
             environment=_environment(scope, values.get("environment"), yaml, variables),
-            resource_group=_expanded(scope, values.get("resource_group"), yaml, variables),
+            resource_group=None if group is None else _expanded(scope, group, draft.at, yaml, variables),
             coverage=values.get("coverage"),
             parallel_index=None if total is None else index,
             parallel_total=total,
@@ -201,6 +203,7 @@ def _definition(
     get = draft.values.get
     variables = scope.listed(yaml)
     if total is not None:
+        scope.session.spend(len(variables), draft.at)
         node = (("CI_NODE_INDEX", str(index)), ("CI_NODE_TOTAL", str(total)))
         variables = [*variables, *({"key": key, "value": value, "raw": True} for key, value in node)]
     return {
@@ -220,21 +223,21 @@ def _definition(
 def _tags(
     scope: Scope, draft: JobDraft, yaml: tuple[CompiledVariable, ...], variables: Mapping[str, str]
 ) -> tuple[str, ...]:
+    """Source: docs.gitlab.com/ci/yaml/#tags"""
     tags: tuple[str, ...] = draft.values.get("tags") or ()
-    if not any("$" in tag for tag in tags):
-        return tags
-    raw = scope.raw_names(yaml)
-    return tuple(
-        expand(tag, variables, raw=raw, max_length=scope.session.limits.expanded_length) for tag in tags
-    )
+    return tuple([_expanded(scope, tag, draft.at, yaml, variables) if "$" in tag else tag for tag in tags])
 
 
 def _expanded(
-    scope: Scope, text: str | None, yaml: tuple[CompiledVariable, ...], variables: Mapping[str, str]
-) -> str | None:
-    if text is None or "$" not in text:
+    scope: Scope, text: str, at: At, yaml: tuple[CompiledVariable, ...], variables: Mapping[str, str]
+) -> str:
+    """The text with its variables; what long values cost is counted."""
+    if "$" not in text:
         return text
-    return expand(text, variables, raw=scope.raw_names(yaml), max_length=scope.session.limits.expanded_length)
+    limit = scope.session.limits.expanded_length
+    result = expand(text, variables, raw=scope.raw_names(yaml), max_length=limit)
+    scope.session.spend(1 + len(result) // 8, at)
+    return result
 
 
 def _environment(
@@ -247,7 +250,7 @@ def _environment(
     if spec is None:
         return None
     report, limit = scope.session.report, scope.session.limits.name_length
-    name = _expanded(scope, spec.name, yaml, variables) or ""
+    name = _expanded(scope, spec.name, spec.at, yaml, variables)
     if not name.strip() or len(name) > limit:
         found = "nothing" if not name.strip() else f"{len(name)} characters"
         report.error(
@@ -257,8 +260,10 @@ def _environment(
         )
     url = spec.url
     if url is not None and all(item in variables for item in referenced_names(url)):
-        url = _expanded(scope, url, yaml, variables)
-    stop = _expanded(scope, spec.auto_stop_in, yaml, variables)
+        url = _expanded(scope, url, spec.at, yaml, variables)
+    stop = (
+        None if spec.auto_stop_in is None else _expanded(scope, spec.auto_stop_in, spec.at, yaml, variables)
+    )
     seconds = None
     if stop is not None and stop != "never":
         seconds = parse_duration(stop)

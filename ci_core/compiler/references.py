@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from ci_core.compiler.diagnostics import At, Report, did_you_mean
+from ci_core.compiler.diagnostics import At, Report
 from ci_core.compiler.entries import entry_at
 from ci_core.compiler.limits import Limits
 from ci_core.compiler.tree import Map, Reference, Seq, describe
@@ -115,7 +115,7 @@ class Resolver:
                 continue
             place = f"'{':'.join(walked)}'" if walked else "the configuration"
             if isinstance(value, Map):
-                text = f"{item} leads nowhere: {place} has no key '{key}'.{did_you_mean(key, value)}"
+                text = f"{item} leads nowhere: {place} has no key '{key}'.{self._report.did_you_mean(key, value)}"
             else:
                 text = f"{item} leads nowhere: {place} is {describe(value)}, so it has no key '{key}'."
             self._report.error(text, at, "reference")

@@ -21,6 +21,8 @@ def decide(
     Source: docs.gitlab.com/ci/yaml/#rules
     """
     names = _names(session, rules)
+    if rules:
+        session.spend(len(names), rules[0].at)
     key = (id(rules), default_when, tuple([variables.get(name) for name in names]))
     known: tuple[RuleSpec | None, Decision] | None = session.traces.get(key)
     if known is None:
@@ -41,6 +43,8 @@ def _decide(
     session: Session, rules: tuple[RuleSpec, ...], default_when: str, variables: Mapping[str, str]
 ) -> tuple[RuleSpec | None, Decision]:
     traces: list[RuleTrace] = []
+    if rules:
+        session.spend(len(rules), rules[0].at)
     for index, rule in enumerate(rules):
         trace = None if rule.condition is None else _evaluate(session, rule.condition, variables)
         matched = trace is None or trace.value

@@ -102,23 +102,24 @@ def find_cycle(variables: Iterable[CompiledVariable]) -> tuple[str, ...]:
     }
     done: set[str] = set()
     for start in edges:
-        path: list[str] = []
+        path: dict[str, None] = {}
         trail: list[tuple[str, int]] = [(start, 0)]
         while trail:
             name, index = trail.pop()
             if index == 0:
-                path.append(name)
+                path[name] = None
             targets = edges.get(name, [])
             if index >= len(targets):
                 done.add(name)
-                path.pop()
+                del path[name]
                 continue
             trail.append((name, index + 1))
             target = targets[index]
             if target == name or target in done or target not in edges:
                 continue
             if target in path:
-                return tuple(path[path.index(target) :])
+                names = tuple(path)
+                return names[names.index(target) :]
             trail.append((target, 0))
     return ()
 

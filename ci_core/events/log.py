@@ -18,13 +18,25 @@ QUEUE_CHANNEL: Final = "pipeyard_queue"
 #: Events that one read returns at most.
 READ_LIMIT: Final = 1000
 
-_RECORD = f"""
+#: SQL expressions that ring the bell at commit; the first takes the parameter `pipeline_id`.
+RING_PIPELINE: Final = f"pg_notify('{PIPELINES_CHANNEL}', %(pipeline_id)s::text)"
+RING_QUEUE: Final = f"pg_notify('{QUEUE_CHANNEL}', '')"
+
+_COLUMNS: Final = "(pipeline_id, project_id, kind, subject_id, old_status, status, created_at)"
+
+#: Logs the jobs of a CTE `changed` (id, old_status); parameters pipeline_id, project_id, to and now.
+LOG_CHANGED_JOBS: Final = f"""
+    INSERT INTO ci_core_event {_COLUMNS}
+    SELECT %(pipeline_id)s, %(project_id)s, 'job', id, old_status, %(to)s, %(now)s FROM changed ORDER BY id
+"""  # noqa: S608 - constants
+
+_RECORD: Final = f"""
 WITH logged AS (
-    INSERT INTO ci_core_event (pipeline_id, project_id, kind, subject_id, old_status, status, created_at)
+    INSERT INTO ci_core_event {_COLUMNS}
     SELECT %(pipeline_id)s, %(project_id)s, %(kind)s, subject_id, old_status, status, %(now)s
     FROM unnest(%(subjects)s::bigint[], %(old)s::text[], %(new)s::text[]) AS t(subject_id, old_status, status)
 )
-SELECT pg_notify('{PIPELINES_CHANNEL}', %(pipeline_id)s::text)
+SELECT {RING_PIPELINE}
 """  # noqa: S608 - constants
 
 
@@ -57,12 +69,6 @@ def record(pipeline: Pipeline, kind: EventKind, changes: Sequence[Change]) -> No
                 "new": [change.new for change in changes],
             },
         )
-
-
-def ring_queue() -> None:
-    """Tells waiting runners, at commit, that there is work."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_notify(%s, '')", [QUEUE_CHANNEL])
 
 
 def since(pipeline_id: int, cursor: int) -> list[Event]:

@@ -42,7 +42,7 @@ def advance(pipeline: Pipeline, *, restarted: Collection[str] = ()) -> None:
     restarted: names of jobs that were played or retried; skipped jobs after them get another chance first.
     `pipeline` is brought up to date.
     """
-    snapshot = load(pipeline)
+    snapshot = load(pipeline, all_needs=bool(restarted))
     if restarted:
         snapshot = _reset(pipeline, snapshot, restarted)
     decided = readiness.advance(snapshot)

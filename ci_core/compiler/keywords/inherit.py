@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from ci_core.compiler.diagnostics import At, did_you_mean
+from ci_core.compiler.diagnostics import At
 from ci_core.compiler.keywords.reading import items, read_map, wrong
 from ci_core.compiler.session import Session
 from ci_core.compiler.tree import Seq
@@ -67,7 +67,9 @@ def _choice(session: Session, value: Any, at: At, keyword: str, known: Collectio
         if not isinstance(item, str):
             wrong(session, place, f"Each entry of {keyword}", "a text", item)
         elif known is not None and item not in known:
-            text = f"{keyword} names '{item}', which has no default.{did_you_mean(item, known)}"
+            text = (
+                f"{keyword} names '{item}', which has no default.{session.report.did_you_mean(item, known)}"
+            )
             session.report.error(text, place)
         else:
             names.add(item)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from ci_core.compiler.diagnostics import At, did_you_mean, quote_list
+from ci_core.compiler.diagnostics import At, quote_list
 from ci_core.compiler.session import Session
 from ci_core.compiler.tree import Map, Seq, describe, flat_items
 
@@ -51,7 +51,7 @@ def read_choice(session: Session, value: Any, at: At, keyword: str, choices: Col
     """One word of a fixed set."""
     if isinstance(value, str) and value in choices:
         return value
-    hint = did_you_mean(value, choices) if isinstance(value, str) else ""
+    hint = session.report.did_you_mean(value, choices) if isinstance(value, str) else ""
     session.report.error(f"{keyword} must be {quote_list(choices)}, not {describe(value)}.{hint}", at)
     return None
 
@@ -107,7 +107,7 @@ def read_map(
 
 def report_unknown(session: Session, keyword: str, key: str, known: Collection[str], at: At) -> None:
     """Reports a key that does not exist."""
-    hint = did_you_mean(key, known)
+    hint = session.report.did_you_mean(key, known)
     if not hint and len(known) <= 12:
         hint = f" Known are {quote_list(known).replace(' or ', ' and ')}."
     session.report.error(f"{keyword} config contains unknown keys: {key}.{hint}", at, "unknown_keyword")

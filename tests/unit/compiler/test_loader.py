@@ -162,7 +162,28 @@ def test_variables_that_double_fail_fast(run: Run) -> None:
 def test_references_that_multiply_are_stopped(errors: Errors) -> None:
     big = ".big: &b [x" + ", x" * 4_000 + "]\n.more: [*b, *b, *b, *b, *b, *b, *b, *b, *b, *b]\n"
     jobs = "".join(f"j{i}: {{script: [!reference [.more], '{i}']}}\n" for i in range(1_000))
-    assert any("(work)" in error for error in errors(big + jobs))
+    assert any("(work)" in error for error in errors(big + jobs, limits=Limits(work=100_000)))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: {script: x, needs: ["
+        + ",".join(f"b{i}" for i in range(20_000))
+        + "]}\n"
+        + "".join(f"c{i}: {{script: x}}\n" for i in range(5_000)),
+        "a: {script: x, rules: [" + ",".join(f"{{if: '$A{i} ='}}" for i in range(20_000)) + "]}",
+        "".join(f".x{i}: {{extends: [.x{i - 1}], k{i}: 1}}\n" for i in range(1, 3_000))
+        + ".x0: {}\na: {script: x}",
+        "variables: {" + ",".join(f"V{i}: $V{i + 1}" for i in range(20_000)) + "}\na: {script: x}",
+    ],
+    ids=["needs", "expressions", "extends", "variables"],
+)
+def test_large_and_wrong_is_still_quick(run: Run, text: str) -> None:
+    begin = time.perf_counter()
+    result = run(text)
+    assert time.perf_counter() - begin < 5
+    assert len(result.errors) <= 101
 
 
 @pytest.mark.parametrize(
