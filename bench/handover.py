@@ -64,7 +64,7 @@ def _measure(size: int) -> tuple[list[float], list[float], int]:
         expected = Job.objects.in_pipeline(pipeline.pk).filter(name=f"second{rounds - 1}").values("id")
         assert PendingJob.objects.filter(job_id__in=expected).exists()
     bare = [_bare(pipelines[0], number) for number in range(ROUNDS)]
-    job = Job.objects.in_pipeline(_pipeline(size).pk).filter(status="pending").in_order().first()
+    job = Job.objects.in_pipeline(_pipeline(size).pk).filter(status="pending").in_order()[0]
     with CaptureQueriesContext(connection) as captured:
         succeed_job(job.pk)
     return reports, bare, len(captured)

@@ -145,7 +145,7 @@ def _statement(event: Event, columns: tuple[str, ...]) -> str:
         parts.append(_DEPLOYED)
     rings = [RING_PIPELINE, *([RING_QUEUE] if to == Status.PENDING else [])]
     rung = "".join(f", (SELECT {ring})" for ring in rings)
-    return f"WITH {', '.join(parts)} SELECT id, old_status{rung} FROM changed"
+    return f"WITH {', '.join(parts)} SELECT id, old_status{rung} FROM changed"  # noqa: S608 - constants
 
 
 def started_on(pipeline: Pipeline, job_id: int, runner_id: int, timeout: int) -> None:

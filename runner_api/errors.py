@@ -67,5 +67,6 @@ def answer(error: Exception) -> HttpResponse:
     log.error("request failed", exc_info=error)
     request_id = structlog.contextvars.get_contextvars().get("request_id", "")
     return responses.message(
-        500, f"Something went wrong here. The server's log tells more under request {request_id or 'without id'}."
+        500,
+        f"Something went wrong here. The server's log tells more under request {request_id or 'without id'}.",
     )

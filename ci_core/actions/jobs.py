@@ -151,7 +151,10 @@ def _retries(job: Job) -> int:
 def _cancelable(pipeline: Pipeline) -> Sequence[int]:
     statuses = [status.value for status in CANCELABLE]
     return list(
-        Job.objects.in_pipeline(pipeline.pk).latest_copies().filter(status__in=statuses).values_list("id", flat=True)
+        Job.objects.in_pipeline(pipeline.pk)
+        .latest_copies()
+        .filter(status__in=statuses)
+        .values_list("id", flat=True)
     )
 
 

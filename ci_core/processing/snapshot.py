@@ -11,7 +11,6 @@ from ci_core.models import Need, Pipeline, Stage
 from ci_core.models.ids import in_pipeline
 from ci_core.statuses import SchedulingType, Status, When
 
-
 _CREATED: Final = Status.CREATED.value
 
 #: The latest copies, as the configuration lists them. Plain tuples: this is the hottest read of the domain.

@@ -28,7 +28,9 @@ def assert_consistent(pipeline_id: int) -> None:
     assert not decided.stages, "stage statuses are not what processing computes"
     assert decided.pipeline == pipeline.status, "the pipeline's status is not what processing computes"
     if pipeline.status in COMPLETED:
-        alive = [job.name for job in jobs if not job.retried and job.status in (Status.PENDING, Status.RUNNING)]
+        alive = [
+            job.name for job in jobs if not job.retried and job.status in (Status.PENDING, Status.RUNNING)
+        ]
         assert not alive, f"jobs alive in a finished pipeline: {alive}"
     _assert_log_equals_state(pipeline, jobs)
 

@@ -87,12 +87,17 @@ def test_a_long_chain_within_a_stage_is_settled_in_one_pass() -> None:
 
 
 def test_a_cycle_ends() -> None:
-    jobs = [JobSnapshot(1, "a", 1, Status.CREATED, needs=("b",)), JobSnapshot(2, "b", 1, Status.CREATED, needs=("a",))]
+    jobs = [
+        JobSnapshot(1, "a", 1, Status.CREATED, needs=("b",)),
+        JobSnapshot(2, "b", 1, Status.CREATED, needs=("a",)),
+    ]
     assert {job.name for job in needs_first(jobs)} == {"a", "b"}
 
 
 def test_reset_reaches_later_stages_and_dependents_of_dependents_only() -> None:
-    def job(number: int, stage: int, status: Status = Status.SKIPPED, needs: tuple[str, ...] | None = None) -> JobSnapshot:
+    def job(
+        number: int, stage: int, status: Status = Status.SKIPPED, needs: tuple[str, ...] | None = None
+    ) -> JobSnapshot:
         return JobSnapshot(number, f"job{number}", stage, status, needs=needs)
 
     started = job(1, 2, Status.PENDING)
