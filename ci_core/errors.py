@@ -34,6 +34,18 @@ class InvalidInput(CiError):
     code = "invalid_input"
 
 
+class ScheduleLimitReached(InvalidInput):
+    """The project has as many pipeline schedules as a project may have."""
+
+    code = "schedule_limit_reached"
+
+
+class PlayedTooOften(InvalidInput):
+    """The schedule was run by hand a moment ago."""
+
+    code = "played_too_often"
+
+
 class RefNotFound(CiError):
     """The ref does not exist in the repository."""
 

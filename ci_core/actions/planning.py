@@ -33,6 +33,7 @@ class GivenVariable:
     key: str
     value: str
     variable_type: str = VariableType.ENV_VAR.value
+    raw: bool = False
 
 
 def write_plan(
@@ -146,6 +147,7 @@ def _variables(pipeline: Pipeline, given: Sequence[GivenVariable]) -> list[Pipel
             key=variable.key,
             value=variable.value,
             variable_type=variable.variable_type,
+            raw=variable.raw,
         )
         for number, variable in enumerate(given, start=1)
     ]

@@ -1,7 +1,7 @@
 """Cron patterns: what they mean, what is wrong with them, and when they are next due in a time zone.
 
-Five fields as in crontab(5), which https://docs.gitlab.com/topics/cron/ refers to: minute, hour, day of the month, month,
-day of the week; each with numbers, names, ranges, lists and steps; or `@daily` and its like.
+Five fields as in crontab(5), which https://docs.gitlab.com/topics/cron/ refers to: minute, hour, day of the month,
+month, day of the week; each with numbers, names, ranges, lists and steps; or `@daily` and its like.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
+from itertools import pairwise
 from typing import Final
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -61,7 +62,7 @@ _FIELDS: Final = (
 class Cron:
     """A pattern that has been read. weekdays: 0 is Sunday.
 
-    any_day, any_weekday: the field begins with `*`. When neither does, a date that fits one of the two fits (crontab(5)).
+    any_day, any_weekday: the field begins with `*`. When neither does, a date that fits either fits (crontab(5)).
     """
 
     minutes: tuple[int, ...]
@@ -194,7 +195,7 @@ def next_run(cron: Cron, zone: ZoneInfo, after: datetime) -> datetime:
     """The first moment after `after` (aware) at which the pattern is due in the zone; in UTC.
 
     When clocks go forward, a time that is left out is due at the first moment after the gap, once. When they go back, a
-    time that comes twice is due the first time. Patterns for every hour count time instead: nothing is left out or put off.
+    time that comes twice is due the first time. Patterns for every hour count time instead: nothing is left out.
     """
     # A day early: where a whole day is left out, its times are due at the beginning of the next.
     first_day = after.astimezone(zone).date() - timedelta(days=1)
@@ -220,7 +221,7 @@ def _dates(cron: Cron, first: date) -> Iterator[date]:
 @lru_cache(maxsize=256)
 def _moments(cron: Cron, zone: ZoneInfo, day: date) -> Sequence[datetime]:
     """All moments of a date at which the pattern is due, in UTC, ascending."""
-    walls = [datetime.combine(day, time(hour, minute)) for hour in cron.hours for minute in cron.minutes]  # noqa: DTZ001
+    walls = [datetime.combine(day, time(hour, minute)) for hour in cron.hours for minute in cron.minutes]
     ends = [datetime.combine(day, at, zone) for at in (time(0), time(12), time(23, 59, 59))]
     offsets = {end.replace(fold=fold).utcoffset() for end in ends for fold in (0, 1)}
     if len(offsets) == 1:
@@ -259,7 +260,7 @@ def _gap_end(missing: datetime, zone: ZoneInfo) -> datetime:
 def shortest_gap(cron: Cron) -> timedelta:
     """The shortest time between two moments at which the pattern is due; what a limit on frequency compares with."""
     times = [hour * 60 + minute for hour in cron.hours for minute in cron.minutes]
-    gaps = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in pairwise(times)]
     over_midnight = _DAY - times[-1] + times[0]
     if not gaps or over_midnight < min(gaps):
         gaps.extend([over_midnight] if _has_days_in_a_row(cron) else [_DAY])
@@ -269,4 +270,4 @@ def shortest_gap(cron: Cron) -> timedelta:
 def _has_days_in_a_row(cron: Cron) -> bool:
     days = [date(2024, 1, 1) + timedelta(days=number) for number in range(2 * 366)]
     fitting = [cron.fits(day) for day in days]
-    return any(today and tomorrow for today, tomorrow in zip(fitting, fitting[1:], strict=False))
+    return any(today and tomorrow for today, tomorrow in pairwise(fitting))

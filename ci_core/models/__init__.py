@@ -13,6 +13,12 @@ from ci_core.models.runners import (
     RunnerRegistrationToken,
     RunnerType,
 )
+from ci_core.models.schedules import (
+    PipelineSchedule,
+    PipelineScheduleVariable,
+    ScheduleRun,
+    ScheduleRunKind,
+)
 from ci_core.models.traces import Trace, TraceChunk
 from ci_core.models.users import PersonalAccessToken, User
 from ci_core.models.variables import PipelineVariable, ProjectVariable, VariableType
@@ -35,6 +41,8 @@ __all__ = [
     "PendingJob",
     "PersonalAccessToken",
     "Pipeline",
+    "PipelineSchedule",
+    "PipelineScheduleVariable",
     "PipelineVariable",
     "Project",
     "ProjectMembership",
@@ -45,6 +53,8 @@ __all__ = [
     "RunnerRegistrationToken",
     "RunnerType",
     "RunningJob",
+    "ScheduleRun",
+    "ScheduleRunKind",
     "Stage",
     "Trace",
     "TraceChunk",

@@ -6,13 +6,27 @@ from typing import Final
 
 from procrastinate import JobContext
 
-from ci_core.actions import artifacts, upkeep
+from ci_core.actions import artifacts, firing, upkeep
 from ci_core.tasks.procrastinate import blueprint
 
 #: Hours that records of failed tasks are kept.
 KEEP_TASKS_HOURS: Final = 24
 #: Tasks of a lost worker that one sweep hands to another.
 STALLED_BATCH: Final = 100
+
+
+@blueprint.periodic(cron="* * * * * *")
+@blueprint.task(name="fire_due_schedules", queueing_lock="fire_due_schedules", priority=10)
+def fire_due_schedules(timestamp: int) -> None:
+    """Every second, ahead of other tasks: schedules that are due. While one call is busy, the next helps it."""
+    firing.fire_due_schedules()
+
+
+@blueprint.periodic(cron="41 3 * * *")
+@blueprint.task(name="forget_old_runs", queueing_lock="forget_old_runs")
+def forget_old_runs(timestamp: int) -> None:
+    """Every night: records of schedules' runs that are older than they are kept."""
+    firing.forget_old_runs()
 
 
 @blueprint.periodic(cron="* * * * * */5")
