@@ -41,6 +41,18 @@ def fire_due_schedules() -> int:
     return fired
 
 
+def seconds_to_next(horizon: float) -> float | None:
+    """Seconds until the next schedule is due; None when that is more than `horizon` away."""
+    now = clock.now()
+    due = (
+        PipelineSchedule.objects.filter(next_run_at__lte=now + timedelta(seconds=horizon))
+        .order_by("next_run_at")
+        .values_list("next_run_at", flat=True)
+        .first()
+    )
+    return None if due is None else max(0.0, (due - now).total_seconds())
+
+
 @transaction.atomic
 def _fire_next() -> bool:
     """Fires one due schedule; False when none is left.

@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+import time
 from typing import Final
 
 from procrastinate import JobContext
 
 from ci_core.actions import artifacts, firing, upkeep
-from ci_core.tasks.procrastinate import blueprint
+from ci_core.tasks.procrastinate import URGENT, blueprint
 
 #: Hours that records of failed tasks are kept.
 KEEP_TASKS_HOURS: Final = 24
+#: Seconds that the task which fires schedules looks ahead: until its next call.
+LOOK_AHEAD: Final = 1.0
 #: Tasks of a lost worker that one sweep hands to another.
 STALLED_BATCH: Final = 100
 
 
 @blueprint.periodic(cron="* * * * * *")
-@blueprint.task(name="fire_due_schedules", queueing_lock="fire_due_schedules", priority=10)
+@blueprint.task(name="fire_due_schedules", queue=URGENT, queueing_lock="fire_due_schedules")
 def fire_due_schedules(timestamp: int) -> None:
-    """Every second, ahead of other tasks: schedules that are due. While one call is busy, the next helps it."""
+    """Every second: pipeline schedules that are due or will be before the next call, which helps while this is busy.
+
+    procrastinate wakes up half a second after the second; what is due at the full minute need not wait for that.
+    """
     firing.fire_due_schedules()
+    wait = firing.seconds_to_next(LOOK_AHEAD)
+    if wait is not None:
+        time.sleep(wait)
+        firing.fire_due_schedules()
 
 
 @blueprint.periodic(cron="41 3 * * *")

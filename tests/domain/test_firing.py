@@ -15,6 +15,7 @@ from ci_core.actions.schedules import VariableChange, delete_schedule
 from ci_core.errors import CiError, PipelineFiltered, PlayedTooOften
 from ci_core.models import Pipeline, PipelineSchedule, PipelineVariable, ProjectMembership, ScheduleRun, User
 from ci_core.statuses import AccessLevel
+from ci_core.tasks import periods
 from tests.domain.test_schedules import NOW, schedule
 from tests.factories import member, project_with
 
@@ -202,6 +203,19 @@ def test_a_play_that_breaks_the_server_is_an_error(at: At, monkeypatch: pytest.M
     monkeypatch.setattr(firing, "create_pipeline", lambda *args, **named: 1 / 0)
     with pytest.raises(CiError, match="The server failed"):
         play_schedule(made.pk, acting_user=member(made.project))
+
+
+def test_the_task_waits_for_what_is_due_before_its_next_call(at: At, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = schedule()
+    assert firing.seconds_to_next(1.0) is None
+    at(DUE - timedelta(milliseconds=500))
+    assert firing.seconds_to_next(1.0) == 0.5
+    monkeypatch.setattr("time.sleep", lambda seconds: at(DUE - timedelta(seconds=0.5 - seconds)))
+    periods.fire_due_schedules(timestamp=0)
+    assert last_run(made).lateness_ms == 0
+    at(NOW)
+    monkeypatch.setattr("time.sleep", lambda seconds: pytest.fail("nothing is due"))
+    periods.fire_due_schedules(timestamp=0)
 
 
 def test_old_runs_are_forgotten(at: At) -> None:
