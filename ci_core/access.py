@@ -8,6 +8,8 @@ from typing import Final
 from ci_core import clock, tokens
 from ci_core.errors import Forbidden, NotFound
 from ci_core.models import (
+    Deployment,
+    Environment,
     Job,
     PersonalAccessToken,
     Pipeline,
@@ -121,6 +123,32 @@ def access_job(job_id: int, principal: Principal, at_least: int = 0) -> Job:
     except NotFound:
         raise NotFound("There is no such job, or you may not see it.") from None
     return job
+
+
+def access_environment(environment_id: int, principal: Principal, at_least: int = 0) -> Environment:
+    """An environment by id, with its project. Raises NotFound or Forbidden as `access_project` does."""
+    environment: Environment | None = (
+        Environment.objects.select_related("project")
+        .filter(pk=environment_id, project__in=Project.objects.visible_to(principal.user))
+        .first()
+    )
+    if environment is None:
+        raise NotFound("There is no such environment, or you may not see it.")
+    _require(principal, environment.project_id, at_least)
+    return environment
+
+
+def access_deployment(deployment_id: int, principal: Principal, at_least: int = 0) -> Deployment:
+    """A deployment by id, with its environment. Raises NotFound or Forbidden as `access_project` does."""
+    deployment: Deployment | None = (
+        Deployment.objects.select_related("project", "environment")
+        .filter(pk=deployment_id, project__in=Project.objects.visible_to(principal.user))
+        .first()
+    )
+    if deployment is None:
+        raise NotFound("There is no such deployment, or you may not see it.")
+    _require(principal, deployment.project_id, at_least)
+    return deployment
 
 
 def schedule_abilities(schedule: PipelineSchedule, principal: Principal) -> frozenset[str]:

@@ -88,6 +88,12 @@ class NotCancelable(CiError):
     code = "not_cancelable"
 
 
+class EnvironmentStateConflict(CiError):
+    """The environment is not in a state in which this can be done to it."""
+
+    code = "environment_state_conflict"
+
+
 class JobLimitReached(CiError):
     """The pipeline holds as many jobs as a pipeline can, retries included."""
 

@@ -73,8 +73,9 @@ def update_project(
     repository_path: str,
     ci_config_path: str,
     build_timeout: int,
+    prevent_outdated_deployments: bool | None = None,
 ) -> Project:
-    """Changes a project's settings; its path stays. build_timeout: seconds. Raises InvalidInput."""
+    """Changes a project's settings; its path stays. build_timeout: seconds. None: stays. Raises InvalidInput."""
     missing = [
         words
         for words, value in (
@@ -89,6 +90,8 @@ def update_project(
         raise InvalidInput(f"A project needs a {' and a '.join(missing)}.")
     if build_timeout < 1:
         raise InvalidInput(f"A job may run for 1 second at least; the timeout is {build_timeout}.")
+    if prevent_outdated_deployments is None:
+        prevent_outdated_deployments = project.prevent_outdated_deployments
     Project.objects.filter(pk=project.pk).update(
         name=name,
         description=description,
@@ -97,6 +100,7 @@ def update_project(
         repository_path=repository_path,
         ci_config_path=ci_config_path,
         build_timeout=build_timeout,
+        prevent_outdated_deployments=prevent_outdated_deployments,
         updated_at=clock.now(),
     )
     project.refresh_from_db()

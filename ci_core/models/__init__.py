@@ -1,7 +1,13 @@
 """The tables of the domain; no rule here goes beyond one row."""
 
 from ci_core.models.artifacts import Artifact, ArtifactFormat
-from ci_core.models.environments import Deployment, DeploymentTier, Environment, EnvironmentState
+from ci_core.models.environments import (
+    Deployment,
+    DeploymentTier,
+    Environment,
+    EnvironmentState,
+    ProtectedEnvironment,
+)
 from ci_core.models.events import Event, EventKind
 from ci_core.models.jobs import Job, JobDefinition, JobKind, JobTimer, Need, PendingJob, RunningJob
 from ci_core.models.pipelines import Pipeline, Stage
@@ -47,6 +53,7 @@ __all__ = [
     "Project",
     "ProjectMembership",
     "ProjectVariable",
+    "ProtectedEnvironment",
     "Runner",
     "RunnerAccessLevel",
     "RunnerManager",

@@ -34,6 +34,11 @@ class Project(models.Model):
     )
     ci_config_path = models.CharField(max_length=255, default=".gitlab-ci.yml")
     build_timeout = models.PositiveIntegerField(default=3600, help_text="Seconds that a job may run.")
+    prevent_outdated_deployments = models.BooleanField(
+        default=True,
+        db_default=True,
+        help_text="A job that would deploy something older than what is deployed fails instead.",
+    )
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
     members = models.ManyToManyField(User, through="ProjectMembership", related_name="projects")

@@ -7,7 +7,7 @@ from typing import Final
 
 from procrastinate import JobContext
 
-from ci_core.actions import artifacts, firing, upkeep
+from ci_core.actions import artifacts, firing, stopping, upkeep
 from ci_core.tasks.procrastinate import URGENT, blueprint
 
 #: Hours that records of failed tasks are kept.
@@ -66,6 +66,14 @@ def fail_stuck_jobs(timestamp: int) -> None:
 def remove_expired_artifacts(timestamp: int) -> None:
     """Every 10 minutes: artifacts whose time has come."""
     artifacts.remove_expired_artifacts()
+
+
+@blueprint.periodic(cron="* * * * *")
+@blueprint.task(name="stop_environments", queueing_lock="stop_environments")
+def stop_environments(timestamp: int) -> None:
+    """Every minute: environments whose time has come, and those whose stop jobs came to nothing."""
+    stopping.stop_due_environments()
+    stopping.settle_stopping_environments()
 
 
 @blueprint.periodic(cron="17 * * * *")

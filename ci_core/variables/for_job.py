@@ -58,7 +58,7 @@ def job_variables(
         *_plain(_of_pipeline(pipeline)),
         *_plain(_of_job(job, stage, pipeline, runner)),
         *_secret(job, project),
-        *_plain(_of_environment(environment)),
+        *_of_environment(environment, definition.get("environment") or {}),
         *(
             JobVariable(entry["key"], str(entry["value"]), raw=bool(entry.get("raw")))
             for entry in definition.get("variables", [])
@@ -123,15 +123,19 @@ def repository_url(job: Job, project: Project) -> str:
     return f"{scheme}://gitlab-ci-token:{tokens.job_token(job)}@{rest}/{project.full_path}.git"
 
 
-def _of_environment(environment: Environment | None) -> dict[str, str]:
+def _of_environment(environment: Environment | None, own: Mapping[str, Any]) -> Iterator[JobVariable]:
+    """own: the environment as the job's definition keeps it; its URL may refer to the job's other variables."""
     if environment is None:
-        return {}
-    return {
+        return
+    known = {
         "CI_ENVIRONMENT_NAME": environment.name,
         "CI_ENVIRONMENT_SLUG": environment.slug,
         "CI_ENVIRONMENT_TIER": environment.tier,
-        "CI_ENVIRONMENT_URL": environment.external_url,
+        "CI_ENVIRONMENT_ACTION": own.get("action") or "start",
     }
+    yield from _plain(known)
+    url = own.get("url")
+    yield JobVariable("CI_ENVIRONMENT_URL", url or environment.external_url, raw=not url)
 
 
 def _of_project(project: Project, job: Job, pipeline: Pipeline) -> Iterator[JobVariable]:
