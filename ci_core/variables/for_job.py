@@ -21,10 +21,12 @@ from ci_core.models import (
     Project,
     ProjectVariable,
     Runner,
+    ScheduleRun,
     Stage,
     VariableType,
 )
 from ci_core.repositories import Commit
+from ci_core.statuses import PipelineSource
 from ci_core.variables import predefined
 
 
@@ -56,6 +58,7 @@ def job_variables(
         *_plain(predefined.of_project(project)),
         *_plain(predefined.of_commit(commit, pipeline.before_sha, pipeline.protected)),
         *_plain(_of_pipeline(pipeline)),
+        *_plain(_of_schedule(pipeline)),
         *_plain(_of_job(job, stage, pipeline, runner)),
         *_secret(job, project),
         *_of_environment(environment, definition.get("environment") or {}),
@@ -95,6 +98,13 @@ def _of_pipeline(pipeline: Pipeline) -> dict[str, str]:
         "GITLAB_USER_NAME": (user.name or user.username) if user else "",
         "GITLAB_USER_EMAIL": user.email if user else "",
     }
+
+
+def _of_schedule(pipeline: Pipeline) -> dict[str, str]:
+    if pipeline.source != PipelineSource.SCHEDULE:
+        return {}
+    run = ScheduleRun.objects.select_related("schedule").filter(pipeline_id=pipeline.pk).first()
+    return {"CI_PIPELINE_SCHEDULE_DESCRIPTION": run.schedule.description} if run else {}
 
 
 def _of_job(job: Job, stage: Stage, pipeline: Pipeline, runner: Runner) -> dict[str, str]:

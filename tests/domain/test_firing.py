@@ -9,15 +9,17 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from ci_core import handout
 from ci_core.actions import firing
 from ci_core.actions.firing import fire_due_schedules, forget_old_runs, play_schedule
 from ci_core.actions.schedules import VariableChange, delete_schedule
 from ci_core.errors import CiError, PipelineFiltered, PlayedTooOften
 from ci_core.models import Pipeline, PipelineSchedule, PipelineVariable, ProjectMembership, ScheduleRun, User
+from ci_core.queueing import claim_job
 from ci_core.statuses import AccessLevel
 from ci_core.tasks import periods
 from tests.domain.test_schedules import NOW, schedule
-from tests.factories import member, project_with
+from tests.factories import member, project_with, runner_with_token
 
 pytestmark = pytest.mark.django_db
 At = Callable[[datetime], None]
@@ -63,6 +65,18 @@ def test_a_due_schedule_creates_a_pipeline_as_its_owner(at: At) -> None:
     variable = PipelineVariable.objects.in_pipeline(pipeline.pk).get()
     assert (variable.key, variable.value, variable.raw) == ("A", "1", True)
     assert fire_due_schedules() == 0
+
+
+def test_its_jobs_know_the_schedule(at: At) -> None:
+    made = schedule(description="nightly build")
+    at(DUE)
+    fire_due_schedules()
+    runner, _ = runner_with_token()
+    job = claim_job(runner)
+    assert job is not None
+    variables = {item.key: item.value for item in handout.prepare(job, runner).variables}
+    assert variables["CI_PIPELINE_SCHEDULE_DESCRIPTION"] == made.description == "nightly build"
+    assert variables["CI_PIPELINE_SOURCE"] == "schedule"
 
 
 def test_after_downtime_it_fires_once(at: At) -> None:
