@@ -39,10 +39,10 @@ def protection_refusal(pipeline: Pipeline, job: Job, user: User | None = None) -
     deployer = user or (User.objects.filter(pk=job.user_id).first() if job.user_id else None)
     if user_may_deploy(pipeline.project_id, job.environment_name, deployer):
         return None
-    who = deployer.username if deployer else "nobody"
+    who = f"{deployer.username} may not deploy to it" if deployer else "the job is nobody's"
     return Refusal(
         FailureReason.PROTECTED_ENVIRONMENT_FAILURE,
-        f"{job.environment_name} is a protected environment, and {who} may not deploy to it: "
+        f"{job.environment_name} is a protected environment, and {who}: "
         f"{_allowed(pipeline.project_id, job.environment_name)}.",
     )
 

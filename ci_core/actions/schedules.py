@@ -190,7 +190,6 @@ def rights_lost(schedule: PipelineSchedule) -> str:
     help_ = "Somebody with the Maintainer role can take ownership of the schedule."
     if owner is None:
         return f"The owner's account is gone. {help_}"
-    owner.refresh_from_db(fields=["is_active", "is_superuser"])
     if not owner.is_active:
         return f"The owner, {owner.username}, is blocked. {help_}"
     if access.signed_in(owner).level_in(schedule.project_id) < AccessLevel.DEVELOPER:

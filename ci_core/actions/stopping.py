@@ -12,7 +12,7 @@ from django.db import transaction
 from ci_core import clock
 from ci_core.actions.environments import refuse_protected_environment
 from ci_core.actions.jobs import play_job, retry_job
-from ci_core.errors import CiError, EnvironmentStateConflict, NotFound, NotPlayable
+from ci_core.errors import CiError, EnvironmentStateConflict, NotFound, NotPlayable, NotRetryable
 from ci_core.models import Deployment, Environment, EnvironmentState, Job, Project, User
 from ci_core.statuses import RETRYABLE, STOPPED, DeploymentStatus
 
@@ -48,11 +48,24 @@ def stop_environment(environment_id: int, *, acting_user: User | None, force: bo
         state = Environment.objects.filter(pk=environment.pk).values_list("state", flat=True).first()
         raise EnvironmentStateConflict(f"{environment.name} is {state or 'gone'} already.")
     # Each job's pipeline is locked in a transaction of its own, after the environment's row has been let go.
-    started = [job for job in jobs if _start(job, acting_user)]
-    if jobs and not started:
-        _move(environment, [EnvironmentState.STOPPING], EnvironmentState.STOPPED)
+    if jobs:
+        _start_all(environment, jobs, acting_user)
     environment.refresh_from_db()
     return environment
+
+
+def _start_all(environment: Environment, jobs: Sequence[Job], acting_user: User | None) -> None:
+    """Starts stop jobs: the environment is stopped if none of them can run, still up if somebody may not run them."""
+    started = 0
+    try:
+        for job in jobs:
+            started += _start(job, acting_user)
+    except CiError:
+        if not started:
+            _move(environment, [EnvironmentState.STOPPING], EnvironmentState.AVAILABLE)
+        raise
+    if not started:
+        _move(environment, [EnvironmentState.STOPPING], EnvironmentState.STOPPED)
 
 
 def stop_jobs(environment: Environment) -> list[Job]:
@@ -81,7 +94,7 @@ def _start(job: Job, acting_user: User | None) -> bool:
             return False
         try:
             retry_job(job.pk, acting_user=acting_user)
-        except CiError as error:
+        except NotRetryable as error:
             log.info("stop job left out", job_id=job.pk, because=error.message)
             return False
     return True

@@ -45,7 +45,7 @@ def update_user(
         raise TypeError(f"not for update_user: {fields.keys() - _OF_USERS}")
     if fields:
         User.objects.filter(pk=user.pk).update(**fields)
-        stop_schedules_of(user)
+        stop_schedules_of(user)  # reads the user anew, with each schedule
     if groups is not None:
         user.groups.set(groups)
     if permissions is not None:

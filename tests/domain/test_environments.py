@@ -222,6 +222,20 @@ def test_stop_jobs_that_come_to_nothing_leave_it_available(at: At, runner: Runne
     assert environment().state == "available"
 
 
+def test_the_sweep_does_not_run_what_nobody_may_run(at: At, runner: Runner) -> None:
+    project = project_with(REVIEW)
+    owner = member(project, AccessLevel.MAINTAINER)
+    pipeline = create_pipeline(project, "main", PipelineSource.PUSH, acting_user=owner)
+    run(pipeline, runner)
+    protect_environment(project, "review/main", access_level=AccessLevel.OWNER)
+    at(NOW + timedelta(days=1))
+    assert stop_due_environments() == 0
+    assert (environment().state, environment().auto_stop_at) == ("available", None)
+    assert job_named(pipeline, "stop").status == "manual"
+    with pytest.raises(Forbidden, match="you may not deploy to it"):
+        stop_environment(environment().pk, acting_user=owner)
+
+
 def test_the_sweep_stops_what_is_due(at: At, runner: Runner) -> None:
     pipeline = pipeline_with(REVIEW)
     run(pipeline, runner)
