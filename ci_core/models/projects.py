@@ -27,6 +27,11 @@ class Project(models.Model):
     name = models.CharField(max_length=255)
     description = models.TextField(blank=True)
     visibility = models.CharField(max_length=16, choices=choices(Visibility), default=Visibility.PRIVATE)
+    prevent_outdated_deployments = models.BooleanField(
+        default=True,
+        db_default=True,
+        help_text="A job that would deploy something older than what is deployed fails instead.",
+    )
     default_branch = models.CharField(max_length=255, default="main")
     repository_path = models.CharField(
         max_length=1024,
@@ -34,11 +39,6 @@ class Project(models.Model):
     )
     ci_config_path = models.CharField(max_length=255, default=".gitlab-ci.yml")
     build_timeout = models.PositiveIntegerField(default=3600, help_text="Seconds that a job may run.")
-    prevent_outdated_deployments = models.BooleanField(
-        default=True,
-        db_default=True,
-        help_text="A job that would deploy something older than what is deployed fails instead.",
-    )
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
     members = models.ManyToManyField(User, through="ProjectMembership", related_name="projects")
