@@ -23,6 +23,8 @@ from config.env import ROOT, child_environment
 
 CONFIG = "\n".join(f"job{number}: {{script: make, stage: test}}" for number in range(10))
 
+PER_PROJECT = 5
+
 
 def main() -> None:
     """Prints lateness of the start and of the pipeline, in milliseconds."""
@@ -112,9 +114,9 @@ def _schedules(count: int) -> None:
         message="m",
     )
     owner = create_user("bench", "bench-password")
-    for number in range(-(-count // 20)):
+    for number in range(-(-count // PER_PROJECT)):
         project = create_project(f"bench/p{number}", acting_user=owner, repository_path=str(target))
-        for nth in range(min(20, count - number * 20)):
+        for nth in range(min(PER_PROJECT, count - number * PER_PROJECT)):
             create_schedule(project, acting_user=owner, description=f"s{nth}", ref="main", cron="0 0 1 1 *")
 
 

@@ -8,6 +8,7 @@ from typing import Final
 import structlog
 from django.conf import settings
 from django.db import transaction
+from django.db.models.functions import Random
 
 from ci_core import clock
 from ci_core.actions.pipelines import create_pipeline
@@ -64,7 +65,8 @@ def _fire_next() -> bool:
         PipelineSchedule.objects.select_for_update(of=("self",), no_key=True, skip_locked=True)
         .select_related("project", "owner")
         .filter(next_run_at__lte=now)
-        .order_by("next_run_at", "pk")
+        # By chance among those due together: pipelines of one project wait for each other's iid, so workers spread.
+        .order_by("next_run_at", Random())
         .first()
     )
     if schedule is None or schedule.next_run_at is None:
