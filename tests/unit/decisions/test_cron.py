@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ci_core.decisions.cron import CronError, next_run, parse, shortest_gap, time_zone
+from ci_core.decisions.cron import Cron, CronError, next_run, parse, shortest_gap, time_zone
 
 BERLIN = "Europe/Berlin"
 
@@ -251,6 +251,63 @@ def test_a_later_question_never_has_an_earlier_answer(
 ) -> None:
     cron, zone = parse(pattern), time_zone(name)
     assert next_run(cron, zone, after) <= next_run(cron, zone, after + later)
+
+
+def minute_by_minute(cron: Cron, zone: ZoneInfo, start: datetime, minutes: int) -> list[datetime]:
+    """When the pattern is due, found by looking at the clock on the wall every minute."""
+    due = []
+    before = (start - timedelta(minutes=1)).astimezone(zone).replace(tzinfo=None, fold=0)
+    for number in range(minutes):
+        moment = start + timedelta(minutes=number)
+        local = moment.astimezone(zone)
+        wall = local.replace(tzinfo=None, fold=0)
+        shown = [wall]
+        if not cron.every_hour:  # the clock jumps: what it leaves out counts, what it shows again does not
+            shown = (
+                []
+                if local.fold
+                else [
+                    before + timedelta(minutes=n)
+                    for n in range(1, (wall - before) // timedelta(minutes=1) + 1)
+                ]
+            )
+        if any(at.minute in cron.minutes and at.hour in cron.hours and cron.fits(at.date()) for at in shown):
+            due.append(moment)
+        before = wall
+    return due
+
+
+CHANGES = st.sampled_from(
+    [
+        (BERLIN, datetime(2026, 3, 28, tzinfo=UTC)),
+        (BERLIN, datetime(2026, 10, 24, tzinfo=UTC)),
+        ("America/Havana", datetime(2026, 3, 7, 12, tzinfo=UTC)),
+        ("America/Havana", datetime(2026, 10, 31, 12, tzinfo=UTC)),
+        ("Australia/Lord_Howe", datetime(2026, 4, 4, tzinfo=UTC)),
+        ("Australia/Lord_Howe", datetime(2026, 10, 3, tzinfo=UTC)),
+        ("Africa/Cairo", datetime(2026, 10, 29, tzinfo=UTC)),
+        ("Pacific/Apia", datetime(2011, 12, 29, tzinfo=UTC)),
+        ("UTC", datetime(2028, 2, 28, tzinfo=UTC)),
+    ]
+)
+TIMES = st.tuples(
+    field(0, 59), field(0, 23), st.just("*"), st.just("*"), st.one_of(st.just("*"), field(0, 7))
+)
+
+
+@settings(deadline=None, max_examples=60)
+@given(TIMES.map(" ".join), CHANGES)
+def test_it_is_what_a_look_at_the_clock_every_minute_finds(
+    pattern: str, change: tuple[str, datetime]
+) -> None:
+    name, start = change
+    cron, zone = parse(pattern), time_zone(name)
+    minutes = 2 * 24 * 60
+    expected = minute_by_minute(cron, zone, start, minutes)
+    found, at = [], start - timedelta(seconds=1)
+    while (at := next_run(cron, zone, at)) < start + timedelta(minutes=minutes):
+        found.append(at)
+    assert found == expected
 
 
 @settings(deadline=None)
