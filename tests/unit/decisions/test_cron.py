@@ -290,9 +290,8 @@ CHANGES = st.sampled_from(
         ("UTC", datetime(2028, 2, 28, tzinfo=UTC)),
     ]
 )
-TIMES = st.tuples(
-    field(0, 59), field(0, 23), st.just("*"), st.just("*"), st.one_of(st.just("*"), field(0, 7))
-)
+HOURS = st.one_of(field(0, 3), field(22, 23), field(0, 23))
+TIMES = st.tuples(field(0, 59), HOURS, st.just("*"), st.just("*"), st.sampled_from(["*", "*", "0,6", "1-4"]))
 
 
 @settings(deadline=None, max_examples=60)
