@@ -172,6 +172,15 @@ def schedule_abilities(schedule: PipelineSchedule, principal: Principal) -> froz
     return frozenset(able)
 
 
+def may_read_schedule_variables(schedule: PipelineSchedule, principal: Principal) -> bool:
+    """Whether the principal may see the values of a schedule's variables: its owner and Maintainers may."""
+    if principal.user is None:
+        return False
+    level = principal.level_in(schedule.project_id)
+    is_owner = schedule.owner_id == principal.user.pk and level >= AccessLevel.DEVELOPER
+    return is_owner or level >= AccessLevel.MAINTAINER
+
+
 _REFUSED: Final = {
     "play": "Playing a schedule takes the Developer role.",
     "update": "Only the owner of a schedule may change it: take ownership first.",
@@ -181,16 +190,16 @@ _REFUSED: Final = {
 
 
 def access_schedule(schedule_id: int, principal: Principal, ability: str = "") -> PipelineSchedule:
-    """A schedule by id, with its project. ability: one of `schedule_abilities`; empty to see it (Guest).
+    """A schedule by id, with its project. ability: one of `schedule_abilities`; empty to see it.
 
-    Raises NotFound or Forbidden. Schedules are for members, in public projects too.
+    Raises NotFound or Forbidden.
     """
     schedule: PipelineSchedule | None = (
         PipelineSchedule.objects.select_related("project", "owner")
         .filter(pk=schedule_id, project__in=Project.objects.visible_to(principal.user))
         .first()
     )
-    if schedule is None or principal.level_in(schedule.project_id) < AccessLevel.GUEST:
+    if schedule is None:
         raise NotFound("There is no such pipeline schedule, or you may not see it.")
     if ability and ability not in schedule_abilities(schedule, principal):
         _require(principal, schedule.project_id, AccessLevel.GUEST)

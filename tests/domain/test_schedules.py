@@ -172,9 +172,18 @@ def test_who_may_do_what() -> None:
         access.access_schedule(made.pk, access.signed_in(member(project)), "update")
     with pytest.raises(Forbidden, match="scope"):
         access.access_schedule(made.pk, reading, "update")
-    for stranger in (access.anonymous(), access.signed_in(member(ProjectFactory()))):
-        with pytest.raises(NotFound):
-            access.access_schedule(made.pk, stranger)
+    stranger = access.signed_in(member(ProjectFactory()))
+    for outsider in (access.anonymous(), stranger):
+        assert access.access_schedule(made.pk, outsider) == made
+        assert not access.may_read_schedule_variables(made, outsider)
+        with pytest.raises(Forbidden):
+            access.access_schedule(made.pk, outsider, "play")
+    assert access.may_read_schedule_variables(made, reading)
+    assert access.may_read_schedule_variables(made, access.signed_in(member(project, AccessLevel.MAINTAINER)))
+    assert not access.may_read_schedule_variables(made, access.signed_in(member(project)))
+    Project.objects.update(visibility="private")
+    with pytest.raises(NotFound):
+        access.access_schedule(made.pk, stranger)
 
 
 def test_a_schedule_stops_visibly_when_its_owner_loses_the_rights() -> None:
