@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from django.db import transaction
 
 from ci_core.actions.cancelling import cancel_jobs
+from ci_core.actions.deployed import note_success
+from ci_core.actions.deploying import refuse_outdated, refuse_protected
 from ci_core.actions.retrying import copy_jobs
 from ci_core.decisions.retries import failure_is_allowed, retries_itself
 from ci_core.decisions.transitions import Event, final_event
@@ -32,13 +34,15 @@ def lock_job(job_id: int) -> tuple[Pipeline, Job]:
 def play_job(job_id: int, *, acting_user: User | None) -> Job:
     """Starts a manual, delayed or skipped job; one that has run already is retried instead.
 
-    Raises NotPlayable. Source: processing.md, section 6.
+    Raises NotPlayable, and Forbidden for a job of a protected environment. Source: processing.md, section 6.
     """
     pipeline, job = lock_job(job_id)
+    refuse_protected(pipeline, job, acting_user)
     if not job.retried and job.status in RETRYABLE and job.when in ("manual", "delayed"):
         return _retry(pipeline, job, acting_user)
     if job.retried or job.status not in PLAYABLE or not _is_action(job):
         raise NotPlayable(f"{job.name} is {job.status}: only manual and delayed jobs can be started by hand.")
+    refuse_outdated(pipeline, job)
     columns = {"user_id": acting_user.pk} if acting_user else {}
     transition(pipeline, [job.pk], Event.ENQUEUE, **columns)
     advance(pipeline, restarted={job.name})
@@ -51,8 +55,9 @@ def _is_action(job: Job) -> bool:
 
 @transaction.atomic
 def retry_job(job_id: int, *, acting_user: User | None) -> Job:
-    """Runs a finished job again as a new copy, which is returned. Raises NotRetryable."""
+    """Runs a finished job again as a new copy, which is returned. Raises NotRetryable, and Forbidden as `play_job`."""
     pipeline, job = lock_job(job_id)
+    refuse_protected(pipeline, job, acting_user)
     return _retry(pipeline, job, acting_user)
 
 
@@ -104,6 +109,8 @@ def succeed_job(job_id: int) -> Job:
     event = final_event(Event.SUCCESS, Status(job.status))
     if not transition(pipeline, [job.pk], event, exit_code=0):
         raise JobNotRunning(f"{job.name} is {job.status}.")
+    if job.environment_name and event == Event.SUCCESS:
+        note_success(pipeline, job)
     advance(pipeline)
     return _now(job)
 

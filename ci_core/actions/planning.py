@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import orjson
 
 from ci_core import clock, events
-from ci_core.actions.deploying import plan_deployments
+from ci_core.actions.deploying import environment_content, plan_deployments
 from ci_core.actions.retrying import reserve_numbers
 from ci_core.bulk import copy_rows
 from ci_core.compiler import CompiledJob, CompiledPipeline
@@ -33,6 +33,7 @@ class GivenVariable:
     key: str
     value: str
     variable_type: str = VariableType.ENV_VAR.value
+    raw: bool = False
 
 
 def write_plan(
@@ -88,6 +89,8 @@ def _definitions(pipeline: Pipeline, plan: CompiledPipeline) -> tuple[list[JobDe
             },
             "allow_failure_exit_codes": list(job.allow_failure_exit_codes),
         }
+        if job.environment is not None:
+            content["environment"] = environment_content(job.environment)
         key = orjson.dumps(content)
         if key not in seen:
             seen[key] = in_pipeline(pipeline.pk, len(rows) + 1)
@@ -146,6 +149,7 @@ def _variables(pipeline: Pipeline, given: Sequence[GivenVariable]) -> list[Pipel
             key=variable.key,
             value=variable.value,
             variable_type=variable.variable_type,
+            raw=variable.raw,
         )
         for number, variable in enumerate(given, start=1)
     ]

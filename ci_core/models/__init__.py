@@ -1,7 +1,13 @@
 """The tables of the domain; no rule here goes beyond one row."""
 
 from ci_core.models.artifacts import Artifact, ArtifactFormat
-from ci_core.models.environments import Deployment, DeploymentTier, Environment, EnvironmentState
+from ci_core.models.environments import (
+    Deployment,
+    DeploymentTier,
+    Environment,
+    EnvironmentState,
+    ProtectedEnvironment,
+)
 from ci_core.models.events import Event, EventKind
 from ci_core.models.jobs import Job, JobDefinition, JobKind, JobTimer, Need, PendingJob, RunningJob
 from ci_core.models.pipelines import Pipeline, Stage
@@ -12,6 +18,12 @@ from ci_core.models.runners import (
     RunnerManager,
     RunnerRegistrationToken,
     RunnerType,
+)
+from ci_core.models.schedules import (
+    PipelineSchedule,
+    PipelineScheduleVariable,
+    ScheduleRun,
+    ScheduleRunKind,
 )
 from ci_core.models.traces import Trace, TraceChunk
 from ci_core.models.users import PersonalAccessToken, User
@@ -35,16 +47,21 @@ __all__ = [
     "PendingJob",
     "PersonalAccessToken",
     "Pipeline",
+    "PipelineSchedule",
+    "PipelineScheduleVariable",
     "PipelineVariable",
     "Project",
     "ProjectMembership",
     "ProjectVariable",
+    "ProtectedEnvironment",
     "Runner",
     "RunnerAccessLevel",
     "RunnerManager",
     "RunnerRegistrationToken",
     "RunnerType",
     "RunningJob",
+    "ScheduleRun",
+    "ScheduleRunKind",
     "Stage",
     "Trace",
     "TraceChunk",
