@@ -7,8 +7,17 @@ from __future__ import annotations
 
 from ci_core.compiler.compile import compile_config
 from ci_core.compiler.diagnostics import Diagnostic
-from ci_core.compiler.explanation import Decision, Explanation, JobExplanation, RuleTrace
+from ci_core.compiler.explanation import (
+    Decision,
+    Explanation,
+    IncludeExplanation,
+    JobExplanation,
+    PathsTrace,
+    PatternTrace,
+    RuleTrace,
+)
 from ci_core.compiler.expressions import ExpressionTrace
+from ci_core.compiler.fetching import Changes, Fetcher, Place, Refusal
 from ci_core.compiler.limits import Limits
 from ci_core.compiler.types import (
     CompileContext,
@@ -22,6 +31,7 @@ from ci_core.compiler.types import (
 from ci_core.compiler.variables import CompiledVariable, expand
 
 __all__ = [
+    "Changes",
     "CompileContext",
     "CompileResult",
     "CompiledEnvironment",
@@ -33,9 +43,15 @@ __all__ = [
     "Diagnostic",
     "Explanation",
     "ExpressionTrace",
+    "Fetcher",
+    "IncludeExplanation",
     "JobExplanation",
     "Limits",
+    "PathsTrace",
+    "PatternTrace",
+    "Place",
     "Position",
+    "Refusal",
     "RuleTrace",
     "compile_config",
     "expand",

@@ -3,31 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from ci_core.compiler.diagnostics import At, PlainMark, Report
+from ci_core.compiler.documents import load_text, read_body
 from ci_core.compiler.explanation import Decision, Explanation, JobExplanation
+from ci_core.compiler.includes import Includer
 from ci_core.compiler.jobs import JobDraft, read_defaults, read_jobs
-from ci_core.compiler.keywords.reading import report_unsupported
 from ci_core.compiler.keywords.rules import RuleSpec
 from ci_core.compiler.keywords.variables import parse_global_variables
 from ci_core.compiler.keywords.workflow import POST, PRE, WorkflowSpec, parse_stages, parse_workflow
 from ci_core.compiler.limits import Limits
-from ci_core.compiler.loader import decode, load_documents
 from ci_core.compiler.merge import Extender
 from ci_core.compiler.needs import check_graph, compile_needs
 from ci_core.compiler.plan import Scope, check_cycles, job_variables, plan_job
 from ci_core.compiler.references import Resolver
 from ci_core.compiler.rules import decide, decide_without_rules
 from ci_core.compiler.session import OutOfBudget, Session
-from ci_core.compiler.tree import Map, describe
+from ci_core.compiler.tree import Map
 from ci_core.compiler.types import CompileContext, CompiledJob, CompiledPipeline, CompileResult
 from ci_core.compiler.variables import expand, merge_variables, split_context
-
-_UNSUPPORTED = {
-    "include": "Copy the included configuration into this file.",
-    "spec": "Take the header document out and use variables instead of inputs.",
-}
 
 
 def compile_config(
@@ -43,13 +37,9 @@ def compile_config(
     """
     sources: dict[str, str] = {}
     report = Report(sources, limits.diagnostics)
-    text = decode(source, file, report, limits)
-    if text is None:
-        return CompileResult(None, report.errors, report.warnings)
-    sources[file] = text
-    session = Session(report, limits, context)
+    session = Session(report, limits, context, sources)
     try:
-        return _Compilation(session, file).run(load_documents(text, file, report, limits))
+        return _Compilation(session, file).run(source)
     except RecursionError:
         at = At(None, "", PlainMark(file))
         report.error("References and lists are nested too deeply together. Use fewer levels.", at, "limit")
@@ -66,7 +56,9 @@ class _Compilation:
     def __init__(self, session: Session, file: str) -> None:
         self._session = session
         self._report = session.report
+        self._file = file
         self._at = At(None, "", PlainMark(file))
+        self._includer = Includer(session)
         self._workflow = WorkflowSpec()
         self._workflow_rule: RuleSpec | None = None
         self._workflow_decision: Decision | None = None
@@ -74,45 +66,41 @@ class _Compilation:
         strong, weak = split_context(session.context.variables, session.context.predefined)
         self._scope = Scope(session, strong, weak)
 
-    def run(self, documents: list[Any]) -> CompileResult:
-        """From documents to the result."""
-        root = self._root(documents)
+    def run(self, source: str | bytes) -> CompileResult:
+        """From the text to the result."""
+        root = self._root(source)
         pipeline = None if root is None else self._compile(root)
         if self._report.failed:
             pipeline = None
-        explanation = Explanation(self._workflow_decision, self._explained)
+        explanation = Explanation(self._workflow_decision, self._explained, tuple(self._includer.explained))
         return CompileResult(pipeline, self._report.errors, self._report.warnings, explanation)
 
-    def _root(self, documents: list[Any]) -> Map | None:
-        """The map of keywords and jobs, with extends and references carried out."""
-        if self._report.failed:
+    def _root(self, source: str | bytes) -> Map | None:
+        """The map of keywords and jobs, with includes, extends and references carried out."""
+        session, context = self._session, self._session.context
+        documents = load_text(session, source, self._file)
+        if documents is None or not self._few_inputs(len(context.inputs)):
             return None
-        body = documents[-1] if documents else None
-        if len(documents) > 1:
-            first = documents[0]
-            if len(documents) == 2 and isinstance(first, Map) and "spec" in first:
-                report_unsupported(
-                    self._session, "spec", _UNSUPPORTED["spec"], first.at_key("spec", self._at)
-                )
-            else:
-                self._report.error(
-                    "The file has several YAML documents. Only a spec header may stand first.", self._at
-                )
+        given = context.inputs
+        body = read_body(
+            session, self._file, documents, given=given, given_at=None, variables=context.variables
+        )
         if body is None:
-            self._report.error("The configuration is empty. Write at least one job with a script.", self._at)
             return None
-        if not isinstance(body, Map):
-            text = f"The configuration must be a map of keywords and jobs, not {describe(body)}."
-            self._report.error(text, self._at)
-            return None
-        body = Extender(body, self._at, self._session).run()
-        return Resolver(body, self._at, self._report, self._session.limits).run()
+        body = self._includer.run(body, self._at)
+        body = Extender(body, self._at, session).run()
+        return Resolver(body, self._at, self._report, session.limits).run()
+
+    def _few_inputs(self, count: int) -> bool:
+        """Source: docs.gitlab.com/ci/inputs/#for-a-pipeline"""
+        limit = self._session.limits.pipeline_inputs
+        if count > limit:
+            text = f"{count} inputs are given, more than the limit of {limit} (pipeline_inputs)."
+            self._report.error(text, self._at, "limit")
+        return count <= limit
 
     def _compile(self, root: Map) -> CompiledPipeline | None:
         session, at = self._session, self._at
-        for key, advice in _UNSUPPORTED.items():
-            if root.get(key) is not None:
-                report_unsupported(session, key, advice, root.at_key(key, at))
         stages = parse_stages(session, root.get("stages"), root.at("stages", at) if "stages" in root else at)
         self._globals(root)
         defaults = read_defaults(session, root, at)

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 from ci_core.compiler.diagnostics import Diagnostic
 from ci_core.compiler.explanation import Explanation
+from ci_core.compiler.fetching import Changes, Fetcher, NoFetcher
 from ci_core.compiler.variables import CompiledVariable
 
 FileDigest: TypeAlias = Callable[[Sequence[str]], "str | None"]
@@ -22,7 +23,9 @@ class CompileContext:
     When `predefined` is None, names that begin with `CI_` or `GITLAB_`, and `CI`, are taken as predefined.
     Values of variables in `masked` do not appear in the explanation. `raw` names variables whose values are
     not expanded. `file_digest`, given paths, returns a text that changes with those files, or None when
-    none of them exists; without it caches with `key:files` keep their file list for later.
+    none of them exists; without it caches with `key:files` keep their file list for later. `inputs` are the
+    values for `spec:inputs` of the main file; texts are read as the type of the input. `fetcher` reads what
+    `include` and `rules:exists` ask for; without `changes`, `rules:changes` is always true.
     """
 
     ref: str
@@ -33,6 +36,9 @@ class CompileContext:
     masked: frozenset[str] = frozenset()
     raw: frozenset[str] = frozenset()
     file_digest: FileDigest | None = None
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    fetcher: Fetcher = field(default_factory=NoFetcher)
+    changes: Changes | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -11,6 +12,7 @@ from django.conf import settings
 from ci_core.decisions.slugs import ref_slug
 from ci_core.models import Project
 from ci_core.repositories import Commit
+from ci_core.statuses import PipelineSource
 
 
 class GivenVariable(Protocol):
@@ -81,6 +83,28 @@ def of_commit(commit: Commit, before_sha: str, protected: bool) -> dict[str, str
     }
 
 
+def of_source(source: str) -> dict[str, str]:
+    """Variables that tell what asked for the pipeline."""
+    return {
+        "CI_PIPELINE_SOURCE": source,
+        **({"CI_PIPELINE_TRIGGERED": "true"} if source == PipelineSource.TRIGGER else {}),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class RuleVariables:
+    """Variables that are known when a pipeline is created, the weaker source overridden by the stronger.
+
+    predefined: names that the configuration may override. masked: names whose values are secret. raw: names whose
+    values are not expanded.
+    """
+
+    values: dict[str, str]
+    predefined: frozenset[str]
+    masked: frozenset[str]
+    raw: frozenset[str]
+
+
 def for_rules(
     project: Project,
     commit: Commit,
@@ -89,20 +113,29 @@ def for_rules(
     before_sha: str,
     protected: bool,
     given: Iterable[GivenVariable],
-) -> dict[str, str]:
-    """What `rules:if` and names of environments see when a pipeline is created; later sources win.
+) -> RuleVariables:
+    """What `rules:if`, `include` and names of environments see when a pipeline is created; later sources win.
 
     Precedence: https://docs.gitlab.com/ci/variables/#cicd-variable-precedence. The configuration's own variables
     are added by the compiler. Protected variables are left out unless the ref is protected.
     """
-    stored = project.variables.filter(environment_scope="*").order_by("key")
-    if not protected:
-        stored = stored.filter(protected=False)
-    return {
+    predefined = {
         **of_server(),
         **of_project(project),
         **of_commit(commit, before_sha, protected),
-        "CI_PIPELINE_SOURCE": source,
-        **{variable.key: variable.value for variable in stored},
+        **of_source(source),
+    }
+    stored = project.variables.filter(environment_scope="*").order_by("key")
+    if not protected:
+        stored = stored.filter(protected=False)
+    project_variables = list(stored)
+    overriding = {
+        **{variable.key: variable.value for variable in project_variables},
         **{variable.key: variable.value for variable in given},
     }
+    return RuleVariables(
+        values={**predefined, **overriding},
+        predefined=frozenset(predefined.keys() - overriding.keys()),
+        masked=frozenset(item.key for item in project_variables if item.masked or item.hidden),
+        raw=frozenset(predefined) | frozenset(item.key for item in project_variables if item.raw),
+    )

@@ -14,15 +14,11 @@ Run = Callable[..., CompileResult]
 @pytest.mark.parametrize(
     ("text", "path"),
     [
-        ("include: a.yml\na: {script: x}", "include"),
-        ("spec: {inputs: {}}\n---\na: {script: x}", "spec"),
+        ("spec: {include: [{local: a.yml}]}\n---\na: {script: x}", "spec:include"),
         ("a: {trigger: other/project}", "jobs:a:trigger"),
         ("a: {run: []}", "jobs:a:run"),
         ("a: {script: x, only: [main]}", "jobs:a:only"),
         ("a: {script: x, except: [main]}", "jobs:a:except"),
-        ("a: {script: x, rules: [{changes: [a]}]}", "jobs:a:rules[0]:changes"),
-        ("a: {script: x, rules: [{exists: [a]}]}", "jobs:a:rules[0]:exists"),
-        ("workflow: {rules: [{changes: [a]}]}\na: {script: x}", "workflow:rules[0]:changes"),
         ("a: {script: x, parallel: {matrix: []}}", "jobs:a:parallel:matrix"),
         ("a: {script: x, needs: [{project: p, ref: r, job: j, artifacts: true}]}", "jobs:a:needs[0]:project"),
         ("a: {script: x, needs: [{pipeline: p}]}", "jobs:a:needs[0]:pipeline"),
