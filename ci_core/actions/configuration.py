@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final
 
-from ci_core.compiler import CompileContext, CompileResult, compile_config
+from ci_core.compiler import (
+    CompileContext,
+    CompiledJob,
+    CompileResult,
+    Diagnostic,
+    Position,
+    compile_config,
+)
 from ci_core.errors import ConfigMissing
 from ci_core.models import Project, User
 from ci_core.repositories import Commit, open_repository
@@ -94,3 +101,22 @@ def _before(commit: Commit, situation: Situation) -> str:
     if situation.source != PipelineSource.PUSH or commit.tag:
         return NO_COMMIT
     return situation.before_sha or commit.parent_sha or NO_COMMIT
+
+
+def runnable(result: CompileResult) -> CompileResult:
+    """The result, with an error for everything in it that compiles but that nothing here can run yet."""
+    if result.pipeline is None:
+        return result
+    errors = [error for job in result.pipeline.jobs for error in _not_yet(job)]
+    return replace(result, pipeline=None, errors=tuple(errors)) if errors else result
+
+
+def _not_yet(job: CompiledJob) -> Iterator[Diagnostic]:
+    for need in job.cross_needs:
+        what = f"from project {need.project}" if need.project else f"from pipeline {need.pipeline}"
+        text = f"'{job.name}' needs something {what}. Only needs within the pipeline are supported here yet."
+        yield _diagnostic(text, need.position, f"jobs:{job.base_name}:needs")
+
+
+def _diagnostic(text: str, position: Position, path: str) -> Diagnostic:
+    return Diagnostic(text, position.file, position.line, position.column, path, code="unsupported")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from django.db import transaction
 
 from ci_core import clock, events
 from ci_core.actions.cancelling import cancel_jobs
-from ci_core.actions.configuration import NO_COMMIT, Compiled, Situation, compile_project
+from ci_core.actions.configuration import NO_COMMIT, Compiled, Situation, compile_project, runnable
 from ci_core.actions.planning import GivenVariable, write_plan
 from ci_core.actions.retrying import copy_jobs
 from ci_core.compiler import CompileResult
@@ -46,6 +47,7 @@ def create_pipeline(
     compiled = compile_project(
         project, Situation(ref, source, variables, inputs or {}, before_sha), acting_user=acting_user
     )
+    compiled = replace(compiled, result=runnable(compiled.result))
     result = compiled.result
     _refuse_filtered(result)
     with transaction.atomic():

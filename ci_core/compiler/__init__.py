@@ -14,6 +14,7 @@ from ci_core.compiler.explanation import (
     JobExplanation,
     PathsTrace,
     PatternTrace,
+    PolicyTrace,
     RuleTrace,
 )
 from ci_core.compiler.expressions import ExpressionTrace
@@ -21,6 +22,7 @@ from ci_core.compiler.fetching import Changes, Fetcher, Place, Refusal
 from ci_core.compiler.limits import Limits
 from ci_core.compiler.types import (
     CompileContext,
+    CompiledCrossNeed,
     CompiledEnvironment,
     CompiledJob,
     CompiledNeed,
@@ -34,6 +36,7 @@ __all__ = [
     "Changes",
     "CompileContext",
     "CompileResult",
+    "CompiledCrossNeed",
     "CompiledEnvironment",
     "CompiledJob",
     "CompiledNeed",
@@ -50,6 +53,7 @@ __all__ = [
     "PathsTrace",
     "PatternTrace",
     "Place",
+    "PolicyTrace",
     "Position",
     "Refusal",
     "RuleTrace",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from ci_core.compiler.copies import expand_copies
 from ci_core.compiler.diagnostics import At, PlainMark, Report
 from ci_core.compiler.documents import load_text, read_body
 from ci_core.compiler.explanation import Decision, Explanation, JobExplanation
@@ -14,8 +15,9 @@ from ci_core.compiler.keywords.variables import parse_global_variables
 from ci_core.compiler.keywords.workflow import POST, PRE, WorkflowSpec, parse_stages, parse_workflow
 from ci_core.compiler.limits import Limits
 from ci_core.compiler.merge import Extender
-from ci_core.compiler.needs import check_graph, compile_needs
+from ci_core.compiler.needs import NeedsCompiler, check_graph
 from ci_core.compiler.plan import Scope, check_cycles, job_variables, plan_job
+from ci_core.compiler.policies import decide_by_policies
 from ci_core.compiler.references import Resolver
 from ci_core.compiler.rules import decide, decide_without_rules
 from ci_core.compiler.session import OutOfBudget, Session
@@ -58,6 +60,7 @@ class _Compilation:
         self._report = session.report
         self._file = file
         self._at = At(None, "", PlainMark(file))
+        session.origin = self._at
         self._includer = Includer(session)
         self._workflow = WorkflowSpec()
         self._workflow_rule: RuleSpec | None = None
@@ -110,7 +113,7 @@ class _Compilation:
             self._report.error(
                 "The configuration has no visible job. Write at least one job with a script.", at
             )
-        copies = _copies(drafts)
+        drafts, copies = expand_copies(session, drafts)
         self._decide_jobs(drafts)
         check_graph(session, drafts, order, copies)
         if self._workflow_decision is not None and not self._workflow_decision.included:
@@ -139,19 +142,27 @@ class _Compilation:
             self._scope.shared = merge_variables(self._scope.shared, self._workflow_rule.variables)
 
     def _decide_jobs(self, drafts: Sequence[JobDraft]) -> None:
-        explained: list[JobExplanation] = []
+        """Decides on every job. Copies with numbers are told as one job, those of a matrix one by one."""
+        explained: dict[str, JobExplanation] = {}
         for draft in drafts:
-            rules = draft.values.get("rules")
-            if rules is not None:
-                yaml = self._scope.yaml_variables(draft)
-                variables = self._scope.layers(yaml, job_variables(draft.name, draft.stage))
-                when = draft.values.get("when") or "on_success"
-                draft.rule, draft.decision = decide(self._session, rules, when, variables)
-            else:
-                draft.decision = decide_without_rules(self._session, self._workflow.rules is not None)
+            draft.decision = self._decide_job(draft)
             mark = draft.at.mark
-            explained.append(JobExplanation(draft.name, mark.name, mark.line + 1, draft.decision))
-        self._explained = tuple(explained)
+            name = draft.name if draft.matrix else draft.base
+            if name not in explained:
+                explained[name] = JobExplanation(name, mark.name, mark.line + 1, draft.decision)
+        self._explained = tuple(explained.values())
+
+    def _decide_job(self, draft: JobDraft) -> Decision:
+        get = draft.values.get
+        rules, only, except_ = get("rules"), get("only"), get("except")
+        if rules is None and only is None and except_ is None:
+            return decide_without_rules(self._session, self._workflow.rules is not None)
+        yaml = self._scope.yaml_variables(draft)
+        variables = self._scope.layers(yaml, job_variables(draft.name, draft.stage))
+        if rules is None:
+            return decide_by_policies(self._session, only, except_, variables)
+        draft.rule, decision = decide(self._session, rules, get("when") or "on_success", variables)
+        return decision
 
     def _filtered(self, root: Map) -> None:
         """Source: docs.gitlab.com/ci/yaml/workflow/"""
@@ -169,22 +180,16 @@ class _Compilation:
     def _plan(
         self, drafts: Sequence[JobDraft], order: Mapping[str, int], copies: Mapping[str, Sequence[str]]
     ) -> CompiledPipeline | None:
-        included: dict[str, JobDraft] = {}
-        left_out: dict[str, JobDraft] = {}
-        for draft in drafts:
-            target = included if draft.decision.included else left_out
-            for name in (draft.name, *copies.get(draft.name, ())):
-                target[name] = draft
-        chosen = sorted(
-            (draft for draft in drafts if draft.decision.included), key=lambda d: order.get(d.stage, 0)
-        )
-        if not self._few_enough(sum(len(copies.get(draft.name, "1")) for draft in chosen)):
+        included = {draft.name: draft for draft in drafts if draft.decision.included}
+        left_out = {draft.name: draft for draft in drafts if not draft.decision.included}
+        chosen = sorted(included.values(), key=lambda draft: order.get(draft.stage, 0))
+        if not self._few_enough(len(chosen)):
             return None
-        jobs: list[CompiledJob] = []
-        for draft in chosen:
-            needs = compile_needs(self._session, draft, included, left_out, copies)
-            dependencies = _dependencies(draft, included, copies)
-            jobs.extend(plan_job(self._scope, draft, needs, dependencies, copies))
+        needs = NeedsCompiler(self._session, included, left_out, copies)
+        jobs = [
+            plan_job(self._scope, draft, needs.of(draft), _dependencies(draft, included, copies))
+            for draft in chosen
+        ]
         if not self._enough(jobs):
             return None
         used = {job.stage for job in jobs}
@@ -242,20 +247,10 @@ class _Compilation:
         return str(value or default)
 
 
-def _copies(drafts: Sequence[JobDraft]) -> dict[str, list[str]]:
-    """The names of the copies of every `parallel` job."""
-    copies: dict[str, list[str]] = {}
-    for draft in drafts:
-        total = draft.values.get("parallel")
-        if total is not None:
-            copies[draft.name] = [f"{draft.name} {index}/{total}" for index in range(1, total + 1)]
-    return copies
-
-
 def _dependencies(
     draft: JobDraft, included: Mapping[str, JobDraft], copies: Mapping[str, Sequence[str]]
 ) -> list[str] | None:
     listed = draft.values.get("dependencies")
     if listed is None:
         return None
-    return [copy for name, _ in listed if name in included for copy in copies.get(name, (name,))]
+    return [copy for name, _ in listed for copy in copies.get(name, (name,)) if copy in included]

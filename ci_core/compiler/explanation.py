@@ -77,16 +77,39 @@ class RuleTrace:
 
 
 @dataclass(frozen=True, slots=True)
+class PolicyTrace:
+    """One part of `only` or `except`, such as `only:refs`: its value, and the entry that made it true."""
+
+    keyword: str
+    value: bool
+    matched: str | None = None
+    expressions: tuple[ExpressionTrace, ...] = ()
+    changes: PathsTrace | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as a JSON object."""
+        return {
+            "keyword": self.keyword,
+            "value": self.value,
+            "matched": self.matched,
+            "expressions": [expression.to_json() for expression in self.expressions],
+            "changes": None if self.changes is None else self.changes.to_json(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """Whether something is in, and why.
 
-    `reason` is one of no_rules, no_rules_in_merge_request, rule, rule_never, no_rule_matched. `rules` lists the
-    entries looked at, in order; the last one decided when `reason` begins with `rule`.
+    `reason` is one of no_rules, no_rules_in_merge_request, rule, rule_never, no_rule_matched, only,
+    only_not_matched, except_matched. `rules` lists the entries looked at, in order; the last one decided when
+    `reason` begins with `rule`. `policies` are the parts of `only` and `except`.
     """
 
     included: bool
     reason: str
     rules: tuple[RuleTrace, ...] = ()
+    policies: tuple[PolicyTrace, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The same as a JSON object."""
@@ -94,6 +117,7 @@ class Decision:
             "included": self.included,
             "reason": self.reason,
             "rules": [rule.to_json() for rule in self.rules],
+            "policies": [policy.to_json() for policy in self.policies],
         }
 
 

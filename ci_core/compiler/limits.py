@@ -30,6 +30,7 @@ class Limits:
     paths_per_rule: int = 50
     path_checks: int = 50_000
     needs_per_job: int = 50
+    cross_project_needs: int = 5
     extends_depth: int = 11
     reference_depth: int = 10
     script_depth: int = 10

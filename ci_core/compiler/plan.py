@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,6 @@ from ci_core.compiler.jobs import JobDraft
 from ci_core.compiler.keywords.control import AllowFailure, Retry
 from ci_core.compiler.keywords.environments import EnvironmentSpec
 from ci_core.compiler.keywords.inherit import takes
-from ci_core.compiler.needs import Copies
 from ci_core.compiler.session import Session
 from ci_core.compiler.types import CompiledEnvironment, CompiledJob, CompiledNeed, Position
 from ci_core.compiler.variables import (
@@ -41,14 +40,15 @@ class Scope:
     _memory: dict[Any, Any] = field(default_factory=dict)
 
     def yaml_variables(self, draft: JobDraft) -> tuple[CompiledVariable, ...]:
-        """The configuration's variables for a job: global and workflow ones, then its own, then its rule's.
+        """The configuration's variables for a job: global and workflow ones, then its own, then those of
+        the matrix, then its rule's.
 
         Source: docs.gitlab.com/ci/yaml/#rulesvariables, docs.gitlab.com/ci/yaml/#inheritvariables
         """
         own = draft.values.get("variables") or _NO_VARIABLES
         ruled = draft.rule.variables if draft.rule is not None else _NO_VARIABLES
         choice = draft.inherit.variables
-        key = (id(own), id(ruled), choice)
+        key = (id(own), id(draft.matrix), id(ruled), choice)
         known = self._memory.get(key)
         if known is None:
             base = (
@@ -56,10 +56,11 @@ class Scope:
                 if choice is True
                 else tuple(item for item in self.shared if takes(choice, item.key))
             )
-            known = self._memory[key] = (merge_variables(base, own, ruled), own, ruled)
+            merged = merge_variables(base, own, draft.matrix, ruled)
+            known = self._memory[key] = (merged, own, draft.matrix, ruled)
             self.session.spend(2 * len(known[0]), draft.at)
-        merged: tuple[CompiledVariable, ...] = known[0]
-        return merged
+        found: tuple[CompiledVariable, ...] = known[0]
+        return found
 
     def layers(self, yaml: tuple[CompiledVariable, ...], job: Mapping[str, str]) -> Layers:
         """All variables as a mapping, the strongest source first.
@@ -121,12 +122,8 @@ def plan_job(
     draft: JobDraft,
     needs: tuple[CompiledNeed, ...] | None,
     dependencies: list[str] | None,
-    copies: Copies,
-) -> Iterator[CompiledJob]:
-    """The entries of one job: itself, or `name 1/3`, `name 2/3`, ... with `parallel`.
-
-    Source: docs.gitlab.com/ci/yaml/#parallel
-    """
+) -> CompiledJob:
+    """One job, or one copy of a job, as an entry of the plan."""
     values = draft.values
     yaml = scope.yaml_variables(draft)
     if any("$" in item.value for item in values.get("variables") or ()):
@@ -136,34 +133,33 @@ def plan_job(
     when, start_in, interruptible = _timing(draft)
     group = values.get("resource_group")
     mark = draft.at.mark
-    names = copies.get(draft.name, (draft.name,))
-    total = len(names) if draft.name in copies else None
-    for index, name in enumerate(names, start=1):
-        variables = scope.layers(yaml, job_variables(name, draft.stage, index, total or 1))
-        yield CompiledJob(
-            name=name,
-            stage=draft.stage,
-            position=Position(mark.name, mark.line + 1, mark.column + 1),
-            when=when,
-            allow_failure=allow.allowed,
-            allow_failure_exit_codes=allow.exit_codes,
-            needs=needs,
-            tags=_tags(scope, draft, yaml, variables),
-            timeout=values.get("timeout"),
-            start_in=start_in,
-            interruptible=interruptible,
-            retry_max=retry.max,
-            retry_when=retry.when,
-            retry_exit_codes=retry.exit_codes,
-            environment=_environment(scope, values.get("environment"), yaml, variables),
-            resource_group=None if group is None else _expanded(scope, group, draft.at, yaml, variables),
-            coverage=values.get("coverage"),
-            parallel_index=None if total is None else index,
-            parallel_total=total,
-            manual_confirmation=values.get("manual_confirmation"),
-            base_name=draft.name,
-            _definition=_definition(scope, draft, yaml, dependencies, index, total),
-        )
+    index, total = draft.index or 1, draft.total
+    variables = scope.layers(yaml, job_variables(draft.name, draft.stage, index, total or 1))
+    return CompiledJob(
+        name=draft.name,
+        stage=draft.stage,
+        position=Position(mark.name, mark.line + 1, mark.column + 1),
+        when=when,
+        allow_failure=allow.allowed,
+        allow_failure_exit_codes=allow.exit_codes,
+        needs=needs,
+        tags=_tags(scope, draft, yaml, variables),
+        timeout=values.get("timeout"),
+        start_in=start_in,
+        interruptible=interruptible,
+        retry_max=retry.max,
+        retry_when=retry.when,
+        retry_exit_codes=retry.exit_codes,
+        environment=_environment(scope, values.get("environment"), yaml, variables),
+        resource_group=None if group is None else _expanded(scope, group, draft.at, yaml, variables),
+        coverage=values.get("coverage"),
+        parallel_index=draft.index,
+        parallel_total=total,
+        manual_confirmation=values.get("manual_confirmation"),
+        base_name=draft.base,
+        cross_needs=() if draft.needs_spec is None else draft.needs_spec.cross,
+        _definition=_definition(scope, draft, yaml, dependencies, index, total),
+    )
 
 
 def _timing(draft: JobDraft) -> tuple[str, int | None, bool]:

@@ -87,7 +87,7 @@ def _look(
     expression = changes = exists = None
     matched = True
     if rule.condition is not None:
-        expression = _evaluate(session, rule.condition, variables)
+        expression = evaluate_condition(session, rule.condition, variables)
         matched = expression.value
     if matched and rule.changes is not None:
         changes = evaluate_paths(session, rule.changes, variables)
@@ -100,7 +100,10 @@ def _look(
     return RuleTrace(index, mark.name, mark.line + 1, matched, when, expression, changes, exists)
 
 
-def _evaluate(session: Session, condition: Condition, variables: Mapping[str, str]) -> ExpressionTrace:
+def evaluate_condition(
+    session: Session, condition: Condition, variables: Mapping[str, str]
+) -> ExpressionTrace:
+    """The value of an `if`; equal ones with equal values are evaluated once."""
     key = (condition.text, tuple([variables.get(name) for name in condition.names]))
     known: ExpressionTrace | None = session.traces.get(key)
     if known is None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from ci_core.compiler.diagnostics import At, Report
+from ci_core.compiler.diagnostics import At, PlainMark, Report
 from ci_core.compiler.expressions.evaluate import MASKED
 from ci_core.compiler.limits import Limits
 from ci_core.compiler.types import CompileContext
@@ -32,6 +32,7 @@ class Session:
     traces: dict[Any, Any] = field(default_factory=dict)
     parsed: dict[tuple[str, int], tuple[Any, Any]] = field(default_factory=dict)
     work: int = 0
+    origin: At = field(default_factory=lambda: At(None, "", PlainMark("")))
 
     def spend(self, amount: int, at: At) -> None:
         """Counts work that shared values could multiply; raises OutOfBudget beyond all reason."""

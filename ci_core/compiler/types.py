@@ -60,6 +60,22 @@ class CompiledNeed:
 
 
 @dataclass(frozen=True, slots=True)
+class CompiledCrossNeed:
+    """Something that a job takes from another pipeline.
+
+    With `project`: the artifacts of the newest successful `job` on `ref`. With `pipeline` and `job`: those of a
+    job in a pipeline of the same family, by id. With `pipeline` alone: the state of a project's newest pipeline.
+    """
+
+    position: Position
+    project: str | None = None
+    ref: str | None = None
+    job: str | None = None
+    pipeline: str | None = None
+    artifacts: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class CompiledEnvironment:
     """The environment that a job deploys to, stops or looks at.
 
@@ -100,6 +116,7 @@ class CompiledJob:
     parallel_total: int | None = None
     manual_confirmation: str | None = None
     base_name: str = ""
+    cross_needs: tuple[CompiledCrossNeed, ...] = ()
     _definition: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def definition(self) -> dict[str, Any]:

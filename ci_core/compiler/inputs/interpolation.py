@@ -13,7 +13,8 @@ from ci_core.compiler.inputs.values import as_text
 from ci_core.compiler.session import Session
 from ci_core.compiler.tree import Map, Reference, Seq
 
-_BLOCK = re.compile(r"\$\[\[(.*?)\]\]", re.DOTALL)
+# Blocks of needs:parallel:matrix are filled in later.
+_BLOCK = re.compile(r"\$\[\[(?!\s*matrix\.)(.*?)\]\]", re.DOTALL)
 _ACCESS = re.compile(r"(inputs|component)\.([A-Za-z0-9_-]+)", re.ASCII)
 _TRUNCATE = re.compile(r"truncate\(\s*([0-9]{1,9})\s*,\s*([0-9]{1,9})\s*\)", re.ASCII)
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}|\$([A-Za-z_][A-Za-z0-9_]*)", re.ASCII)

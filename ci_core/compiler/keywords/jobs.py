@@ -12,7 +12,6 @@ from ci_core.compiler.keywords.control import (
     parse_coverage,
     parse_interruptible,
     parse_manual_confirmation,
-    parse_parallel,
     parse_retry,
     parse_stage,
     parse_start_in,
@@ -24,6 +23,8 @@ from ci_core.compiler.keywords.environments import parse_environment, parse_reso
 from ci_core.compiler.keywords.images import parse_image, parse_services
 from ci_core.compiler.keywords.inherit import parse_inherit
 from ci_core.compiler.keywords.needs import parse_dependencies, parse_needs
+from ci_core.compiler.keywords.parallel import parse_parallel
+from ci_core.compiler.keywords.policies import parse_policy
 from ci_core.compiler.keywords.reading import report_unknown, report_unsupported
 from ci_core.compiler.keywords.rules import parse_rules
 from ci_core.compiler.keywords.scripts import (
@@ -46,12 +47,14 @@ JOB_KEYWORDS: KeywordTable = {
     "coverage": parse_coverage,
     "dependencies": parse_dependencies,
     "environment": parse_environment,
+    "except": parse_policy,
     "hooks": parse_hooks,
     "image": parse_image,
     "inherit": parse_inherit,
     "interruptible": parse_interruptible,
     "manual_confirmation": parse_manual_confirmation,
     "needs": parse_needs,
+    "only": parse_policy,
     "parallel": parse_parallel,
     "resource_group": parse_resource_group,
     "retry": parse_retry,
@@ -83,11 +86,9 @@ DEFAULT_KEYWORDS = (
 
 UNSUPPORTED = {
     "dast_configuration": "~It is passed over.",
-    "except": "Use rules with when: never instead.",
     "id_tokens": "The job would run without its tokens; take the key out.",
     "identity": "The job would run without its identity; take the key out.",
     "inputs": "Use variables instead.",
-    "only": "Use rules instead.",
     "pages": "Publish from a script instead, and take the key out.",
     "publish": "Publish from a script instead, and take the key out.",
     "release": "Create the release in script instead.",
@@ -96,7 +97,8 @@ UNSUPPORTED = {
     "trigger": "Child and multi-project pipelines cannot be started; take the job out.",
 }
 
-_RULES_EXCLUDE = ("start_in",)
+# Source: docs.gitlab.com/ci/yaml/#rules
+_RULES_EXCLUDE = {"start_in": "Write it in the rule.", "only": "Keep rules.", "except": "Keep rules."}
 
 
 def read_keywords(session: Session, body: Map, at: At, owner: str) -> dict[str, Any]:
@@ -147,11 +149,9 @@ def check_job(session: Session, job: dict[str, Any], body: Map, at: At) -> None:
         report.error(text, at)
     when = job.get("when")
     if "rules" in job:
-        for key in _RULES_EXCLUDE:
+        for key, advice in _RULES_EXCLUDE.items():
             if key in job:
-                report.error(
-                    f"{key} does not go together with rules. Write it in the rule.", body.at_key(key, at)
-                )
+                report.error(f"{key} does not go together with rules. {advice}", body.at_key(key, at))
     elif when == "delayed" and body.get("start_in") is None:
         report.error("when: delayed needs start_in, such as start_in: 30 minutes.", body.at("when", at))
     elif "start_in" in job and when != "delayed":

@@ -15,7 +15,7 @@ from ci_core.compiler.keywords.control import (
     parse_interruptible,
     parse_start_in,
 )
-from ci_core.compiler.keywords.needs import NeedSpec, parse_needs
+from ci_core.compiler.keywords.needs import NeedsSpec, parse_needs
 from ci_core.compiler.keywords.paths import parse_changes, parse_exists
 from ci_core.compiler.keywords.reading import items, read_choice, read_map, wrong
 from ci_core.compiler.keywords.variables import parse_job_variables
@@ -72,7 +72,7 @@ class RuleSpec:
     start_in: int | None = None
     allow_failure: AllowFailure | None = None
     variables: tuple[CompiledVariable, ...] = ()
-    needs: tuple[NeedSpec, ...] | None = None
+    needs: NeedsSpec | None = None
     interruptible: bool | None = None
     auto_cancel: AutoCancel | None = None
 

@@ -190,7 +190,7 @@ def test_explanation_names_the_rule_and_masks_secrets() -> None:
     )
     result = compile_config(text, context)
     assert result.explanation.to_json() == {
-        "workflow": {"included": True, "reason": "no_rules", "rules": []},
+        "workflow": {"included": True, "reason": "no_rules", "rules": [], "policies": []},
         "jobs": [
             {
                 "name": "a",
@@ -230,6 +230,7 @@ def test_explanation_names_the_rule_and_masks_secrets() -> None:
                         "exists": None,
                     },
                 ],
+                "policies": [],
             }
         ],
         "includes": [],
