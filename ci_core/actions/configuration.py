@@ -112,6 +112,10 @@ def runnable(result: CompileResult) -> CompileResult:
 
 
 def _not_yet(job: CompiledJob) -> Iterator[Diagnostic]:
+    if job.trigger is not None:
+        what = f"of project {job.trigger.project}" if job.trigger.project else "of its own, a child pipeline"
+        text = f"'{job.name}' starts a pipeline {what}. Jobs with trigger cannot run here yet: take it out."
+        yield _diagnostic(text, job.position, f"jobs:{job.base_name}:trigger")
     for need in job.cross_needs:
         what = f"from project {need.project}" if need.project else f"from pipeline {need.pipeline}"
         text = f"'{job.name}' needs something {what}. Only needs within the pipeline are supported here yet."

@@ -27,6 +27,7 @@ from ci_core.compiler.types import (
     CompiledJob,
     CompiledNeed,
     CompiledPipeline,
+    CompiledTrigger,
     CompileResult,
     Position,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "CompiledJob",
     "CompiledNeed",
     "CompiledPipeline",
+    "CompiledTrigger",
     "CompiledVariable",
     "Decision",
     "Diagnostic",

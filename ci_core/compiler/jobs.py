@@ -134,7 +134,7 @@ def _read_job(
     if stage not in stages:
         _unknown_stage(session, stage, body, at, stages)
     draft = JobDraft(name, at, body, values, stage, name)
-    if defaults:
+    if defaults and "trigger" not in values:
         choice = draft.inherit.default
         for key in DEFAULT_KEYWORDS:
             if key in defaults and key not in values and takes(choice, key):

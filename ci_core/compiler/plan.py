@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ci_core.compiler.diagnostics import At, circle_text
+from ci_core.compiler.diagnostics import At, circle_text, quote_list
 from ci_core.compiler.durations import parse_duration
 from ci_core.compiler.jobs import JobDraft
+from ci_core.compiler.keywords.artifacts import archive_of
 from ci_core.compiler.keywords.control import AllowFailure, Retry
-from ci_core.compiler.keywords.environments import EnvironmentSpec
+from ci_core.compiler.keywords.environments import TIERS, EnvironmentSpec
 from ci_core.compiler.keywords.inherit import takes
 from ci_core.compiler.session import Session
-from ci_core.compiler.types import CompiledEnvironment, CompiledJob, CompiledNeed, Position
+from ci_core.compiler.types import (
+    CompiledEnvironment,
+    CompiledJob,
+    CompiledNeed,
+    CompiledTrigger,
+    Position,
+)
 from ci_core.compiler.variables import (
     CompiledVariable,
     Layers,
@@ -26,6 +33,7 @@ from ci_core.compiler.variables import (
 
 _NO_VARIABLES: tuple[CompiledVariable, ...] = ()
 _NO_RETRY = Retry()
+_HANDED_ON = ("id_tokens", "secrets", "release", "dast_configuration")
 _NOT_SLUG = re.compile(r"[^a-z0-9]")
 
 
@@ -157,6 +165,7 @@ def plan_job(
         parallel_total=total,
         manual_confirmation=values.get("manual_confirmation"),
         base_name=draft.base,
+        trigger=_trigger(scope, draft, yaml, variables),
         cross_needs=() if draft.needs_spec is None else draft.needs_spec.cross,
         _definition=_definition(scope, draft, yaml, dependencies, index, total),
     )
@@ -202,18 +211,73 @@ def _definition(
         scope.session.spend(len(variables), draft.at)
         node = (("CI_NODE_INDEX", str(index)), ("CI_NODE_TOTAL", str(total)))
         variables = [*variables, *({"key": key, "value": value, "raw": True} for key, value in node)]
-    return {
+    definition = {
         "script": get("script") or [],
         "before_script": get("before_script") or [],
         "after_script": get("after_script") or [],
         "image": get("image"),
         "services": get("services") or [],
         "variables": variables,
-        "artifacts": get("artifacts") or [],
+        "artifacts": _artifacts(draft),
         "cache": get("cache") or [],
         "dependencies": dependencies,
         "hooks": get("hooks") or [],
     }
+    pages = _pages(draft)
+    if pages is not None:
+        definition["pages"] = pages
+    for key in _HANDED_ON:
+        if get(key):
+            definition[key] = get(key)
+    return definition
+
+
+def _pages(draft: JobDraft) -> dict[str, Any] | None:
+    """How a job publishes a site; a job called pages does so unless it says `pages: false`.
+
+    Source: docs.gitlab.com/ci/yaml/#pages
+    """
+    pages = draft.values.get("pages")
+    if pages is False or draft.values.get("trigger") is not None:
+        return None
+    older: dict[str, Any] | None = draft.values.get("publish")
+    if pages is None and (older is not None or draft.base == "pages"):
+        return older or {"publish": "public"}
+    found: dict[str, Any] | None = pages
+    return found
+
+
+def _artifacts(draft: JobDraft) -> list[dict[str, Any]]:
+    """The uploads of a job; what it publishes is among them.
+
+    Source: docs.gitlab.com/ci/yaml/#pagespublish
+    """
+    artifacts: list[dict[str, Any]] = draft.values.get("artifacts") or []
+    pages = _pages(draft)
+    if pages is None:
+        return artifacts
+    folder = pages["publish"]
+    for index, entry in enumerate(artifacts):
+        if entry["artifact_type"] == "archive":
+            if folder in entry["paths"]:
+                return artifacts
+            return [*artifacts[:index], entry | {"paths": [*entry["paths"], folder]}, *artifacts[index + 1 :]]
+    return [archive_of([folder]), *artifacts]
+
+
+def _trigger(
+    scope: Scope, draft: JobDraft, yaml: tuple[CompiledVariable, ...], variables: Mapping[str, str]
+) -> CompiledTrigger | None:
+    """Source: docs.gitlab.com/ci/yaml/#triggerproject"""
+    spec: CompiledTrigger | None = draft.values.get("trigger")
+    if spec is None or spec.project is None:
+        return spec
+    branch = spec.branch
+    return replace(
+        spec,
+        project=_expanded(scope, spec.project, draft.at, yaml, variables),
+        branch=None if branch is None else _expanded(scope, branch, draft.at, yaml, variables),
+    )
 
 
 def _tags(
@@ -265,4 +329,21 @@ def _environment(
         seconds = parse_duration(stop)
         if seconds is None:
             report.error(f"environment:auto_stop_in comes to '{stop[:60]}', which is no duration.", spec.at)
-    return CompiledEnvironment(name, url, spec.action, spec.on_stop, seconds, spec.deployment_tier, spec.name)
+    tier = None if spec.deployment_tier is None else _tier(scope, spec, yaml, variables)
+    return CompiledEnvironment(
+        name, url, spec.action, spec.on_stop, seconds, tier, spec.name, spec.kubernetes
+    )
+
+
+def _tier(
+    scope: Scope,
+    spec: EnvironmentSpec,
+    yaml: tuple[CompiledVariable, ...],
+    variables: Mapping[str, str],
+) -> str:
+    """Source: docs.gitlab.com/ci/yaml/#environmentdeployment_tier"""
+    tier = _expanded(scope, spec.deployment_tier or "", spec.at, yaml, variables)
+    if tier not in TIERS:
+        text = f"environment:deployment_tier comes to '{tier[:60]}'; it must come to {quote_list(TIERS)}."
+        scope.session.report.error(text, spec.at)
+    return tier

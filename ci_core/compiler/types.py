@@ -76,6 +76,22 @@ class CompiledCrossNeed:
 
 
 @dataclass(frozen=True, slots=True)
+class CompiledTrigger:
+    """The pipeline that a job starts: of another project, or a child from the files in `include`.
+
+    `project` and `branch` are expanded. `strategy` is None, depend or mirror.
+    """
+
+    project: str | None = None
+    branch: str | None = None
+    include: tuple[Mapping[str, Any], ...] = ()
+    strategy: str | None = None
+    forward_yaml_variables: bool = True
+    forward_pipeline_variables: bool = False
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class CompiledEnvironment:
     """The environment that a job deploys to, stops or looks at.
 
@@ -89,6 +105,7 @@ class CompiledEnvironment:
     auto_stop_in: int | None = None
     deployment_tier: str | None = None
     original_name: str = ""
+    kubernetes: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +134,7 @@ class CompiledJob:
     manual_confirmation: str | None = None
     base_name: str = ""
     cross_needs: tuple[CompiledCrossNeed, ...] = ()
+    trigger: CompiledTrigger | None = None
     _definition: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def definition(self) -> dict[str, Any]:

@@ -69,7 +69,9 @@ def test_environment_and_deployment_are_made() -> None:
 
 
 def test_equal_jobs_share_a_definition() -> None:
-    pipeline = pipeline_with("test: {script: make, parallel: 3}\nother: {script: make}\nmore: {script: make}\n")
+    pipeline = pipeline_with(
+        "test: {script: make, parallel: 3}\nother: {script: make}\nmore: {script: make}\n"
+    )
     assert Job.objects.in_pipeline(pipeline.pk).count() == 5
     definitions = JobDefinition.objects.in_pipeline(pipeline.pk)
     assert 1 <= definitions.count() <= 4
@@ -82,7 +84,9 @@ def test_given_variables_are_kept_and_seen_by_rules() -> None:
     given = [GivenVariable("WHO", "me")]
     pipeline = create_pipeline(project, "main", PipelineSource.API, acting_user=None, variables=given)
     assert set(Job.objects.in_pipeline(pipeline.pk).values_list("name", flat=True)) == {"a", "b"}
-    assert list(PipelineVariable.objects.in_pipeline(pipeline.pk).values_list("key", "value")) == [("WHO", "me")]
+    assert list(PipelineVariable.objects.in_pipeline(pipeline.pk).values_list("key", "value")) == [
+        ("WHO", "me")
+    ]
 
 
 def test_a_broken_configuration_gives_a_failed_pipeline_with_all_its_errors() -> None:
@@ -161,3 +165,19 @@ def test_what_cannot_run_yet_is_named() -> None:
         ("unsupported", 4, "jobs:a:needs")
     ]
     assert "'a' needs something from project g/p." in pipeline.config_errors[0]["message"]
+
+
+@pytest.mark.parametrize(
+    ("trigger", "words"),
+    [
+        ("g/p", "'a' starts a pipeline of project g/p."),
+        ("{include: c.yml}", "a child pipeline. Jobs with trigger"),
+    ],
+)
+def test_jobs_with_trigger_cannot_run_yet(trigger: str, words: str) -> None:
+    pipeline = pipeline_with(f"ok: {{script: x}}\na: {{trigger: {trigger}}}\n")
+    assert pipeline.status == "failed"
+    assert [(error["code"], error["path"]) for error in pipeline.config_errors] == [
+        ("unsupported", "jobs:a:trigger")
+    ]
+    assert words in pipeline.config_errors[0]["message"]
