@@ -31,7 +31,7 @@ class Situation:
     """What a configuration is compiled for.
 
     before_sha: the commit that the branch pointed to before a push, NO_COMMIT for a new branch. None: unknown; then a
-    push is taken to have brought its last commit.
+    push is taken to have brought its last commit. schedule: the description of the schedule that fires.
     """
 
     ref: str
@@ -39,6 +39,7 @@ class Situation:
     variables: Sequence[GivenVariable] = ()
     inputs: Mapping[str, Any] = field(default_factory=dict)
     before_sha: str | None = None
+    schedule: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,8 @@ def compile_project(
         before_sha=before_sha,
         protected=protected,
         given=situation.variables,
+        user=acting_user,
+        schedule=situation.schedule,
     )
     context = CompileContext(
         ref=commit.ref,

@@ -64,6 +64,7 @@ class _Compilation:
         self._includer = Includer(session)
         self._workflow = WorkflowSpec()
         self._workflow_rule: RuleSpec | None = None
+        self._name: str | None = None
         self._workflow_decision: Decision | None = None
         self._explained: tuple[JobExplanation, ...] = ()
         strong, weak = split_context(session.context.variables, session.context.predefined)
@@ -106,6 +107,9 @@ class _Compilation:
         session, at = self._session, self._at
         stages = parse_stages(session, root.get("stages"), root.at("stages", at) if "stages" in root else at)
         self._globals(root)
+        self._name = self._pipeline_name()
+        if self._name is not None:
+            self._scope.weak["CI_PIPELINE_NAME"] = self._name
         defaults = read_defaults(session, root, at)
         order = {stage: index for index, stage in enumerate(stages)}
         drafts = read_jobs(session, root, at, defaults, order)
@@ -194,7 +198,7 @@ class _Compilation:
             return None
         used = {job.stage for job in jobs}
         return CompiledPipeline(
-            name=self._name(),
+            name=self._name,
             stages=tuple(stage for stage in order if stage in used),
             jobs=tuple(jobs),
             variables=self._scope.shared,
@@ -231,7 +235,7 @@ class _Compilation:
             return False
         return True
 
-    def _name(self) -> str | None:
+    def _pipeline_name(self) -> str | None:
         """Source: docs.gitlab.com/ci/yaml/#workflowname"""
         name = self._workflow.name
         if name is None:

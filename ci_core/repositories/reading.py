@@ -33,7 +33,7 @@ class FileTooLarge(CiError):
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """A commit that a ref points to. ref: name without refs/heads/ or refs/tags/."""
+    """A commit that a ref points to. ref: name without refs/heads/ or refs/tags/. tag_message: of an annotated tag."""
 
     sha: str
     ref: str
@@ -43,6 +43,7 @@ class Commit:
     author_email: str
     committed_at: datetime
     parent_sha: str | None
+    tag_message: str = ""
 
     @property
     def title(self) -> str:
@@ -78,10 +79,15 @@ class Repository:
         for prefix, tag in (("refs/heads/", False), ("refs/tags/", True)):
             name = ref if ref.startswith(prefix) else prefix + ref
             try:
-                target = self._git.lookup_reference(name).peel(pygit2.Commit)
+                reference = self._git.lookup_reference(name)
+                target = reference.peel(pygit2.Commit)
             except (KeyError, ValueError, pygit2.GitError):
                 continue
-            return _commit(target, name.removeprefix(prefix), tag)
+            named = (
+                self._git.get(reference.target) if tag and isinstance(reference.target, pygit2.Oid) else None
+            )
+            message = named.message if isinstance(named, pygit2.Tag) else ""
+            return _commit(target, name.removeprefix(prefix), tag, message.strip())
         raise RefNotFound(f"The repository has no branch or tag named {ref!r}.")
 
     def commit(self, sha: str, ref: str = "", tag: bool = False) -> Commit | None:
@@ -157,7 +163,7 @@ class Repository:
         return entry.data
 
 
-def _commit(found: pygit2.Commit, ref: str, tag: bool) -> Commit:
+def _commit(found: pygit2.Commit, ref: str, tag: bool, tag_message: str = "") -> Commit:
     return Commit(
         sha=str(found.id),
         ref=ref,
@@ -167,4 +173,5 @@ def _commit(found: pygit2.Commit, ref: str, tag: bool) -> Commit:
         author_email=found.author.email,
         committed_at=datetime.fromtimestamp(found.commit_time, UTC),
         parent_sha=str(found.parent_ids[0]) if found.parent_ids else None,
+        tag_message=tag_message,
     )

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+import pygit2
 import pytest
 
 from ci_core.actions.configuration import NO_COMMIT, Compiled, Situation, compile_project
 from ci_core.actions.pipelines import create_pipeline
+from ci_core.actions.planning import GivenVariable
 from ci_core.errors import ConfigMissing
 from ci_core.models import Job, Project, ProjectVariable, User
 from ci_core.repositories import open_repository
 from ci_core.repositories.remote import fetch, is_allowed
 from ci_core.statuses import PipelineSource
 from tests.factories import ProjectFactory, UserFactory, member
-from tests.support.repositories import commit_files
+from tests.support.repositories import AUTHOR, commit_files
 
 pytestmark = pytest.mark.django_db
 
@@ -251,3 +253,75 @@ def test_other_content_may_be_tried() -> None:
         project, Situation("main", PipelineSource.WEB), acting_user=None, content="include: a.yml"
     )
     assert names(found) == ["a"]
+
+
+def seen(project: Project, user: User | None = None, **situation: Any) -> dict[str, str]:
+    return compiled(project, user, **situation).variables.values
+
+
+def test_predefined_variables_by_kind_of_pipeline() -> None:
+    # docs.gitlab.com/ci/variables/predefined_variables/
+    project: Project = ProjectFactory(files={".gitlab-ci.yml": "a: {script: x}"})
+    git = open_repository(project)._git
+    tip = git.references["refs/heads/main"].target
+    git.references.create("refs/tags/light", tip)
+    git.create_tag("v1", tip, pygit2.enums.ObjectType.COMMIT, AUTHOR, "The first\n")
+    user = UserFactory()
+    branch = seen(project, user)
+    assert (branch["CI_COMMIT_BRANCH"], branch["CI_PIPELINE_SOURCE"]) == ("main", "push")
+    assert branch["GITLAB_USER_LOGIN"] == user.username
+    assert not {"CI_COMMIT_TAG", "CI_PIPELINE_TRIGGERED", "CI_PIPELINE_SCHEDULE_DESCRIPTION"} & branch.keys()
+    assert not {"CI_PIPELINE_ID", "CI_JOB_ID", "CI_RUNNER_ID", "CI_JOB_TOKEN"} & branch.keys()
+    assert branch["CI_PIPELINE_CREATED_AT"]
+    tag = seen(project, ref="v1")
+    assert (tag["CI_COMMIT_TAG"], tag["CI_COMMIT_TAG_MESSAGE"]) == ("v1", "The first")
+    assert "CI_COMMIT_BRANCH" not in tag
+    assert seen(project, ref="light")["CI_COMMIT_TAG_MESSAGE"] == ""
+    nightly = seen(project, source=PipelineSource.SCHEDULE, schedule="nightly")
+    assert nightly["CI_PIPELINE_SCHEDULE_DESCRIPTION"] == "nightly"
+    assert nightly["CI_COMMIT_BEFORE_SHA"] == NO_COMMIT
+    assert seen(project, source=PipelineSource.TRIGGER)["CI_PIPELINE_TRIGGERED"] == "true"
+
+
+@pytest.mark.parametrize(
+    ("given", "stored", "job", "top", "winner"),
+    [
+        ("given", "stored", "job", "top", "given"),
+        (None, "stored", "job", "top", "stored"),
+        (None, None, "job", "top", "job"),
+        (None, None, None, "top", "top"),
+        (None, None, None, None, "predefined"),
+    ],
+)
+def test_the_stronger_source_wins(
+    given: str | None, stored: str | None, job: str | None, top: str | None, winner: str
+) -> None:
+    # docs.gitlab.com/ci/variables/#cicd-variable-precedence; CI_SERVER_NAME stands for a predefined variable
+    def block(value: str | None) -> str:
+        return "{}" if value is None else f"{{CI_SERVER_NAME: {value}}}"
+
+    rules = f"[{{if: '$CI_SERVER_NAME == \"{winner.replace('predefined', 'Pipeyard')}\"'}}]"
+    text = f"variables: {block(top)}\na: {{script: x, variables: {block(job)}, rules: {rules}}}"
+    project: Project = ProjectFactory(files={".gitlab-ci.yml": text})
+    if stored is not None:
+        ProjectVariable.objects.create(project=project, key="CI_SERVER_NAME", value=stored)
+    variables = [] if given is None else [GivenVariable("CI_SERVER_NAME", given)]
+    assert names(compiled(project, variables=variables)) == ["a"]
+
+
+def test_raw_project_variables_are_not_expanded() -> None:
+    text = "a: {script: x, environment: 'e/$PLAIN-$RAW'}"
+    project: Project = ProjectFactory(files={".gitlab-ci.yml": text})
+    ProjectVariable.objects.create(project=project, key="PLAIN", value="p$CI_COMMIT_BRANCH")
+    ProjectVariable.objects.create(project=project, key="RAW", value="r$CI_COMMIT_BRANCH", raw=True)
+    plan = compiled(project).result.pipeline
+    assert plan is not None
+    environment = plan.jobs[0].environment
+    assert environment is not None
+    assert environment.name == "e/pmain-r$CI_COMMIT_BRANCH"
+
+
+def test_the_name_of_the_pipeline_is_known_to_its_rules() -> None:
+    text = "workflow: {name: 'For $CI_COMMIT_BRANCH'}\n"
+    text += "a: {script: x, rules: [{if: '$CI_PIPELINE_NAME == \"For main\"'}]}"
+    assert names(compiled(ProjectFactory(files={".gitlab-ci.yml": text}))) == ["a"]
