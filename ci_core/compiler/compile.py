@@ -45,11 +45,10 @@ def compile_config(
     except RecursionError:
         at = At(None, "", PlainMark(file))
         report.error("References and lists are nested too deeply together. Use fewer levels.", at, "limit")
-        return CompileResult(None, report.errors, report.warnings)
     except OutOfBudget as error:
         text = f"Shared parts are used so often that reading them takes more than {limits.work} steps (work)."
         report.error(text, error.at, "limit")
-        return CompileResult(None, report.errors, report.warnings)
+    return CompileResult(None, report.errors, report.warnings, sources=sources)
 
 
 class _Compilation:
@@ -77,7 +76,8 @@ class _Compilation:
         if self._report.failed:
             pipeline = None
         explanation = Explanation(self._workflow_decision, self._explained, tuple(self._includer.explained))
-        return CompileResult(pipeline, self._report.errors, self._report.warnings, explanation)
+        report, sources = self._report, self._session.sources
+        return CompileResult(pipeline, report.errors, report.warnings, explanation, sources, root)
 
     def _root(self, source: str | bytes) -> Map | None:
         """The map of keywords and jobs, with includes, extends and references carried out."""

@@ -156,9 +156,15 @@ class CompiledPipeline:
 
 @dataclass(frozen=True, slots=True)
 class CompileResult:
-    """The plan, or the errors that prevent one; and in either case the account of what was decided."""
+    """The plan, or the errors that prevent one; and in either case the account of what was decided.
+
+    `sources` are the texts of the files that were read, by their names in messages. `merged` is the whole
+    configuration after includes, extends and references, as plain maps and lists; None if it came to none.
+    """
 
     pipeline: CompiledPipeline | None
     errors: tuple[Diagnostic, ...] = ()
     warnings: tuple[Diagnostic, ...] = ()
     explanation: Explanation = field(default_factory=Explanation)
+    sources: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+    merged: Mapping[str, Any] | None = field(default=None, repr=False, compare=False)
