@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from ci_core.compiler.collector import collector_paused
 from ci_core.compiler.copies import expand_copies
 from ci_core.compiler.diagnostics import At, PlainMark, Report
 from ci_core.compiler.documents import load_text, read_body
@@ -41,7 +42,8 @@ def compile_config(
     report = Report(sources, limits.diagnostics)
     session = Session(report, limits, context, sources)
     try:
-        return _Compilation(session, file).run(source)
+        with collector_paused():
+            return _Compilation(session, file).run(source)
     except RecursionError:
         at = At(None, "", PlainMark(file))
         report.error("References and lists are nested too deeply together. Use fewer levels.", at, "limit")
@@ -162,7 +164,7 @@ class _Compilation:
         if rules is None and only is None and except_ is None:
             return decide_without_rules(self._session, self._workflow.rules is not None)
         yaml = self._scope.yaml_variables(draft)
-        variables = self._scope.layers(yaml, job_variables(draft.name, draft.stage))
+        variables = self._scope.layers(yaml, job_variables(draft))
         if rules is None:
             return decide_by_policies(self._session, only, except_, variables)
         draft.rule, decision = decide(self._session, rules, get("when") or "on_success", variables)

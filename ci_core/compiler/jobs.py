@@ -37,6 +37,7 @@ class JobDraft:
     index: int | None = None
     total: int | None = None
     matrix: tuple[CompiledVariable, ...] = ()
+    variables: dict[str, str] = field(default_factory=dict)
     rule: RuleSpec | None = None
     decision: Decision = field(default_factory=lambda: Decision(True, "no_rules"))
 

@@ -96,18 +96,20 @@ class Scope:
         return found
 
 
-def job_variables(name: str, stage: str, index: int = 1, total: int = 1) -> dict[str, str]:
-    """The predefined variables that depend on the job and are known at creation.
+def job_variables(draft: JobDraft) -> dict[str, str]:
+    """The predefined variables that depend on the job and are known at creation; made once for a job.
 
     Source: docs.gitlab.com/ci/variables/predefined_variables/
     """
-    return {
-        "CI_JOB_NAME": name,
-        "CI_JOB_NAME_SLUG": _NOT_SLUG.sub("-", name.lower())[:63].strip("-"),
-        "CI_JOB_STAGE": stage,
-        "CI_NODE_INDEX": str(index),
-        "CI_NODE_TOTAL": str(total),
-    }
+    if not draft.variables:
+        draft.variables = {
+            "CI_JOB_NAME": draft.name,
+            "CI_JOB_NAME_SLUG": _NOT_SLUG.sub("-", draft.name.lower())[:63].strip("-"),
+            "CI_JOB_STAGE": draft.stage,
+            "CI_NODE_INDEX": str(draft.index or 1),
+            "CI_NODE_TOTAL": str(draft.total or 1),
+        }
+    return draft.variables
 
 
 def check_cycles(session: Session, variables: tuple[CompiledVariable, ...], at: At) -> None:
@@ -142,7 +144,7 @@ def plan_job(
     group = values.get("resource_group")
     mark = draft.at.mark
     index, total = draft.index or 1, draft.total
-    variables = scope.layers(yaml, job_variables(draft.name, draft.stage, index, total or 1))
+    variables = scope.layers(yaml, job_variables(draft))
     return CompiledJob(
         name=draft.name,
         stage=draft.stage,
