@@ -72,7 +72,7 @@ def configuration(jobs: int) -> str:
 
 def main() -> None:
     """Prints both tables."""
-    console = Console()
+    console = Console(width=None if Console().is_terminal else 130)
     console.print(_compiling())
     with database():
         console.print(_creating())
