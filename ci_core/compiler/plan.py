@@ -45,6 +45,7 @@ class Scope:
     strong: dict[str, str]
     weak: dict[str, str]
     shared: tuple[CompiledVariable, ...] = ()
+    definitions: dict[str, dict[str, Any]] = field(default_factory=dict)
     _memory: dict[Any, Any] = field(default_factory=dict)
 
     def yaml_variables(self, draft: JobDraft) -> tuple[CompiledVariable, ...]:
@@ -207,22 +208,30 @@ def _definition(
     index: int,
     total: int | None,
 ) -> dict[str, Any]:
-    get = draft.values.get
+    """What a runner needs. Copies of a job differ in their variables only."""
     variables = scope.listed(yaml)
     if total is not None:
         scope.session.spend(len(variables), draft.at)
         node = (("CI_NODE_INDEX", str(index)), ("CI_NODE_TOTAL", str(total)))
         variables = [*variables, *({"key": key, "value": value, "raw": True} for key, value in node)]
+    common = scope.definitions.get(draft.base)
+    if common is None:
+        common = scope.definitions[draft.base] = _common(draft)
+    return {**common, "variables": variables, "dependencies": dependencies}
+
+
+def _common(draft: JobDraft) -> dict[str, Any]:
+    get = draft.values.get
     definition = {
         "script": get("script") or [],
         "before_script": get("before_script") or [],
         "after_script": get("after_script") or [],
         "image": get("image"),
         "services": get("services") or [],
-        "variables": variables,
+        "variables": [],
         "artifacts": _artifacts(draft),
         "cache": get("cache") or [],
-        "dependencies": dependencies,
+        "dependencies": None,
         "hooks": get("hooks") or [],
     }
     pages = _pages(draft)

@@ -12,6 +12,7 @@ from ci_core.compiler.rules import MERGE_REQUEST, evaluate_condition
 from ci_core.compiler.session import Session
 
 _EXTERNAL = "external_pull_request_event"
+_EVERY_REF = "//"  # an empty pattern, as in //@group/project
 _DEFAULT_REFS = ("branches", "tags")
 # The words for sources; those not named here are the source itself.
 # Source: docs.gitlab.com/ci/yaml/deprecated_keywords/#onlyrefs--exceptrefs
@@ -82,7 +83,7 @@ def _matches(session: Session, text: str, variables: Mapping[str, str]) -> bool:
     request = context.source in (MERGE_REQUEST, _EXTERNAL)
     if (pattern == "tags" and context.tag) or (pattern == "branches" and not context.tag and not request):
         return True
-    if pattern in (context.source, _SOURCES.get(context.source)):
+    if pattern in (context.source, _SOURCES.get(context.source), _EVERY_REF):
         return True
     split = split_pattern(pattern)
     if split is None:

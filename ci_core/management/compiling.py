@@ -43,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--allow-url", action="append", default=[], metavar="PREFIX", help="Remote files may come from there."
     )
+    parser.add_argument("--templates", metavar="FOLDER", help="Where to find what include:template names.")
     parser.add_argument("--json", action="store_true", help="Print JSON instead of tables.")
     parser.add_argument("--explain", action="store_true", help="Say of each job why it is in or out.")
 
@@ -72,7 +73,7 @@ def compile_tree(options: Mapping[str, Any]) -> CompileResult:
         predefined=frozenset(predefined.keys() - given.keys() - masked.keys()),
         masked=frozenset(masked),
         inputs=_pairs("--input", options["input"]),
-        fetcher=WorkingTree(root, projects, options["allow_url"]),
+        fetcher=WorkingTree(root, projects, options["allow_url"], options["templates"]),
         changes=TreeChanges(root, options["changed"]),
     )
     return compile_config(source, context, file=name)

@@ -20,25 +20,22 @@ _MISSING = Refusal("not_found", "the file does not exist")
 
 @dataclass(frozen=True, slots=True)
 class WorkingTree:
-    """A folder as a Fetcher. `projects` are folders of other projects, `prefixes` where remote files may come from."""
+    """A folder as a Fetcher, with folders of other projects and of templates.
+
+    prefixes: where remote files may come from.
+    """
 
     root: Path
     projects: Mapping[str, Path]
     prefixes: Sequence[str] = ()
+    templates: str | None = None
 
     def _folder(self, place: Place) -> Path:
         return self.root if place.project is None else self.projects[place.project]
 
     def read(self, place: Place, path: str) -> bytes | Refusal:
         """A file below the folder."""
-        folder = self._folder(place).resolve()
-        try:
-            file = (folder / path).resolve()
-            if not file.is_relative_to(folder):
-                return Refusal("not_allowed", "it lies outside the project")
-            return file.read_bytes()
-        except (OSError, ValueError):
-            return _MISSING
+        return _read(self._folder(place), path)
 
     def files(self, place: Place) -> Sequence[str] | Refusal:
         """All files below the folder that git does not ignore, sorted."""
@@ -71,8 +68,20 @@ class WorkingTree:
         return fetch(url, self.prefixes)
 
     def template(self, name: str) -> bytes | Refusal:
-        """Templates are kept by servers."""
-        return Refusal("not_allowed", "a working tree has no templates; include the file by its URL")
+        """A file of the folder of templates."""
+        if self.templates is None:
+            return Refusal("not_allowed", "no folder of templates is given: use --templates FOLDER")
+        return _read(Path(self.templates), name)
+
+
+def _read(folder: Path, path: str) -> bytes | Refusal:
+    try:
+        file = (folder.resolve() / path).resolve()
+        if not file.is_relative_to(folder.resolve()):
+            return Refusal("not_allowed", "it lies outside the folder")
+        return file.read_bytes()
+    except (OSError, ValueError):
+        return _MISSING
 
 
 def _ignored(folder: Path) -> Callable[[str], bool]:

@@ -155,10 +155,14 @@ def test_other_projects_and_no_way_out(tree: Path, capsys: pytest.CaptureFixture
     assert (code, list(names(found))) == (0, ["theirs", "a"])
     code, found = compiled(capsys, str(tree / "p.yml"))
     assert (code, "use --project g/p=FOLDER" in found["errors"][0]["message"]) == (1, True)
+    (other / "T.gitlab-ci.yml").write_text("t: {script: x}")
+    (tree / "t.yml").write_text("include: [{template: T.gitlab-ci.yml}]\na: {script: x}")
+    assert compiled(capsys, str(tree / "t.yml"), "--templates", str(other))[0] == 0
+    assert compiled(capsys, str(tree / "t.yml"))[0] == 1
     (tree / "p.yml").write_text("include: [../../etc/x.yml, 'https://e.com/a.yml']\na: {script: x}")
     code, found = compiled(capsys, str(tree / "p.yml"))
     assert [error["message"].split(": ")[1] for error in found["errors"]] == [
-        "it lies outside the project.",
+        "it lies outside the folder.",
         "remote files are read with --allow-url PREFIX only.",
     ]
 

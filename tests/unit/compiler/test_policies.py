@@ -42,6 +42,8 @@ CHANGED = replace(MAIN, changes=MemoryChanges(["docker/scripts/a", "x.py"]))
         ("only: [branches@group/p]", {"main", "issue", "schedule", "changed"}),
         ("only: [branches@other/p]", set()),
         ("except: [branches@other/p]", {"main", "issue", "tag", "schedule", "changed"}),
+        ("only: [//@group/p]", {"main", "issue", "tag", "schedule", "request", "changed"}),
+        ("only: [//@other/p]", set()),
         ("only: [/^ISSUE/i]", {"issue", "request"}),
         ("only: [/^v\\d/]", {"tag"}),
         ("only: [ma]", set()),
