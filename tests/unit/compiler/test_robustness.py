@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ci_core.compiler import CompileContext, CompileResult, compile_config
+from tests.unit.compiler.conftest import MemoryChanges, MemoryFetcher
 
 CASES = Path(__file__).parents[3] / "fixtures" / "ci_yaml"
 SAMPLES = [path.read_text() for path in sorted(CASES.glob("*/input.yml"))]
-CONTEXT = CompileContext(ref="main", variables={"CI_COMMIT_BRANCH": "main", "CI": "true"})
+CONTEXT = CompileContext(
+    ref="main",
+    variables={"CI_COMMIT_BRANCH": "main", "CI": "true"},
+    fetcher=MemoryFetcher(
+        {"build": "", "a.yml": "included: {script: x}", "b.yml": "include: [a.yml, '**.yml']"}
+    ),
+    changes=MemoryChanges(["build", "a.yml"], {"test": ["x"]}),
+)
 FAST = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 _KEYS = """
@@ -22,6 +31,9 @@ _KEYS = """
     dependencies rules if when allow_failure start_in name auto_cancel artifacts paths reports key files tags
     environment url action on_stop timeout retry max exit_codes interruptible parallel resource_group extends
     inherit coverage hooks .base build test value expand options <<
+    local project remote template component file ref inputs spec type regex default description matrix A only except
+    refs changes exists compare_to kubernetes trigger branch strategy forward artifact job release tag_name pages
+    publish id_tokens aud secrets vault pipeline optional assets links prefix files_commits
 """
 _keys = st.sampled_from(_KEYS.split())
 _leaves = st.one_of(
@@ -30,7 +42,23 @@ _leaves = st.one_of(
     st.integers(-3, 300),
     st.floats(allow_nan=False),
     st.sampled_from(
-        ["build", "test", ".base", "$CI", "$CI == 'x'", "1 hour", "manual", "delayed", "always", "/a/", ""]
+        [
+            "build",
+            "test",
+            ".base",
+            "a.yml",
+            "*.yml",
+            "**/*",
+            "$[[ inputs.a ]]",
+            "$CI",
+            "$CI == 'x'",
+            "1 hour",
+            "manual",
+            "delayed",
+            "always",
+            "/a/",
+            "",
+        ]
     ),
     st.text(max_size=6),
 )
@@ -41,9 +69,9 @@ _configs = st.recursive(
 )
 
 
-def check(source: str | bytes) -> CompileResult:
+def check(source: str | bytes, context: CompileContext = CONTEXT) -> CompileResult:
     """What must hold of every result."""
-    result = compile_config(source, CONTEXT)
+    result = compile_config(source, context)
     assert (result.pipeline is None) == bool(result.errors)
     for item in (*result.errors, *result.warnings):
         assert item.message
@@ -83,6 +111,27 @@ def test_any_yaml(config: dict[str, Any]) -> None:
 def test_any_jobs(one: dict[str, Any], two: dict[str, Any]) -> None:
     config = {"build": {"script": "x", **one}, "test": {"script": "x", **two}, ".base": {"script": "y"}}
     check(yaml.safe_dump(config, sort_keys=False))
+
+
+@FAST
+@given(
+    st.dictionaries(_keys, _configs, max_size=4),
+    st.dictionaries(_keys, _configs, max_size=4),
+    st.dictionaries(st.sampled_from("abc"), _leaves | st.lists(_leaves, max_size=2), max_size=3),
+)
+def test_any_header(spec: dict[str, Any], body: dict[str, Any], inputs: dict[str, Any]) -> None:
+    header = {"spec": {"inputs": {"a": spec, "b": {"default": "x"}}}}
+    config = {**body, "j": {"script": "$[[ inputs.a ]] $[[ inputs.b | truncate(0,1) ]]"}}
+    text = yaml.safe_dump(header, sort_keys=False) + "---\n" + yaml.safe_dump(config, sort_keys=False)
+    check(text, replace(CONTEXT, inputs=inputs))
+
+
+@FAST
+@given(st.dictionaries(_keys, _configs, max_size=4), _configs)
+def test_any_include(included: dict[str, Any], entry: Any) -> None:
+    fetcher = MemoryFetcher({"a.yml": yaml.safe_dump(included), "b.yml": "include: a.yml"})
+    config = {"include": [entry, "a.yml", {"local": "b.yml", "rules": [entry]}], "j": {"script": "x"}}
+    check(yaml.safe_dump(config, sort_keys=False), replace(CONTEXT, fetcher=fetcher))
 
 
 @FAST
