@@ -11,8 +11,8 @@ from django.conf import settings
 from django.db import transaction
 
 from ci_core import clock, storage
-from ci_core.actions.jobs import lock_job
 from ci_core.errors import ArtifactInvalid, ArtifactTooLarge, JobNotRunning
+from ci_core.locks import lock_job
 from ci_core.models import Artifact, ArtifactFormat, Job
 from ci_core.models.ids import MAX_ON_JOB, on_job
 from ci_core.statuses import ON_RUNNER

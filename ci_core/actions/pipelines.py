@@ -125,8 +125,7 @@ def cancel_pipeline(pipeline_id: int) -> Pipeline:
     )
     if not ids:
         raise NotCancelable("No job of the pipeline is waiting or running.")
-    cancel_jobs(pipeline, ids)
-    advance(pipeline)
+    advance(pipeline, cancel_jobs(pipeline, ids))
     return pipeline
 
 

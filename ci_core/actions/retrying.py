@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ci_core import clock, events
+from ci_core import clock, events, resources
 from ci_core.actions.deploying import copy_deployments
 from ci_core.bulk import copy_rows
 from ci_core.errors import JobLimitReached
@@ -45,6 +45,8 @@ def copy_jobs(
             timeout=job.timeout,
             start_in=job.start_in,
             environment_name=job.environment_name,
+            resource_group_id=job.resource_group_id,
+            given_variables=job.given_variables,
             user_id=acting_user.pk if acting_user else job.user_id,
             created_at=now,
             updated_at=now,
@@ -55,6 +57,7 @@ def copy_jobs(
         retried=True, updated_at=now
     )
     copy_rows(copies)
+    resources.follow([(copy.pk, copy.resource_group_id) for copy in copies], Status.CREATED)
     _copy_needs(pipeline, {job.pk: copy.pk for job, copy in zip(old, copies, strict=True)})
     copy_deployments(
         pipeline, {job.pk: copy.pk for job, copy in zip(old, copies, strict=True) if job.environment_name}

@@ -4,8 +4,9 @@ from ci_core.models.artifacts import Artifact, ArtifactFormat
 from ci_core.models.environments import Deployment, DeploymentTier, Environment, EnvironmentState
 from ci_core.models.events import Event, EventKind
 from ci_core.models.jobs import Job, JobDefinition, JobKind, JobTimer, Need, PendingJob, RunningJob
-from ci_core.models.pipelines import Pipeline, Stage
+from ci_core.models.pipelines import OnNewCommit, Pipeline, Stage
 from ci_core.models.projects import InternalId, Project, ProjectMembership, Visibility
+from ci_core.models.resources import ProcessMode, ResourceClaim, ResourceGroup
 from ci_core.models.runners import (
     Runner,
     RunnerAccessLevel,
@@ -32,13 +33,17 @@ __all__ = [
     "JobKind",
     "JobTimer",
     "Need",
+    "OnNewCommit",
     "PendingJob",
     "PersonalAccessToken",
     "Pipeline",
     "PipelineVariable",
+    "ProcessMode",
     "Project",
     "ProjectMembership",
     "ProjectVariable",
+    "ResourceClaim",
+    "ResourceGroup",
     "Runner",
     "RunnerAccessLevel",
     "RunnerManager",

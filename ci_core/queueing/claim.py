@@ -77,5 +77,5 @@ def _start(candidate: PendingJob, runner: Runner, manager: RunnerManager | None)
     project_timeout = pipeline.project.build_timeout or settings.PIPEYARD_DEFAULT_JOB_TIMEOUT
     timeout = job_timeout(job.timeout, project_timeout, runner.maximum_timeout)
     started_on(pipeline, job.pk, runner.pk, timeout)
-    advance(pipeline)
+    advance(pipeline, started)
     return job

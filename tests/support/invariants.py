@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ci_core.decisions import readiness
 from ci_core.models import Event, Job, JobTimer, PendingJob, Pipeline, RunningJob
-from ci_core.processing.snapshot import load
+from ci_core.processing.snapshot import load_whole
 from ci_core.statuses import COMPLETED, ON_RUNNER, Status
 
 
@@ -23,7 +23,7 @@ def assert_consistent(pipeline_id: int) -> None:
     on_runner = {job.pk for job in jobs if job.status in ON_RUNNER}
     running = set(RunningJob.objects.filter(**of_pipeline).values_list("job_id", flat=True))
     assert running <= on_runner, "a finished job is listed as on a runner"
-    decided = readiness.advance(load(pipeline))
+    decided = readiness.advance(load_whole(pipeline))
     assert not decided.jobs, "jobs could move on"
     assert not decided.stages, "stage statuses are not what processing computes"
     assert decided.pipeline == pipeline.status, "the pipeline's status is not what processing computes"
