@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import orjson
 
-from ci_core import clock, events
+from ci_core import clock, events, resources
 from ci_core.actions.deploying import plan_deployments
+from ci_core.actions.resources import ensure_groups
 from ci_core.actions.retrying import reserve_numbers
 from ci_core.bulk import copy_rows
 from ci_core.compiler import CompiledJob, CompiledPipeline
@@ -48,10 +49,16 @@ def write_plan(
     stages = _stages(pipeline, plan)
     definitions, definition_of = _definitions(pipeline, plan)
     first = reserve_numbers(pipeline, len(plan.jobs))
+    groups = ensure_groups(
+        pipeline.project_id, {job.resource_group for job in plan.jobs if job.resource_group}
+    )
     jobs = [
         _job(pipeline, job, first + offset, stages[job.stage], definition_of[offset])
         for offset, job in enumerate(plan.jobs)
     ]
+    for row, job in zip(jobs, plan.jobs, strict=True):
+        row.resource_group_id = groups.get(job.resource_group or "")
+    resources.follow([(job.pk, job.resource_group_id) for job in jobs], Status.CREATED)
     copy_rows(list(stages.values()))
     copy_rows(definitions)
     copy_rows(jobs)
@@ -87,6 +94,7 @@ def _definitions(pipeline: Pipeline, plan: CompiledPipeline) -> tuple[list[JobDe
                 "exit_codes": list(job.retry_exit_codes),
             },
             "allow_failure_exit_codes": list(job.allow_failure_exit_codes),
+            "manual_confirmation": job.manual_confirmation,
         }
         key = orjson.dumps(content)
         if key not in seen:

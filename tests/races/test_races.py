@@ -35,7 +35,9 @@ def test_iids_have_no_gaps_and_no_doubles_under_concurrent_creation() -> None:
             next_internal_id(project.pk, "pipelines")
             raise ValueError("rolled back")
 
-    results = at_once([create, create, fail_after_counting, create, create, fail_after_counting, create, create])
+    results = at_once(
+        [create, create, fail_after_counting, create, create, fail_after_counting, create, create]
+    )
     assert sorted(iid for iid in results if isinstance(iid, int)) == [1, 2, 3, 4, 5, 6]
     assert InternalId.objects.get(project=project, usage="pipelines").last_value == 6
 
