@@ -76,6 +76,12 @@ class NotCancelable(CiError):
     code = "not_cancelable"
 
 
+class NotErasable(CiError):
+    """There is nothing to erase in its present status."""
+
+    code = "not_erasable"
+
+
 class JobLimitReached(CiError):
     """The pipeline holds as many jobs as a pipeline can, retries included."""
 

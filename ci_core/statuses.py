@@ -86,6 +86,7 @@ class FailureReason(StrEnum):
     JOB_EXECUTION_TIMEOUT = "job_execution_timeout"
     TRACE_SIZE_EXCEEDED = "trace_size_exceeded"
     NO_MATCHING_RUNNER = "no_matching_runner"
+    ARCHIVED_FAILURE = "archived_failure"
 
 
 class PipelineFailureReason(StrEnum):

@@ -184,5 +184,6 @@ def started_on(pipeline: Pipeline, job_id: int, runner_id: int, timeout: int) ->
             "runner_id": runner_id,
             "deadline_at": now + timedelta(seconds=timeout),
             "heard_at": now,
+            "acknowledged": False,
         },
     )

@@ -133,6 +133,14 @@ PIPEYARD_RUNNER_SILENCE_SECONDS = 180
 PIPEYARD_DEFAULT_JOB_TIMEOUT = 3600
 #: Seconds that a pending job waits for a runner before it fails as stuck.
 PIPEYARD_PENDING_LIMIT_SECONDS = 24 * 3600
+#: Seconds that a pending job waits while no runner that is online may take it, before it fails as stuck.
+PIPEYARD_STUCK_LIMIT_SECONDS = 3600
+#: Seconds after which a job whose runner has not reported since it was handed the job is taken for lost.
+PIPEYARD_ACKNOWLEDGE_SECONDS = 90
+#: Seconds after which a pipeline is archived: unfinished jobs fail, and none can be started.
+PIPEYARD_PIPELINE_AGE_LIMIT_SECONDS = 90 * 24 * 3600
+#: Seconds after its last call for which a runner counts as online.
+PIPEYARD_RUNNER_ONLINE_SECONDS = 120
 #: Items that one page of a GraphQL connection holds at most.
 PIPEYARD_PAGE_LIMIT = 100
 #: Git executable that serves clones.

@@ -25,6 +25,7 @@ from ci_core.models import (
     RunningJob,
     Stage,
 )
+from ci_core.models.ids import jobs_of
 from ci_core.processing.snapshot import load_whole
 from ci_core.resources import WANTING
 from ci_core.statuses import ACTIVE, COMPLETED, ON_RUNNER, Status
@@ -87,7 +88,7 @@ def _side_tables(pipeline: Pipeline, jobs: list[Job]) -> Iterator[str]:
         ),
     )
     for words, model, wanted in expected:
-        rows = set(model.objects.filter(pipeline_id=pipeline.pk).values_list("job_id", flat=True))
+        rows = set(model.objects.filter(job_id__range=jobs_of(pipeline.pk)).values_list("job_id", flat=True))
         if rows - wanted:
             yield f"{words} of jobs that have another status: {sorted(rows - wanted)}"
         if wanted - rows:
@@ -96,7 +97,7 @@ def _side_tables(pipeline: Pipeline, jobs: list[Job]) -> Iterator[str]:
 
 def _on_runners(pipeline: Pipeline, jobs: list[Job]) -> Iterator[str]:
     """Jobs that a runner has, and only those, are listed as on a runner."""
-    rows = set(RunningJob.objects.filter(pipeline_id=pipeline.pk).values_list("job_id", flat=True))
+    rows = set(RunningJob.objects.filter(job_id__range=jobs_of(pipeline.pk)).values_list("job_id", flat=True))
     for job in jobs:
         on_runner = job.status in ON_RUNNER
         if job.pk in rows and not on_runner:
@@ -129,7 +130,7 @@ def _alive(pipeline: Pipeline, jobs: list[Job]) -> Iterator[str]:
 def _deployments(pipeline: Pipeline, jobs: list[Job]) -> Iterator[str]:
     """Each deployment has its job, and has ended as that did."""
     by_id = {job.pk: job for job in jobs}
-    for deployment in Deployment.objects.filter(pipeline_id=pipeline.pk):
+    for deployment in Deployment.objects.filter(job_id__range=jobs_of(pipeline.pk)):
         job = by_id.get(deployment.job_id)
         if job is None:
             yield f"deployment {deployment.pk} has no job"

@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.db import transaction
+from psycopg.types.json import Jsonb
 
 from ci_core.actions.cancelling import cancel_jobs
-from ci_core.actions.retrying import copy_jobs
+from ci_core.actions.planning import GivenVariable
+from ci_core.actions.projects import KEY
+from ci_core.actions.retrying import copy_jobs, refuse_archived
 from ci_core.decisions.retries import failure_is_allowed, retries_itself
 from ci_core.decisions.transitions import Event, final_event
-from ci_core.errors import JobNotRunning, NotCancelable, NotPlayable, NotRetryable
+from ci_core.errors import InvalidInput, JobNotRunning, NotCancelable, NotPlayable, NotRetryable
 from ci_core.locks import lock_job
 from ci_core.models import Job, JobDefinition, Pipeline, User
 from ci_core.processing import advance
@@ -20,20 +23,34 @@ from ci_core.transition import JobChange, transition
 
 
 @transaction.atomic
-def play_job(job_id: int, *, acting_user: User | None) -> Job:
+def play_job(job_id: int, *, acting_user: User | None, variables: Sequence[GivenVariable] = ()) -> Job:
     """Starts a manual, delayed or skipped job; one that has run already is retried instead.
 
-    Raises NotPlayable. Source: processing.md, section 6.
+    variables: for this job alone, stronger than all others. Raises NotPlayable, InvalidInput. Source: processing.md,
+    section 6.
     """
     pipeline, job = lock_job(job_id)
+    refuse_archived(pipeline, NotPlayable)
     if not job.retried and job.status in RETRYABLE and job.when in ("manual", "delayed"):
-        return _retry(pipeline, job, acting_user)
+        return _retry(pipeline, job, acting_user, variables)
     if job.retried or job.status not in PLAYABLE or not _is_action(job):
         raise NotPlayable(f"{job.name} is {job.status}: only manual and delayed jobs can be started by hand.")
-    columns = {"user_id": acting_user.pk} if acting_user else {}
+    columns: dict[str, Any] = {"user_id": acting_user.pk} if acting_user else {}
+    if variables:
+        columns["given_variables"] = Jsonb(_stored(variables))
     changes = transition(pipeline, [job.pk], start_event(job), **columns)
     advance(pipeline, changes, restarted={job.name})
     return _now(job)
+
+
+def _stored(variables: Sequence[GivenVariable]) -> list[dict[str, str]]:
+    """Variables as `Job.given_variables` keeps them. Raises InvalidInput."""
+    for variable in variables:
+        if not KEY.fullmatch(variable.key):
+            raise InvalidInput(
+                f"{variable.key!r} is not a variable's key: letters, digits and _, no digit first."
+            )
+    return [{"key": each.key, "value": each.value, "variable_type": each.variable_type} for each in variables]
 
 
 def _is_action(job: Job) -> bool:
@@ -41,18 +58,24 @@ def _is_action(job: Job) -> bool:
 
 
 @transaction.atomic
-def retry_job(job_id: int, *, acting_user: User | None) -> Job:
-    """Runs a finished job again as a new copy, which is returned. Raises NotRetryable."""
+def retry_job(job_id: int, *, acting_user: User | None, variables: Sequence[GivenVariable] = ()) -> Job:
+    """Runs a finished job again as a new copy, which is returned. Raises NotRetryable, InvalidInput.
+
+    variables: for the new copy, instead of those that the old one was played or retried with.
+    """
     pipeline, job = lock_job(job_id)
-    return _retry(pipeline, job, acting_user)
+    return _retry(pipeline, job, acting_user, variables)
 
 
-def _retry(pipeline: Pipeline, job: Job, acting_user: User | None) -> Job:
+def _retry(pipeline: Pipeline, job: Job, acting_user: User | None, variables: Sequence[GivenVariable]) -> Job:
+    refuse_archived(pipeline, NotRetryable)
     if job.retried:
         raise NotRetryable(f"{job.name} was retried already; retry its newest run.")
     if job.status not in RETRYABLE:
         raise NotRetryable(f"{job.name} is {job.status}: only a job that has run can be retried.")
-    (copy,) = copy_jobs(pipeline, [job.pk], acting_user=acting_user, enqueue_immediately=True)
+    (copy,) = copy_jobs(
+        pipeline, [job.pk], acting_user=acting_user, enqueue_immediately=True, variables=_stored(variables)
+    )
     advance(pipeline, restarted={job.name})
     return _now(copy)
 

@@ -15,7 +15,8 @@ from ci_core.statuses import AccessLevel
 
 _SEGMENT: Final = r"[A-Za-z0-9_][A-Za-z0-9_.-]*"
 _FULL_PATH: Final = re.compile(rf"{_SEGMENT}(/{_SEGMENT})+")
-_KEY: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+#: What the key of a variable looks like.
+KEY: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 #: A masked value is looked for in job logs: a short one would be found everywhere, one with spaces or lines not at all
 #: (https://docs.gitlab.com/ci/variables/#mask-a-cicd-variable).
 _MASKABLE: Final = re.compile(r"\S{8,}")
@@ -71,8 +72,9 @@ def update_project(
     repository_path: str,
     ci_config_path: str,
     build_timeout: int,
+    auto_cancel_pending_pipelines: bool | None = None,
 ) -> Project:
-    """Changes a project's settings; its path stays. build_timeout: seconds. Raises InvalidInput."""
+    """Changes a project's settings; its path stays. build_timeout: seconds. None: as it is. Raises InvalidInput."""
     missing = [
         words
         for words, value in (
@@ -97,6 +99,10 @@ def update_project(
         build_timeout=build_timeout,
         updated_at=clock.now(),
     )
+    if auto_cancel_pending_pipelines is not None:
+        Project.objects.filter(pk=project.pk).update(
+            auto_cancel_pending_pipelines=auto_cancel_pending_pipelines
+        )
     project.refresh_from_db()
     return project
 
@@ -133,7 +139,7 @@ def set_variable(
     Raises InvalidInput for a key that cannot be one, for a new variable without a value, for a masked value that could
     not be masked, and when a hidden variable would be shown again.
     """
-    if not _KEY.fullmatch(key):
+    if not KEY.fullmatch(key):
         raise InvalidInput(f"{key!r} is not a variable's key: letters, digits and _, no digit first.")
     found = (
         ProjectVariable.objects.select_for_update(no_key=True)

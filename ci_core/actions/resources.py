@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Final
+from typing import Any, Final
 
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef
@@ -27,7 +27,7 @@ def ensure_groups(project_id: int, keys: Collection[str]) -> dict[str, int]:
     """Ids by key of a project's resource groups, made where missing."""
     if not keys:
         return {}
-    parameters = {
+    parameters: dict[str, Any] = {
         "project": project_id,
         "mode": ProcessMode.UNORDERED.value,
         "now": clock.now(),

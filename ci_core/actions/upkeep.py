@@ -7,12 +7,17 @@ from typing import Final
 
 import structlog
 from django.conf import settings
+from django.db import transaction
 
 from ci_core import clock, partitions
 from ci_core.actions.jobs import fail_job, start_delayed_job
+from ci_core.decisions.transitions import Event
 from ci_core.errors import CiError, NotFound
-from ci_core.models import JobTimer, PendingJob, Pipeline, RunningJob
-from ci_core.statuses import FailureReason
+from ci_core.locks import lock_pipeline
+from ci_core.models import Job, JobTimer, PendingJob, Pipeline, RunningJob
+from ci_core.processing import advance
+from ci_core.statuses import UNFINISHED, FailureReason
+from ci_core.transition import transition
 
 log = structlog.get_logger("pipeyard.upkeep")
 
@@ -43,6 +48,37 @@ def fail_lost_jobs() -> int:
     silent_since = clock.now() - timedelta(seconds=settings.PIPEYARD_RUNNER_SILENCE_SECONDS)
     lost = RunningJob.objects.filter(heard_at__lte=silent_since).order_by("heard_at")
     return _fail(list(lost.values_list("job_id", flat=True)[:BATCH]), FailureReason.STUCK_OR_TIMEOUT_FAILURE)
+
+
+def fail_unacknowledged_jobs() -> int:
+    """Fails jobs whose runner has not reported once in PIPEYARD_ACKNOWLEDGE_SECONDS since it got them; returns how many."""
+    handed_out = clock.now() - timedelta(seconds=settings.PIPEYARD_ACKNOWLEDGE_SECONDS)
+    silent = RunningJob.objects.filter(acknowledged=False, heard_at__lte=handed_out).order_by("heard_at")
+    return _fail(list(silent.values_list("job_id", flat=True)[:BATCH]), FailureReason.RUNNER_SYSTEM_FAILURE)
+
+
+def fail_archived_pipelines() -> int:
+    """Fails what is unfinished in pipelines older than PIPEYARD_PIPELINE_AGE_LIMIT_SECONDS; returns how many."""
+    limit = clock.now() - timedelta(seconds=settings.PIPEYARD_PIPELINE_AGE_LIMIT_SECONDS)
+    unfinished = sorted(status.value for status in UNFINISHED)
+    old = Pipeline.objects.filter(status__in=unfinished, created_at__lte=limit).order_by("created_at")
+    return sum(_fail_archived(pipeline_id) for pipeline_id in list(old.values_list("id", flat=True)[:BATCH]))
+
+
+@transaction.atomic
+def _fail_archived(pipeline_id: int) -> bool:
+    """Fails every unfinished job of a pipeline at once."""
+    try:
+        pipeline = lock_pipeline(pipeline_id)
+    except NotFound:
+        return False
+    unfinished = [status.value for status in UNFINISHED]
+    jobs = Job.objects.in_pipeline(pipeline_id).filter(status__in=unfinished)
+    ids = list(jobs.values_list("id", flat=True))
+    reason = FailureReason.ARCHIVED_FAILURE.value
+    changes = transition(pipeline, ids, Event.DROP, failure_reason=reason)
+    advance(pipeline, changes + transition(pipeline, ids, Event.CANCEL))
+    return True
 
 
 def fail_stuck_jobs() -> int:

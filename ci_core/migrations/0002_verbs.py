@@ -73,6 +73,11 @@ class Migration(migrations.Migration):
             name='acknowledged',
             field=models.BooleanField(default=False),
         ),
+        migrations.AlterField(
+            model_name='job',
+            name='failure_reason',
+            field=models.CharField(blank=True, choices=[('unknown_failure', 'unknown failure'), ('script_failure', 'script failure'), ('api_failure', 'api failure'), ('stuck_or_timeout_failure', 'stuck or timeout failure'), ('runner_system_failure', 'runner system failure'), ('missing_dependency_failure', 'missing dependency failure'), ('runner_unsupported', 'runner unsupported'), ('job_execution_timeout', 'job execution timeout'), ('trace_size_exceeded', 'trace size exceeded'), ('no_matching_runner', 'no matching runner'), ('archived_failure', 'archived failure')], max_length=64),
+        ),
         migrations.AddIndex(
             model_name='need',
             index=models.Index(fields=['pipeline', 'name'], name='ci_need_by_name'),

@@ -43,7 +43,7 @@ BREAKS: dict[str, tuple[Callable[[Pipeline], object], str]] = {
     "a stage": (lambda p: Stage.objects.in_pipeline(p.pk).filter(name="test").update(status="failed"), "stages should be"),
     "a job": (lambda p: Job.objects.by_ids([of(p, "a")]).update(status="success"), "jobs could move on"),
     "an unlogged change": (lambda p: Job.objects.by_ids([of(p, "b")]).update(status="manual"), "its newest event says created"),
-    "a deployment without a job": (lambda p: Deployment.objects.update(job_id=1), "has no job"),
+    "a deployment without a job": (lambda p: Deployment.objects.update(job_id=(p.pk << 16) + 99), "has no job"),
 }  # fmt: skip
 
 
