@@ -26,8 +26,8 @@ def copy_jobs(
 ) -> list[Job]:
     """Copies jobs of a locked pipeline as `created` and marks the old ones as retried.
 
-    enqueue_immediately: manual and delayed copies start without being played again. variables: instead of those that the
-    old copies were given. The caller advances. Raises JobLimitReached.
+    enqueue_immediately: manual and delayed copies start without being played again. variables: instead of those
+    that the old copies were given. The caller advances. Raises JobLimitReached.
     """
     old = list(Job.objects.in_pipeline(pipeline.pk).filter(id__in=job_ids, retried=False).in_order())
     first = reserve_numbers(pipeline, len(old))

@@ -11,6 +11,7 @@ from django.db import transaction
 
 from ci_core import clock, partitions
 from ci_core.actions.jobs import fail_job, start_delayed_job
+from ci_core.decisions.runner_matching import may_take
 from ci_core.decisions.transitions import Event
 from ci_core.errors import CiError, NotFound
 from ci_core.locks import lock_pipeline
@@ -18,11 +19,14 @@ from ci_core.models import Job, JobTimer, PendingJob, Pipeline, RunningJob
 from ci_core.processing import advance
 from ci_core.statuses import UNFINISHED, FailureReason
 from ci_core.transition import transition
+from ci_core.waiting import load_runners, queued
 
 log = structlog.get_logger("pipeyard.upkeep")
 
 #: Rows that one sweep looks at.
 BATCH: Final = 200
+#: Queue rows that the sweep for jobs without a runner looks at: those that a runner may take stay, so it needs more.
+STUCK_BATCH: Final = 5000
 
 
 def start_due_jobs() -> int:
@@ -51,7 +55,7 @@ def fail_lost_jobs() -> int:
 
 
 def fail_unacknowledged_jobs() -> int:
-    """Fails jobs whose runner has not reported once in PIPEYARD_ACKNOWLEDGE_SECONDS since it got them; returns how many."""
+    """Fails jobs whose runner has not reported once within PIPEYARD_ACKNOWLEDGE_SECONDS; returns how many."""
     handed_out = clock.now() - timedelta(seconds=settings.PIPEYARD_ACKNOWLEDGE_SECONDS)
     silent = RunningJob.objects.filter(acknowledged=False, heard_at__lte=handed_out).order_by("heard_at")
     return _fail(list(silent.values_list("job_id", flat=True)[:BATCH]), FailureReason.RUNNER_SYSTEM_FAILURE)
@@ -86,6 +90,19 @@ def fail_stuck_jobs() -> int:
     waiting_since = clock.now() - timedelta(seconds=settings.PIPEYARD_PENDING_LIMIT_SECONDS)
     stuck = PendingJob.objects.filter(queued_at__lte=waiting_since).order_by("queued_at")
     return _fail(list(stuck.values_list("job_id", flat=True)[:BATCH]), FailureReason.STUCK_OR_TIMEOUT_FAILURE)
+
+
+def fail_jobs_without_runner() -> int:
+    """Fails jobs pending for PIPEYARD_STUCK_LIMIT_SECONDS that no online runner may take; returns how many."""
+    limit = clock.now() - timedelta(seconds=settings.PIPEYARD_STUCK_LIMIT_SECONDS)
+    waiting = list(PendingJob.objects.filter(queued_at__lte=limit).order_by("queued_at")[:STUCK_BATCH])
+    runners = load_runners() if waiting else []
+    stuck = [
+        row.job_id
+        for row in waiting
+        if not any(may_take(runner, queued(row.project_id, row.tags, row.protected)) for runner in runners)
+    ]
+    return _fail(stuck[:BATCH], FailureReason.NO_MATCHING_RUNNER)
 
 
 def _fail(job_ids: list[int], reason: FailureReason) -> int:

@@ -83,6 +83,10 @@ class Migration(migrations.Migration):
             index=models.Index(fields=['pipeline', 'name'], name='ci_need_by_name'),
         ),
         migrations.AddIndex(
+            model_name='pendingjob',
+            index=models.Index(fields=['queued_at'], name='ci_pending_by_age'),
+        ),
+        migrations.AddIndex(
             model_name='pipeline',
             index=models.Index(condition=models.Q(('status__in', ['canceling', 'created', 'pending', 'preparing', 'running', 'scheduled', 'waiting_for_callback', 'waiting_for_resource'])), fields=['created_at'], name='ci_pipeline_unfinished'),
         ),

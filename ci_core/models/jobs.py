@@ -162,7 +162,10 @@ class PendingJob(models.Model):
     queued_at = models.DateTimeField()
 
     class Meta:
-        indexes = [models.Index(fields=["project", "job_id"], name="ci_pending_by_project")]
+        indexes = [
+            models.Index(fields=["project", "job_id"], name="ci_pending_by_project"),
+            models.Index(fields=["queued_at"], name="ci_pending_by_age"),
+        ]
 
 
 class RunningJob(models.Model):

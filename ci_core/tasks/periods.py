@@ -34,7 +34,8 @@ def fail_overdue_and_lost_jobs(timestamp: int) -> None:
 @blueprint.periodic(cron="*/5 * * * *")
 @blueprint.task(name="fail_stuck_jobs", queueing_lock="fail_stuck_jobs")
 def fail_stuck_jobs(timestamp: int) -> None:
-    """Every 5 minutes: jobs that no runner took for too long."""
+    """Every 5 minutes: jobs that no runner may take, and jobs that no runner took for too long."""
+    upkeep.fail_jobs_without_runner()
     upkeep.fail_stuck_jobs()
 
 

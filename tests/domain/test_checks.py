@@ -32,7 +32,9 @@ def _finish(pipeline: Pipeline) -> None:
 BREAKS: dict[str, tuple[Callable[[Pipeline], object], str]] = {
     "a queue row lost": (lambda p: PendingJob.objects.all().delete(), "no queue rows of jobs"),
     "a queue row too many": (
-        lambda p: PendingJob.objects.create(job_id=of(p, "b"), pipeline_id=p.pk, project_id=p.project_id, queued_at=clock.now()),
+        lambda p: PendingJob.objects.create(
+            job_id=of(p, "b"), pipeline_id=p.pk, project_id=p.project_id, queued_at=clock.now()
+        ),
         "queue rows of jobs that have another status",
     ),
     "a timer too many": (
@@ -40,11 +42,20 @@ BREAKS: dict[str, tuple[Callable[[Pipeline], object], str]] = {
         "timers of jobs that have another status",
     ),
     "a finished pipeline": (_finish, "but the pipeline is success"),
-    "a stage": (lambda p: Stage.objects.in_pipeline(p.pk).filter(name="test").update(status="failed"), "stages should be"),
+    "a stage": (
+        lambda p: Stage.objects.in_pipeline(p.pk).filter(name="test").update(status="failed"),
+        "stages should be",
+    ),
     "a job": (lambda p: Job.objects.by_ids([of(p, "a")]).update(status="success"), "jobs could move on"),
-    "an unlogged change": (lambda p: Job.objects.by_ids([of(p, "b")]).update(status="manual"), "its newest event says created"),
-    "a deployment without a job": (lambda p: Deployment.objects.update(job_id=(p.pk << 16) + 99), "has no job"),
-}  # fmt: skip
+    "an unlogged change": (
+        lambda p: Job.objects.by_ids([of(p, "b")]).update(status="manual"),
+        "its newest event says created",
+    ),
+    "a deployment without a job": (
+        lambda p: Deployment.objects.update(job_id=(p.pk << 16) + 99),
+        "has no job",
+    ),
+}
 
 
 @pytest.mark.parametrize("name", BREAKS)

@@ -140,9 +140,14 @@ class Verbs(RuleBasedStateMachine):
     @rule()
     def claim(self) -> None:
         taken: list[Job] = []
-        if self._do(lambda: taken.append(claim_job(self.runner)) or taken[0]):  # type: ignore[func-returns-value, arg-type]
-            if taken[0].pipeline_id == self.pipeline.pk:
-                self.model.end(taken[0].name, "running")
+
+        def take() -> bool:
+            job = claim_job(self.runner)
+            taken.extend([job] if job else [])
+            return job is not None
+
+        if self._do(take) and taken[0].pipeline_id == self.pipeline.pk:
+            self.model.end(taken[0].name, "running")
 
     @rule()
     def cancel_all(self) -> None:

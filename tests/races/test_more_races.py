@@ -38,11 +38,14 @@ def test_delete_against_a_running_job_that_finishes() -> None:
         runner, _ = runner_with_token()
         job = claim_job(runner)
         assert job is not None
-        no_surprise(
-            at_once(
-                [lambda: delete_pipeline(pipeline.pk), lambda: succeed_job(job.pk), lambda: claim_job(runner)]
-            )
-        )  # noqa: B023
+        results = at_once(
+            [
+                lambda: delete_pipeline(pipeline.pk),  # noqa: B023
+                lambda: succeed_job(job.pk),  # noqa: B023
+                lambda: claim_job(runner),  # noqa: B023
+            ]
+        )
+        no_surprise(results)
         assert not Pipeline.objects.filter(pk=pipeline.pk).exists()
         assert not Job.objects.in_pipeline(pipeline.pk).exists()
         assert claim_job(runner) is None

@@ -23,10 +23,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         found = 0
-        for found, contradiction in enumerate(
-            check(first=options["first"], at_most=options["at_most"]), start=1
-        ):
+        for contradiction in check(first=options["first"], at_most=options["at_most"]):
             self.stdout.write(str(contradiction))
+            found += 1
         if found:
             self.stderr.write(f"{found} contradictions.")
             sys.exit(1)
