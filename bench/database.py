@@ -30,7 +30,9 @@ def database() -> Iterator[None]:
             call_command("migrate", verbosity=0)
             yield
             connections.close_all()
-            connections["default"].close_pool()
+            pool = getattr(connections["default"], "pool", None)
+            if pool is not None:
+                pool.close()
         finally:
             if server is not None:
                 server.stop()

@@ -1,4 +1,4 @@
-"""Declares the list filters, once for the API and the admin; each takes a query string's values or plain Python ones."""
+"""Declares the list filters, once for the API and the admin; values may be a query string's or plain Python."""
 
 from __future__ import annotations
 
@@ -42,7 +42,9 @@ class PipelineFilter(filters.FilterSet):
     source = filters.CharFilter(label="Source")
     scope = filters.ChoiceFilter(choices=choices(PipelineScope), method="in_scope", label="Scope")
     username = filters.CharFilter(field_name="user__username", label="Started by")
-    updated_after = filters.IsoDateTimeFilter(field_name="updated_at", lookup_expr="gt", label="Updated after")
+    updated_after = filters.IsoDateTimeFilter(
+        field_name="updated_at", lookup_expr="gt", label="Updated after"
+    )
     updated_before = filters.IsoDateTimeFilter(
         field_name="updated_at", lookup_expr="lt", label="Updated before"
     )

@@ -20,7 +20,8 @@ class Env:
     port: TCP port of the web server.
     bind: address the web server listens on.
     external_url: how runners and people reach the server, without a trailing slash.
-    database_url: None means that the embedded PostgreSQL is to be started.
+    database_url: None while there is no database; `manage.py up` then starts the embedded PostgreSQL.
+    database_is_given: whether that came from DATABASE_URL, and not from an earlier `manage.py up`.
     secret_key: signs sessions and derives job tokens.
     debug: Django's debug mode.
     allowed_hosts: host names the server answers to.
@@ -35,6 +36,7 @@ class Env:
     bind: str
     external_url: str
     database_url: str | None
+    database_is_given: bool
     secret_key: str
     debug: bool
     allowed_hosts: tuple[str, ...]
@@ -56,12 +58,14 @@ def read_env() -> Env:
     env = environ.Env()
     home = (ROOT / env.str("PIPEYARD_HOME", ".pipeyard")).resolve()
     port = env.int("PORT", 8000)
+    given = env.str("DATABASE_URL", "")
     return Env(
         home=home,
         port=port,
         bind=env.str("PIPEYARD_BIND", "127.0.0.1"),
         external_url=env.str("PIPEYARD_EXTERNAL_URL", f"http://127.0.0.1:{port}").rstrip("/"),
-        database_url=env.str("DATABASE_URL", "") or _text_file(home / "database-url"),
+        database_url=given or _text_file(home / "database-url"),
+        database_is_given=bool(given),
         secret_key=env.str("PIPEYARD_SECRET_KEY", "")
         or _text_file(home / "secret-key")
         or secrets.token_urlsafe(48),

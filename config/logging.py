@@ -24,7 +24,11 @@ def logging_config() -> dict[str, Any]:
                 "foreign_pre_chain": shared,
                 "processors": [
                     structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                    structlog.dev.ConsoleRenderer(colors=False),
+                    structlog.dev.ConsoleRenderer(
+                        colors=False,
+                        # Not the formatter that shows local variables: tokens are among them.
+                        exception_formatter=structlog.dev.plain_traceback,
+                    ),
                 ],
             }
         },

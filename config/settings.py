@@ -86,7 +86,6 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 
 STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
 # Installed packages and the explorer's assets are served straight from where they are: no collectstatic step.
 WHITENOISE_USE_FINDERS = True
 STATICFILES_DIRS = [("explorer", BASE_DIR / "graphql_api" / "explorer" / "assets")]

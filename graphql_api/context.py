@@ -23,6 +23,7 @@ class Context:
     """What resolvers find in `info.context`.
 
     authenticate: asked again by `renew`; None where the principal holds for the operation, as over HTTP.
+    live: whether more than one result can be sent.
     """
 
     def __init__(
@@ -31,20 +32,25 @@ class Context:
         *,
         authenticate: Authenticate | None = None,
         run_in_thread: ThreadRunner = in_request_thread,
+        live: bool = False,
     ) -> None:
         self.principal = principal or anonymous()
         self.authenticate = authenticate
         self.run_in_thread = run_in_thread
+        self.live = live
         self.request_id = _request_id()
         self.batches = Batches(run_in_thread)
-        self._remembered: dict[str, dict[Any, Any]] = {}
+        self._remembered: dict[Any, dict[Any, Any]] = {}
         #: What a WebSocket client sent with connection_init; set by Strawberry.
         self.connection_params: Mapping[str, Any] | None = None
 
     def for_operation(self) -> Context:
         """A context of its own for one of the operations of a connection."""
         return Context(
-            self.principal, authenticate=self.authenticate, run_in_thread=self.run_in_thread
+            self.principal,
+            authenticate=self.authenticate,
+            run_in_thread=self.run_in_thread,
+            live=self.live,
         )
 
     def renew(self) -> None:
@@ -57,10 +63,15 @@ class Context:
         """Forgets the rows read so far: something has changed."""
         self._remembered = {}
 
+    def know(self, rows: Iterable[Any]) -> None:
+        """Remembers rows that were read on the way to something, by their class and id."""
+        for row in rows:
+            self._remembered.setdefault(type(row), {})[row.pk] = row
+
     def remembered(
-        self, kind: str, keys: Iterable[K], read: Callable[[list[K]], Mapping[K, R]]
+        self, kind: Any, keys: Iterable[K], read: Callable[[list[K]], Mapping[K, R]]
     ) -> Mapping[K, R | None]:
-        """Rows of one kind by key, None where there is none; `read` gets those that were not asked for yet."""
+        """What is known of one kind by key, None where there is nothing; `read` gets the keys not asked for yet."""
         known = self._remembered.setdefault(kind, {})
         missing = [key for key in dict.fromkeys(keys) if key not in known]
         if missing:

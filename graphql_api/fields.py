@@ -7,16 +7,21 @@ level can call it for a whole level itself; until then `get_result` serves graph
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Callable
+from functools import cached_property
 from operator import attrgetter
 from typing import Any
 
 import strawberry
 from strawberry.annotation import StrawberryAnnotation
+from strawberry.types.arguments import StrawberryArgument
 from strawberry.types.field import StrawberryField
 from strawberry.types.fields.resolver import ReservedName, StrawberryResolver
+from strawberry.types.unset import UNSET
 
+from ci_core.errors import InvalidInput
 from graphql_api.batching import BatchFunction
 
 
@@ -40,6 +45,14 @@ class _BatchResolver(StrawberryResolver[Any]):
 
     RESERVED_PARAMSPEC = (*StrawberryResolver.RESERVED_PARAMSPEC, ReservedName("parents"))
 
+    @cached_property
+    def arguments(self) -> list[StrawberryArgument]:
+        """The field's arguments; an optional one has no default in the schema, the function has it."""
+        found = super().arguments
+        for given in found:
+            given.default = UNSET if given.default is None else given.default
+        return found
+
 
 class BatchedField(StrawberryField):
     """A field whose function answers for a list of parents."""
@@ -54,6 +67,7 @@ class BatchedField(StrawberryField):
     def get_result(self, source: Any, info: Any, args: list[Any], kwargs: Any) -> Any:
         """The future value for one parent."""
         kwargs.pop("info", None)
+        refuse_nul(kwargs)
         return info.context.batches.load(self.batch, info, source, kwargs)
 
 
@@ -70,6 +84,7 @@ class RootedField(StrawberryField):
     def get_result(self, source: Any, info: Any, args: list[Any], kwargs: Any) -> Any:
         """The future value."""
         kwargs.pop("info", None)
+        refuse_nul(kwargs)
         function = self.function
 
         def once(parents: list[Any], info: Any, **arguments: Any) -> list[Any]:
@@ -131,6 +146,20 @@ def _with_resolver(
         base_resolver=_BatchResolver(function),
         deprecation_reason=deprecated,
     )
+
+
+def refuse_nul(value: Any) -> None:
+    """Raises InvalidInput for text that PostgreSQL cannot hold."""
+    if isinstance(value, str):
+        if "\0" in value:
+            raise InvalidInput("Text must not contain the character NUL.")
+    elif isinstance(value, list):
+        for item in value:
+            refuse_nul(item)
+    elif isinstance(value, dict):
+        refuse_nul(list(value.values()))
+    elif dataclasses.is_dataclass(value):
+        refuse_nul(list(vars(value).values()))
 
 
 def argument(description: str, *, name: str | None = None) -> Any:

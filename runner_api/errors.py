@@ -29,6 +29,7 @@ HTTP_STATUS: Final[Mapping[type[CiError], int]] = {
     domain.NotPlayable: 409,
     domain.NotRetryable: 409,
     domain.NotCancelable: 409,
+    domain.NotErasable: 409,
     domain.JobLimitReached: 409,
     domain.JobNotRunning: 403,
     domain.TraceOffsetMismatch: 416,
@@ -67,5 +68,6 @@ def answer(error: Exception) -> HttpResponse:
     log.error("request failed", exc_info=error)
     request_id = structlog.contextvars.get_contextvars().get("request_id", "")
     return responses.message(
-        500, f"Something went wrong here. The server's log tells more under request {request_id or 'without id'}."
+        500,
+        f"Something went wrong here. The server's log tells more under request {request_id or 'without id'}.",
     )

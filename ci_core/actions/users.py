@@ -17,9 +17,12 @@ SCOPES: Final = frozenset({"read_api", "api"})
 
 
 def create_user(
-    username: str, password: str, *, name: str = "", email: str = "", admin: bool = False
+    username: str, password: str | None, *, name: str = "", email: str = "", admin: bool = False
 ) -> User:
-    """A user who can sign in; an admin may also use the admin site and sees every project."""
+    """A user who can sign in, without a password only by other means.
+
+    An admin may also use the admin site and sees every project.
+    """
     create = User.objects.create_superuser if admin else User.objects.create_user
     return create(username=username, email=email, password=password, name=name)
 

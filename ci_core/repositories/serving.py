@@ -6,7 +6,8 @@ Protocol: https://git-scm.com/docs/http-protocol
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from pathlib import Path
 from typing import Final
 
@@ -24,20 +25,23 @@ def packet_line(text: str) -> bytes:
     return b"%04x" % (len(data) + 4) + data
 
 
-async def advertise(folder: Path, protocol: str) -> AsyncIterator[bytes]:
+async def advertise(folder: Path, protocol: str) -> AsyncGenerator[bytes, None]:
     """The answer to `info/refs?service=git-upload-pack`. protocol: the Git-Protocol header."""
-    if "version=2" not in protocol:
-        yield packet_line("# service=git-upload-pack\n") + b"0000"
-    async for block in _upload_pack(folder, protocol, b"", "--http-backend-info-refs"):
-        yield block
+    heading = b"" if "version=2" in protocol else packet_line("# service=git-upload-pack\n") + b"0000"
+    async with aclosing(_upload_pack(folder, protocol, b"", "--http-backend-info-refs")) as blocks:
+        async for block in blocks:
+            yield heading + block
+            heading = b""
 
 
-def upload_pack(folder: Path, protocol: str, request: bytes) -> AsyncIterator[bytes]:
+def upload_pack(folder: Path, protocol: str, request: bytes) -> AsyncGenerator[bytes, None]:
     """The answer to a POST to `git-upload-pack` with that body."""
     return _upload_pack(folder, protocol, request)
 
 
-async def _upload_pack(folder: Path, protocol: str, request: bytes, *options: str) -> AsyncIterator[bytes]:
+async def _upload_pack(
+    folder: Path, protocol: str, request: bytes, *options: str
+) -> AsyncGenerator[bytes, None]:
     """Runs git with `request` as its input and yields its output; git is ended when the reader goes away."""
     process = await asyncio.create_subprocess_exec(
         settings.PIPEYARD_GIT,
@@ -58,11 +62,16 @@ async def _upload_pack(folder: Path, protocol: str, request: bytes, *options: st
     assert process.stdin is not None
     assert process.stdout is not None
     feeding = asyncio.create_task(_feed(process.stdin, request))
+    until = asyncio.get_running_loop().time() + FETCH_TIMEOUT
     try:
-        async with asyncio.timeout(FETCH_TIMEOUT):
-            while block := await process.stdout.read(BLOCK):
-                yield block
-            await process.wait()
+        while True:
+            # Around each read and not around the loop: who reads on may be another task than who began.
+            async with asyncio.timeout_at(until):
+                block = await process.stdout.read(BLOCK)
+            if not block:
+                break
+            yield block
+        await process.wait()
     finally:
         feeding.cancel()
         if process.returncode is None:

@@ -29,6 +29,10 @@ class SetupFailed(Exception):
     """A step before the processes failed; its output says why."""
 
 
+class Stopped(Exception):
+    """Somebody stopped the installation before everything was started."""
+
+
 class Installation:
     """Starts database, migrations, sample data and processes, and keeps them going until told to stop."""
 
@@ -51,6 +55,9 @@ class Installation:
         except SetupFailed as error:
             self._console.warn(str(error))
             return 1
+        except Stopped:
+            self._console.say("stopped before everything was started")
+            return 0
         finally:
             await asyncio.to_thread(self._stop_database)
         self._console.say("stopped")
@@ -68,12 +75,14 @@ class Installation:
             "PIPEYARD_SECRET_KEY": _secret_key(home / "secret-key"),
             "DATABASE_URL": await asyncio.to_thread(self._start_database),
         }
-        await self._step("applying migrations", environment, "migrate", "--no-input", "--verbosity=0")
+        await self._step(
+            "applying migrations", environment, "migrate", "--no-input", "--verbosity=0", "--skip-checks"
+        )
         await self._step("loading the sample projects", environment, "seed")
         return environment
 
     def _start_database(self) -> str:
-        if self._env.database_url and not self._is_ours():
+        if self._env.database_url and self._env.database_is_given:
             self._console.say("using the database of DATABASE_URL")
             return self._env.database_url
         self._console.say("starting the embedded PostgreSQL")
@@ -82,19 +91,13 @@ class Installation:
         _write_private(self._env.home / "database-url", url)
         return url
 
-    def _is_ours(self) -> bool:
-        """Whether the database URL is the one that an earlier run wrote into PIPEYARD_HOME."""
-        return "DATABASE_URL" not in os.environ
-
     def _stop_database(self) -> None:
         if self._postgres is not None:
             self._console.say("stopping PostgreSQL")
             self._postgres.stop()
 
     async def _step(self, what: str, environment: dict[str, str], *command: str) -> None:
-        """Runs one manage.py command to its end. Raises SetupFailed with its output."""
-        if self._stop.is_set():
-            raise SetupFailed("stopped before everything was started")
+        """Runs one manage.py command to its end. Raises SetupFailed with its output, and Stopped."""
         self._console.say(what)
         process = await asyncio.create_subprocess_exec(
             *_manage(*command),
@@ -102,8 +105,17 @@ class Installation:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             env=child_environment(**environment),
+            start_new_session=True,
         )
-        output, _ = await process.communicate()
+        working = asyncio.ensure_future(process.communicate())
+        stopping = asyncio.ensure_future(self._stop.wait())
+        await asyncio.wait([working, stopping], return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if not working.done():
+            process.terminate()
+        output, _ = await working
+        if self._stop.is_set():
+            raise Stopped
         if process.returncode:
             raise SetupFailed(f"{what} failed:\n{output.decode(errors='replace')}")
         for line in output.decode(errors="replace").splitlines():

@@ -86,7 +86,7 @@ class Fields:
             raise InvalidInput(f"{name} must be from {least} to {most}.")
         return value
 
-    def list(self, name: str, *, most: int, limit: int = 255) -> list[str]:
+    def texts(self, name: str, *, most: int, limit: int = 255) -> list[str]:
         """Texts: an array, a repeated field, or one text with commas. Raises InvalidInput."""
         value = self._values.get(name)
         given = value if isinstance(value, list) else [value]
@@ -101,14 +101,16 @@ class Fields:
             raise InvalidInput(f"An entry of {name} has more than {limit} characters.")
         return texts
 
-    def object(self, name: str) -> Fields:
+    def nested(self, name: str) -> Fields:
         """A nested object; empty when it was not sent or is none."""
         value = self._values.get(name)
         return Fields(value if isinstance(value, dict) else {})
 
     def flags(self) -> dict[str, bool]:
         """The members that are truth values."""
-        return {key.replace("\0", ""): value for key, value in self._values.items() if isinstance(value, bool)}
+        return {
+            key.replace("\0", ""): value for key, value in self._values.items() if isinstance(value, bool)
+        }
 
     def __bool__(self) -> bool:
         return bool(self._values)

@@ -19,6 +19,8 @@ NO_SYSTEM_ID: Final = "<legacy>"
 #: Texts in `info`, and how many tags a runner may have.
 _INFO: Final = ("name", "version", "revision", "platform", "architecture", "executor")
 MAX_TAGS: Final = 50
+#: Characters of a log that comes whole.
+MAX_TRACE: Final = 5 * 1024 * 1024
 #: Largest job timeout of a runner, seconds.
 _MAX_TIMEOUT: Final = 30 * 24 * 3600
 _INT_32: Final = 2**31
@@ -46,7 +48,7 @@ class Caller:
     @classmethod
     def of(cls, fields: Fields) -> Self:
         """Reads the caller of a verification or a poll; a system id that is no text or too long counts as none."""
-        info = fields.object("info")
+        info = fields.nested("info")
         try:
             system_id = fields.text("system_id", 64)
         except InvalidInput:
@@ -54,12 +56,12 @@ class Caller:
         told: dict[str, Any] = {name: _told(info, name) for name in _INFO}
         return cls(
             system_id=system_id or NO_SYSTEM_ID,
-            info={**told, "features": info.object("features").flags()} if info else {},
+            info={**told, "features": info.nested("features").flags()} if info else {},
         )
 
 
 def _told(info: Fields, name: str) -> str:
-    """A text that a runner tells of itself; nothing depends on it, so a strange one counts as none."""
+    """A text that a runner tells; one that is no text, or too long, counts as none."""
     try:
         return info.text(name, 255)
     except InvalidInput:
@@ -82,19 +84,19 @@ class Registration:
     @classmethod
     def of(cls, fields: Fields) -> Self:
         """Reads a registration. Raises InvalidInput."""
-        level = fields.text("access_level") or RunnerAccessLevel.NOT_PROTECTED.value
-        if level not in RunnerAccessLevel:
-            levels = ", ".join(RunnerAccessLevel)
-            raise InvalidInput(f"access_level must be one of {levels}.")
+        try:
+            level = RunnerAccessLevel(fields.text("access_level") or RunnerAccessLevel.NOT_PROTECTED)
+        except ValueError:
+            raise InvalidInput(f"access_level must be one of {', '.join(RunnerAccessLevel)}.") from None
         active = fields.flag("active", True)
         return cls(
-            description=fields.text("description") or _told(fields.object("info"), "name"),
+            description=fields.text("description") or _told(fields.nested("info"), "name"),
             maintenance_note=fields.text("maintenance_note") or fields.text("maintainer_note"),
-            tags=fields.list("tag_list", most=MAX_TAGS),
+            tags=fields.texts("tag_list", most=MAX_TAGS),
             run_untagged=fields.flag("run_untagged", True),
             locked=fields.flag("locked", True),
             paused=fields.flag("paused", not active),
-            access_level=RunnerAccessLevel(level),
+            access_level=level,
             maximum_timeout=fields.number("maximum_timeout", least=1, most=_MAX_TIMEOUT),
         )
 
@@ -118,21 +120,32 @@ class JobReport:
     trace: bytes | None
 
     @classmethod
-    def of(cls, fields: Fields, trace_limit: int) -> Self:
-        """Reads a report. Raises InvalidInput for a state that does not exist."""
+    def of(cls, fields: Fields) -> Self:
+        """Reads a report. Raises InvalidInput for a state that does not exist.
+
+        Whatever else is strange counts as not told: a report that is refused would come again and again.
+        """
         state = fields.text("state") or "running"
         if state not in ("pending", "running", "success", "failed"):
             raise InvalidInput(f"state must be running, success or failed, not {state[:40]!r}.")
-        output = fields.object("output")
-        trace = fields.text("trace", trace_limit)
+        output = fields.nested("output")
+        trace = fields.text("trace", MAX_TRACE)
         return cls(
             state=Status(state) if state in (Status.SUCCESS, Status.FAILED) else None,
-            reason=_REASONS.get(fields.text("failure_reason"), FailureReason.UNKNOWN_FAILURE),
-            exit_code=fields.number("exit_code", least=-_INT_32, most=_INT_32 - 1),
-            size=output.number("bytesize", least=0, most=2**53) or 0,
-            checksum=_crc(output.text("checksum") or fields.text("checksum")),
+            reason=_REASONS.get(_told(fields, "failure_reason"), FailureReason.UNKNOWN_FAILURE),
+            exit_code=_counted(fields, "exit_code", least=-_INT_32, most=_INT_32 - 1),
+            size=_counted(output, "bytesize", least=0, most=2**53) or 0,
+            checksum=_crc(_told(output, "checksum") or _told(fields, "checksum")),
             trace=trace.encode() if trace else None,
         )
+
+
+def _counted(fields: Fields, name: str, *, least: int, most: int) -> int | None:
+    """A number that a runner tells; one that cannot be (or not be stored) counts as none."""
+    try:
+        return fields.number(name, least=least, most=most)
+    except InvalidInput:
+        return None
 
 
 def _crc(text: str) -> int | None:
@@ -176,5 +189,7 @@ def _lives(text: str) -> timedelta | None:
         return None
     seconds = parse_duration(text)
     if seconds is None:
-        raise ArtifactInvalid(f"expire_in must be a duration such as '1 week', or 'never', not {text[:60]!r}.")
+        raise ArtifactInvalid(
+            f"expire_in must be a duration such as '1 week', or 'never', not {text[:60]!r}."
+        )
     return timedelta(seconds=seconds)

@@ -10,9 +10,24 @@ import pytest
 
 from config.env import ROOT
 
-WRITES = {"save", "create", "update", "delete", "bulk_create", "bulk_update", "get_or_create", "update_or_create"}
+WRITES = {
+    "save",
+    "create",
+    "update",
+    "delete",
+    "bulk_create",
+    "bulk_update",
+    "get_or_create",
+    "update_or_create",
+}
 PACKAGES = ("ci_core", "graphql_api", "runner_api", "config")
-MAY_WRITE = ("ci_core/actions/", "ci_core/processing/", "ci_core/queueing/", "ci_core/transition.py", "ci_core/migrations/")
+MAY_WRITE = (
+    "ci_core/actions/",
+    "ci_core/processing/",
+    "ci_core/queueing/",
+    "ci_core/transition.py",
+    "ci_core/migrations/",
+)
 #: file -> why it may write one thing all the same.
 EXEMPT = {
     "ci_core/access.py": "notes that a token was used, once a minute, whichever door it opened",

@@ -69,7 +69,9 @@ def test_environment_and_deployment_are_made() -> None:
 
 
 def test_equal_jobs_share_a_definition() -> None:
-    pipeline = pipeline_with("test: {script: make, parallel: 3}\nother: {script: make}\nmore: {script: make}\n")
+    pipeline = pipeline_with(
+        "test: {script: make, parallel: 3}\nother: {script: make}\nmore: {script: make}\n"
+    )
     assert Job.objects.in_pipeline(pipeline.pk).count() == 5
     definitions = JobDefinition.objects.in_pipeline(pipeline.pk)
     assert 1 <= definitions.count() <= 4
@@ -82,7 +84,9 @@ def test_given_variables_are_kept_and_seen_by_rules() -> None:
     given = [GivenVariable("WHO", "me")]
     pipeline = create_pipeline(project, "main", PipelineSource.API, acting_user=None, variables=given)
     assert set(Job.objects.in_pipeline(pipeline.pk).values_list("name", flat=True)) == {"a", "b"}
-    assert list(PipelineVariable.objects.in_pipeline(pipeline.pk).values_list("key", "value")) == [("WHO", "me")]
+    assert list(PipelineVariable.objects.in_pipeline(pipeline.pk).values_list("key", "value")) == [
+        ("WHO", "me")
+    ]
 
 
 def test_a_broken_configuration_gives_a_failed_pipeline_with_all_its_errors() -> None:
@@ -120,7 +124,7 @@ def test_a_ref_that_cannot_be_one_is_not_found(ref: str) -> None:
 
 def test_a_repository_that_is_not_there_is_named() -> None:
     project = ProjectFactory(repository_path="nowhere.git")
-    with pytest.raises(RepositoryMissing, match="nowhere.git"):
+    with pytest.raises(RepositoryMissing, match="nowhere"):
         create_pipeline(project, "main", PipelineSource.API, acting_user=None)
     assert not Pipeline.objects.exists()
 

@@ -159,7 +159,10 @@ def test_the_queue_rings_when_a_job_becomes_pending(elsewhere: ThreadPoolExecuto
 
 def test_many_rings_are_one_and_listeners_do_not_disturb_each_other() -> None:
     async def test() -> None:
-        async with bell.listening(PIPELINES_CHANNEL, "1") as one, bell.listening(PIPELINES_CHANNEL, "2") as two:
+        async with (
+            bell.listening(PIPELINES_CHANNEL, "1") as one,
+            bell.listening(PIPELINES_CHANNEL, "2") as two,
+        ):
             await one.wait(SILENCE)
             await two.wait(SILENCE)
             for _ in range(5):

@@ -90,7 +90,11 @@ def test_a_job_retries_itself_as_its_configuration_says() -> None:
     for _ in range(3):
         fail_job(job_named(pipeline, "a").pk, FailureReason.SCRIPT_FAILURE, exit_code=1)
     copies = Job.objects.in_pipeline(pipeline.pk).filter(name="a").order_by("id")
-    assert [(job.status, job.retried) for job in copies] == [("failed", True), ("failed", True), ("failed", False)]
+    assert [(job.status, job.retried) for job in copies] == [
+        ("failed", True),
+        ("failed", True),
+        ("failed", False),
+    ]
     assert status(pipeline) == "failed"
     assert_consistent(pipeline.pk)
 
@@ -112,7 +116,12 @@ def test_retry_copies_needs_and_deployment_and_keeps_history() -> None:
     old = job_named(pipeline, "b")
     fail_job(old.pk, FailureReason.SCRIPT_FAILURE)
     copy = retry_job(old.pk, acting_user=user)
-    assert (copy.number, copy.status, copy.user_id, copy.definition_id) == (2, "pending", user.pk, old.definition_id)
+    assert (copy.number, copy.status, copy.user_id, copy.definition_id) == (
+        2,
+        "pending",
+        user.pk,
+        old.definition_id,
+    )
     assert Job.objects.by_ids([old.pk]).get().retried
     needs = Need.objects.of_jobs([copy.pk])
     assert [(need.name, need.artifacts) for need in needs] == [("a", False)]

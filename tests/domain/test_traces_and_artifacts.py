@@ -92,7 +92,9 @@ def test_an_artifact_of_the_same_type_replaces_the_first(job: Job, settings: obj
     "options",
     [{"file_format": "rar"}, {"file_format": "gzip"}, {"file_type": "../x"}, {"file_type": "x" * 65}],
 )
-def test_an_artifact_that_cannot_be_one_is_refused(job: Job, options: dict[str, str], settings: object) -> None:
+def test_an_artifact_that_cannot_be_one_is_refused(
+    job: Job, options: dict[str, str], settings: object
+) -> None:
     with pytest.raises(ArtifactInvalid):
         upload(job, **options)
     assert not stored_files(settings)

@@ -69,7 +69,9 @@ def test_predefined_variables() -> None:
 
 
 def test_later_sources_win() -> None:
-    project = project_with("variables: {A: global, B: global, C: global}\na: {script: x, variables: {B: job, C: job, D: job}}")
+    project = project_with(
+        "variables: {A: global, B: global, C: global}\na: {script: x, variables: {B: job, C: job, D: job}}"
+    )
     store(project, "C", "project")
     store(project, "D", "project")
     assert {key: values(handed_out(project, D="given"))[key] for key in "ABCD"} == {

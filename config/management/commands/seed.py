@@ -16,6 +16,8 @@ class Command(BaseCommand):
     help = (
         "Makes what is missing of the demo user, the local runner and the projects in fixtures/repositories."
     )
+    # The checks import the web side, which this does not need.
+    requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
         for line in seed(ROOT / "fixtures" / "repositories"):

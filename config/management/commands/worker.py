@@ -14,6 +14,8 @@ class Command(BaseCommand):
     """Argument parsing only; the tasks are in ci_core.tasks."""
 
     help = "Runs background tasks until it is told to stop."
+    # The checks import the web side, which this does not need.
+    requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
         asyncio.run(self._work())

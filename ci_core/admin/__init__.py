@@ -1,0 +1,5 @@
+"""The support desk: Django's admin over the domain. It reads by queryset and writes by action."""
+
+from ci_core.admin import environments, jobs, pipelines, projects, runners, tokens, users, variables
+
+__all__ = ["environments", "jobs", "pipelines", "projects", "runners", "tokens", "users", "variables"]

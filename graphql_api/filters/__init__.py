@@ -1,0 +1,1 @@
+"""Passes the arguments of list fields to the FilterSets of the domain."""

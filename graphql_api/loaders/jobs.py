@@ -1,0 +1,89 @@
+"""Owns reading jobs and what hangs on them: by stage, by name, needs, artifacts, environments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from ci_core import models
+from ci_core.models.ids import pipeline_of
+from graphql_api.context import Context
+
+
+def stages(pipeline_ids: Iterable[int]) -> Mapping[int, Sequence[models.Stage]]:
+    """The stages of each pipeline, in their order."""
+    rows = models.Stage.objects.in_pipelines(pipeline_ids).order_by("pipeline_id", "id")
+    return _grouped(rows, "pipeline_id")
+
+
+def latest_by_stage(context: Context, stage_ids: Iterable[int]) -> Mapping[int, Sequence[models.Job] | None]:
+    """The latest jobs of each stage, in the order of the configuration."""
+
+    def read(missing: list[int]) -> Mapping[int, Sequence[models.Job]]:
+        rows = models.Job.objects.in_pipelines({pipeline_of(id_) for id_ in missing}).latest_copies()
+        return _grouped(rows.filter(stage_id__in=missing).in_order(), "stage_id")
+
+    return context.remembered("jobs of stage", stage_ids, read)
+
+
+def by_name(context: Context, pipeline_ids: Iterable[int], name: str) -> list[models.Job | None]:
+    """The latest job with this name in each pipeline."""
+    ids = list(pipeline_ids)
+    rows = models.Job.objects.in_pipelines(ids).latest_copies().filter(name=name).in_order()
+    found = {row.pipeline_id: row for row in rows}
+    return [found.get(id_) for id_ in ids]
+
+
+def needs(context: Context, job_ids: Iterable[int]) -> Mapping[int, Sequence[models.Need] | None]:
+    """The needs of each job, in the order of the configuration."""
+    return context.remembered(
+        "needs",
+        job_ids,
+        lambda missing: _grouped(
+            models.Need.objects.of_jobs(missing).order_by("pipeline_id", "id"), "job_id"
+        ),
+    )
+
+
+def artifacts(context: Context, job_ids: Iterable[int]) -> Mapping[int, Sequence[models.Artifact] | None]:
+    """The artifacts of each job, in the order in which they came."""
+    return context.remembered(
+        "artifacts",
+        job_ids,
+        lambda missing: _grouped(
+            models.Artifact.objects.of_jobs(missing).order_by("pipeline_id", "id"), "job_id"
+        ),
+    )
+
+
+def artifacts_of_pipelines(
+    pipeline_ids: Iterable[int],
+) -> Mapping[int, Sequence[models.Artifact]]:
+    """The artifacts of all jobs of each pipeline."""
+    rows = models.Artifact.objects.in_pipelines(pipeline_ids).order_by("pipeline_id", "id")
+    return _grouped(rows, "pipeline_id")
+
+
+def environments(context: Context, jobs: Sequence[models.Job]) -> list[models.Environment | None]:
+    """The environment that each job names."""
+    wanted = {(job.project_id, job.environment_name) for job in jobs if job.environment_name}
+    if not wanted:
+        return [None] * len(jobs)
+    rows = models.Environment.objects.filter(
+        project_id__in={project_id for project_id, _ in wanted}, name__in={name for _, name in wanted}
+    )
+    found = {(row.project_id, row.name): row for row in rows}
+    return [found.get((job.project_id, job.environment_name)) for job in jobs]
+
+
+def variables(pipeline_ids: Iterable[int]) -> Mapping[int, Sequence[models.PipelineVariable]]:
+    """The variables that each pipeline was given."""
+    rows = models.PipelineVariable.objects.in_pipelines(pipeline_ids).order_by("pipeline_id", "id")
+    return _grouped(rows, "pipeline_id")
+
+
+def _grouped(rows: Iterable[Any], attribute: str) -> dict[int, list[Any]]:
+    found: dict[int, list[Any]] = {}
+    for row in rows:
+        found.setdefault(getattr(row, attribute), []).append(row)
+    return found

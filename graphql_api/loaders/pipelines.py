@@ -1,0 +1,124 @@
+"""Owns reading pipelines of projects, and what their repositories say of their commits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from django.db import connection
+from django.db.models import Count, Max, Q
+
+from ci_core import models
+from ci_core.errors import RepositoryMissing
+from ci_core.repositories import Commit, open_repository
+from ci_core.statuses import COMPLETED, Status
+from graphql_api.context import Context
+
+_SUPERSEDED: Final = """
+SELECT parent.id FROM unnest(%s::bigint[], %s::bigint[], %s::text[]) AS parent(id, project_id, ref)
+WHERE EXISTS (
+    SELECT 1 FROM ci_core_pipeline AS newer
+    WHERE newer.project_id = parent.project_id AND newer.ref = parent.ref AND newer.id > parent.id
+)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many pipelines a project has, by what they are doing."""
+
+    all: int = 0
+    finished: int = 0
+    pending: int = 0
+    running: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CommitInProject:
+    """A commit, and the project in whose repository it is."""
+
+    project: models.Project
+    commit: Commit
+
+
+def by_iid(project_ids: Sequence[int], iid: int) -> dict[int, models.Pipeline]:
+    """The pipeline with this iid of each project."""
+    rows = models.Pipeline.objects.filter(project_id__in=project_ids, iid=iid)
+    return {row.project_id: row for row in rows}
+
+
+def newest_of_sha(project_ids: Sequence[int], sha: str) -> dict[int, models.Pipeline]:
+    """The newest pipeline of each project for a commit."""
+    newest = (
+        models.Pipeline.objects.filter(project_id__in=project_ids, sha=sha)
+        .order_by()
+        .values("project_id")
+        .annotate(newest=Max("id"))
+    )
+    rows = models.Pipeline.objects.filter(pk__in=newest.values("newest"))
+    return {row.project_id: row for row in rows}
+
+
+def counts(
+    project_ids: Sequence[int], ref: str | None, sha: str | None, source: str | None
+) -> dict[int, Counts]:
+    """How many pipelines each project has, with these properties where given."""
+    given = {"ref": ref, "sha": sha, "source": source}
+    rows = models.Pipeline.objects.filter(
+        project_id__in=project_ids, **{name: value for name, value in given.items() if value is not None}
+    )
+    finished = [status.value for status in COMPLETED]
+    counted = (
+        rows.order_by()
+        .values("project_id")
+        .annotate(
+            all=Count("id"),
+            finished=Count("id", filter=Q(status__in=finished)),
+            pending=Count("id", filter=Q(status=Status.PENDING.value)),
+            running=Count("id", filter=Q(status=Status.RUNNING.value)),
+        )
+    )
+    return {row.pop("project_id"): Counts(**row) for row in counted}
+
+
+def superseded(pipelines: Sequence[models.Pipeline]) -> set[int]:
+    """Ids of those of the pipelines that have a newer one of the same ref."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _SUPERSEDED,
+            [
+                [row.pk for row in pipelines],
+                [row.project_id for row in pipelines],
+                [row.ref for row in pipelines],
+            ],
+        )
+        return {id_ for (id_,) in cursor.fetchall()}
+
+
+def commits(context: Context, places: Iterable[tuple[models.Project, str]]) -> list[CommitInProject | None]:
+    """The commit with each id in each project's repository; None where there is none any more."""
+    return [_commit(context, project, sha) for project, sha in places]
+
+
+def _commit(context: Context, project: models.Project, sha: str) -> CommitInProject | None:
+    def read(missing: list[str]) -> Mapping[str, Commit]:
+        try:
+            repository = open_repository(project)
+        except RepositoryMissing:
+            return {}
+        found = {id_: repository.commit(id_) for id_ in missing}
+        return {id_: commit for id_, commit in found.items() if commit is not None}
+
+    commit = context.remembered(f"commits of {project.pk}", [sha], read)[sha]
+    return CommitInProject(project, commit) if commit else None
+
+
+def users_by_email(context: Context, emails: Iterable[str]) -> Mapping[str, models.User | None]:
+    """Active users by their email address."""
+
+    def read(missing: list[str]) -> Mapping[str, models.User]:
+        rows = models.User.objects.filter(email__in=missing, is_active=True).order_by("-pk")
+        return {row.email: row for row in rows}
+
+    return context.remembered("user by email", [email for email in emails if email], read)

@@ -1,0 +1,87 @@
+"""Owns reading rows by id, once a request: projects, users, runners, pipelines, stages, jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ci_core import models
+from graphql_api.context import Context
+
+
+def projects(context: Context, ids: Iterable[int]) -> Mapping[int, models.Project | None]:
+    """Projects by id. Whoever asks has come from a row that the caller may see."""
+    return context.remembered(
+        models.Project, ids, lambda missing: _by_id(models.Project.objects.all(), missing)
+    )
+
+
+def users(context: Context, ids: Iterable[int | None]) -> Mapping[int, models.User | None]:
+    """Users by id."""
+    return context.remembered(
+        models.User, _given(ids), lambda missing: _by_id(models.User.objects.all(), missing)
+    )
+
+
+def runners(context: Context, ids: Iterable[int | None]) -> Mapping[int, models.Runner | None]:
+    """Runners by id."""
+    return context.remembered(
+        models.Runner, _given(ids), lambda missing: _by_id(models.Runner.objects.all(), missing)
+    )
+
+
+def runner_managers(context: Context, ids: Iterable[int | None]) -> Mapping[int, models.RunnerManager | None]:
+    """Runner managers by id."""
+    return context.remembered(
+        models.RunnerManager, _given(ids), lambda missing: _by_id(models.RunnerManager.objects.all(), missing)
+    )
+
+
+def pipelines(context: Context, ids: Iterable[int]) -> Mapping[int, models.Pipeline | None]:
+    """Pipelines by id."""
+    return context.remembered(
+        models.Pipeline, ids, lambda missing: _by_id(models.Pipeline.objects.all(), missing)
+    )
+
+
+def stages(context: Context, ids: Iterable[int]) -> Mapping[int, models.Stage | None]:
+    """Stages by id."""
+    return context.remembered(
+        models.Stage, ids, lambda missing: {row.pk: row for row in models.Stage.objects.by_ids(missing)}
+    )
+
+
+def jobs(context: Context, ids: Iterable[int]) -> Mapping[int, models.Job | None]:
+    """Jobs by id."""
+    return context.remembered(
+        models.Job, ids, lambda missing: {row.pk: row for row in models.Job.objects.by_ids(missing)}
+    )
+
+
+def of_each(rows: Iterable[Any], found: Mapping[int, Any], attribute: str) -> list[Any]:
+    """What each row refers to: `found[row.attribute]`, None where it refers to nothing."""
+    return [found.get(getattr(row, attribute)) for row in rows]
+
+
+def projects_of(context: Context, rows: Iterable[Any]) -> list[models.Project]:
+    """The project of each row, by its `project_id`."""
+    rows = list(rows)
+    found = projects(context, (row.project_id for row in rows))
+    given = [found[row.project_id] for row in rows]
+    return [project for project in given if project is not None]
+
+
+def pipelines_of(context: Context, rows: Iterable[Any]) -> list[models.Pipeline]:
+    """The pipeline of each row, by its `pipeline_id`."""
+    rows = list(rows)
+    found = pipelines(context, (row.pipeline_id for row in rows))
+    given = [found[row.pipeline_id] for row in rows]
+    return [pipeline for pipeline in given if pipeline is not None]
+
+
+def _given(ids: Iterable[int | None]) -> list[int]:
+    return [id_ for id_ in ids if id_ is not None]
+
+
+def _by_id(rows: Any, ids: list[int]) -> dict[int, Any]:
+    return {row.pk: row for row in rows.filter(pk__in=ids)}

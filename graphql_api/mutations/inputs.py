@@ -1,0 +1,45 @@
+"""Owns input types that several mutations take."""
+
+from __future__ import annotations
+
+from typing import Any, NewType
+
+import strawberry
+from strawberry.types.scalar import ScalarDefinition
+
+from graphql_api.types.enums_things import CiVariableType
+
+CiInputsValueInputType = NewType("CiInputsValueInputType", object)
+
+
+def _anything(value: Any) -> Any:
+    return value
+
+
+SCALARS: dict[object, ScalarDefinition] = {
+    CiInputsValueInputType: strawberry.scalar(
+        name="CiInputsValueInputType",
+        description="Value of an input: a string, a number, true or false, or a list of them.",
+        serialize=_anything,
+        parse_value=_anything,
+    )
+}
+
+
+@strawberry.input(description="A variable that is given to a pipeline or a job.")
+class CiVariableInput:
+    """A variable."""
+
+    key: str = strawberry.field(description="Name of the variable.")
+    value: str = strawberry.field(description="Value of the variable.")
+    variable_type: CiVariableType | None = strawberry.field(
+        description="How jobs get it; in their environment by default."
+    )
+
+
+@strawberry.input(description="A value for an input of the configuration.")
+class CiInputsInput:
+    """An input."""
+
+    name: str = strawberry.field(description="Name of the input.")
+    value: CiInputsValueInputType | None = strawberry.field(description="Value of the input.")

@@ -1,0 +1,168 @@
+"""Owns the mutations of jobs: play, retry, cancel, unschedule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated
+
+import strawberry
+
+from ci_core import models
+from ci_core.access import access_job
+from ci_core.actions import jobs as actions
+from ci_core.errors import InvalidInput
+from ci_core.models import User
+from graphql_api.context import Info
+from graphql_api.fields import argument, leaf, rooted
+from graphql_api.mutations.carrying_out import carry_out, client_mutation_id, payload_fields
+from graphql_api.mutations.inputs import CiInputsInput, CiVariableInput
+from graphql_api.node_ids import CiBuildID, CiProcessableID
+from graphql_api.permissions import OPERATE
+from graphql_api.types import references as refs
+
+UNSUPPORTED = "Not supported yet: gives an error unless it is empty."
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a payload is made of."""
+
+    client_mutation_id: str | None
+    errors: list[str]
+    job: models.Job | None
+
+
+@strawberry.input(description="Which job to start.")
+class JobPlayInput:
+    """Input of jobPlay."""
+
+    id: CiProcessableID = strawberry.field(
+        description="ID of the job; variables of the type CiBuildID and JobID are taken, too."
+    )
+    variables: list[CiVariableInput] | None = strawberry.field(description=UNSUPPORTED)
+    inputs: list[CiInputsInput] | None = strawberry.field(description=UNSUPPORTED)
+    client_mutation_id: str | None = client_mutation_id()
+
+
+@strawberry.input(description="Which job to run again.")
+class JobRetryInput:
+    """Input of jobRetry."""
+
+    id: CiProcessableID = strawberry.field(
+        description="ID of the job; variables of the type CiBuildID and JobID are taken, too."
+    )
+    variables: list[CiVariableInput] | None = strawberry.field(description=UNSUPPORTED)
+    inputs: list[CiInputsInput] | None = strawberry.field(description=UNSUPPORTED)
+    client_mutation_id: str | None = client_mutation_id()
+
+
+@strawberry.input(description="Which job to cancel.")
+class JobCancelInput:
+    """Input of jobCancel."""
+
+    id: CiBuildID = strawberry.field(description="ID of the job.")
+    client_mutation_id: str | None = client_mutation_id()
+
+
+@strawberry.input(description="Which job's timer to stop.")
+class JobUnscheduleInput:
+    """Input of jobUnschedule."""
+
+    id: CiBuildID = strawberry.field(description="ID of the job.")
+    client_mutation_id: str | None = client_mutation_id()
+
+
+@strawberry.type(description="What came of jobPlay.")
+class JobPlayPayload:
+    """Its parent is an Outcome."""
+
+    client_mutation_id, errors = payload_fields()
+    job = leaf(refs.JOB | None, "The job that was started; a new one where the old had run already.")
+
+
+@strawberry.type(description="What came of jobRetry.")
+class JobRetryPayload:
+    """Its parent is an Outcome."""
+
+    client_mutation_id, errors = payload_fields()
+    job = leaf(refs.JOB | None, "The new job.")
+
+
+@strawberry.type(description="What came of jobCancel.")
+class JobCancelPayload:
+    """Its parent is an Outcome."""
+
+    client_mutation_id, errors = payload_fields()
+    job = leaf(refs.JOB | None, "The job as it is now.")
+
+
+@strawberry.type(description="What came of jobUnschedule.")
+class JobUnschedulePayload:
+    """Its parent is an Outcome."""
+
+    client_mutation_id, errors = payload_fields()
+    job = leaf(refs.JOB | None, "The job as it is now.")
+
+
+def _refuse_unsupported(input: JobPlayInput | JobRetryInput) -> None:
+    if input.variables:
+        raise InvalidInput("Variables for one job are not supported yet: give them to the pipeline.")
+    if input.inputs:
+        raise InvalidInput("Inputs are not supported yet: leave them out.")
+
+
+def _carry_out(
+    info: Info, job_id: int, client_mutation_id: str | None, action: Callable[[models.Job], models.Job]
+) -> Outcome:
+    """Carries an action out on a job that the caller may operate; the job is read again either way."""
+    job = access_job(job_id, info.context.principal, OPERATE)
+    changed, errors = carry_out(info.context, lambda: action(job))
+    now: models.Job = models.Job.objects.by_ids([changed.pk if changed else job.pk]).get()
+    return Outcome(client_mutation_id, errors, now)
+
+
+def _play(info: Info, input: Annotated[JobPlayInput, argument("What to start.")]) -> Outcome:
+    def action(job: models.Job) -> models.Job:
+        _refuse_unsupported(input)
+        return actions.play_job(job.pk, acting_user=_user(info))
+
+    return _carry_out(info, input.id, input.client_mutation_id, action)
+
+
+def _retry(info: Info, input: Annotated[JobRetryInput, argument("What to run again.")]) -> Outcome:
+    def action(job: models.Job) -> models.Job:
+        _refuse_unsupported(input)
+        return actions.retry_job(job.pk, acting_user=_user(info))
+
+    return _carry_out(info, input.id, input.client_mutation_id, action)
+
+
+def _cancel(info: Info, input: Annotated[JobCancelInput, argument("What to cancel.")]) -> Outcome:
+    return _carry_out(info, input.id, input.client_mutation_id, lambda job: actions.cancel_job(job.pk))
+
+
+def _unschedule(
+    info: Info, input: Annotated[JobUnscheduleInput, argument("Whose timer to stop.")]
+) -> Outcome:
+    return _carry_out(info, input.id, input.client_mutation_id, lambda job: actions.unschedule_job(job.pk))
+
+
+def _user(info: Info) -> User | None:
+    return info.context.principal.user
+
+
+@strawberry.type
+class JobMutations:
+    """Part of Mutation."""
+
+    job_play = rooted(
+        JobPlayPayload | None, _play, "Starts a manual, delayed or skipped job. Takes a developer."
+    )
+    job_retry = rooted(JobRetryPayload | None, _retry, "Runs a finished job again. Takes a developer.")
+    job_cancel = rooted(
+        JobCancelPayload | None, _cancel, "Cancels a waiting or running job. Takes a developer."
+    )
+    job_unschedule = rooted(
+        JobUnschedulePayload | None, _unschedule, "Stops the timer of a delayed job. Takes a developer."
+    )

@@ -1,0 +1,94 @@
+"""Owns global ids, `gid://gitlab/Ci::Build/123`: how they are written, and the scalars that take them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, Final, NewType
+
+import strawberry
+from graphql import GraphQLError
+from strawberry.types.scalar import ScalarDefinition
+
+from ci_core.errors import InvalidInput
+from ci_core.models import Job, JobKind
+
+#: Largest id that a column holds.
+MAX_ID: Final = 2**63 - 1
+
+JobID = NewType("JobID", int)
+CiBuildID = NewType("CiBuildID", int)
+CiProcessableID = NewType("CiProcessableID", int)
+CiPipelineID = NewType("CiPipelineID", int)
+CiStageID = NewType("CiStageID", int)
+CiRunnerID = NewType("CiRunnerID", int)
+CiRunnerManagerID = NewType("CiRunnerManagerID", int)
+CiJobArtifactID = NewType("CiJobArtifactID", int)
+ProjectID = NewType("ProjectID", int)
+
+_FORM: Final = re.compile(r"gid://gitlab/([A-Z][A-Za-z]*(?:::[A-Z][A-Za-z]*)*)/([0-9]{1,19})")
+_BUILDS: Final = ("Ci::Build", "Ci::Bridge")
+#: Scalar -> the models whose ids it takes; the first one is named when an id does not fit.
+_MODELS: Final[dict[object, tuple[str, ...]]] = {
+    JobID: (*_BUILDS, "CommitStatus", "Ci::Processable"),
+    CiBuildID: ("Ci::Build",),
+    CiProcessableID: (*_BUILDS, "Ci::Processable"),
+    CiPipelineID: ("Ci::Pipeline",),
+    CiStageID: ("Ci::Stage",),
+    CiRunnerID: ("Ci::Runner",),
+    CiRunnerManagerID: ("Ci::RunnerManager",),
+    CiJobArtifactID: ("Ci::JobArtifact",),
+    ProjectID: ("Project",),
+}
+#: Scalars that stand for the same jobs: a variable of one may be used where another is expected, as in GitLab.
+ALIASES: Final = (frozenset({"JobID", "CiBuildID", "CiProcessableID"}),)
+
+
+def global_id(model: str, id_: int | str) -> str:
+    """The global id of a row. model: GitLab's name of the class."""
+    return f"gid://gitlab/{model}/{id_}"
+
+
+def job_id(job: Job) -> str:
+    """The global id of a job, which tells its kind."""
+    return global_id("Ci::Bridge" if job.kind == JobKind.BRIDGE else "Ci::Build", job.pk)
+
+
+def parse(value: object, *models: str) -> int:
+    """The row id in a global id of one of these models. Raises InvalidInput."""
+    found = _FORM.fullmatch(value) if isinstance(value, str) else None
+    if found is None or found[1] not in models or not 0 < int(found[2]) <= MAX_ID:
+        raise InvalidInput(f"{value!r} is not an ID of {models[0]} (gid://gitlab/{models[0]}/1).")
+    return int(found[2])
+
+
+def number(text: str | None) -> int | None:
+    """The number that an iid argument names; None if it names none."""
+    if text is None or not text.isascii() or not text.isdigit() or not 0 < int(text[:20]) <= MAX_ID:
+        return None
+    return int(text)
+
+
+def _parser(models: tuple[str, ...]) -> Callable[[Any], int]:
+    def parse_value(value: Any) -> int:
+        try:
+            return parse(value, *models)
+        except InvalidInput as error:
+            raise GraphQLError(error.message) from None
+
+    return parse_value
+
+
+def _scalar(kind: Any, models: tuple[str, ...]) -> ScalarDefinition:
+    definition: ScalarDefinition = strawberry.scalar(
+        name=kind.__name__,
+        description=f"Global id of {' or '.join(models)}: `gid://gitlab/{models[0]}/1`.",
+        serialize=str,
+        parse_value=_parser(models),
+    )
+    return definition
+
+
+SCALARS: Final[dict[object, ScalarDefinition]] = {
+    kind: _scalar(kind, models) for kind, models in _MODELS.items()
+}

@@ -1,0 +1,253 @@
+"""Owns Relay pages: their arguments, keyset cursors, and one statement for the pages of all parents."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, Final, Generic, TypeVar
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models import Q
+
+from ci_core.errors import InvalidInput
+from graphql_api.fields import argument
+from graphql_api.lateral import Columns, Parent, count_per_parent, rows_per_parent
+
+Row = TypeVar("Row")
+
+After = Annotated[str | None, argument("Only items after this cursor.")]
+Before = Annotated[str | None, argument("Only items before this cursor.")]
+First = Annotated[int | None, argument("The first n items.")]
+Last = Annotated[int | None, argument("The last n items.")]
+
+
+@dataclass(frozen=True, slots=True)
+class PageArguments:
+    """The four arguments of a connection, checked."""
+
+    after: str | None = None
+    before: str | None = None
+    first: int | None = None
+    last: int | None = None
+
+    def __post_init__(self) -> None:
+        for name, value in (("first", self.first), ("last", self.last)):
+            if value is not None and value < 0:
+                raise InvalidInput(f"{name} must not be negative.")
+        if self.first is not None and self.last is not None:
+            raise InvalidInput("first and last cannot be used together: page forwards or backwards.")
+
+    @property
+    def backwards(self) -> bool:
+        """Whether the page is counted from the end."""
+        return self.last is not None
+
+    @property
+    def asked(self) -> int | None:
+        """How many items the client asked for."""
+        return self.last if self.first is None else self.first
+
+
+def encode_cursor(key: Sequence[Any]) -> str:
+    """An opaque cursor of a key."""
+    plain = [value.isoformat() if isinstance(value, datetime) else value for value in key]
+    return base64.urlsafe_b64encode(json.dumps(plain, separators=(",", ":")).encode()).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str, length: int) -> list[Any]:
+    """The key in a cursor. Raises InvalidInput."""
+    try:
+        padded = cursor.encode() + b"=" * (-len(cursor) % 4)
+        key = json.loads(base64.urlsafe_b64decode(padded))
+    except (binascii.Error, ValueError, RecursionError):
+        key = None
+    if not isinstance(key, list) or len(key) != length or not all(isinstance(v, str | int) for v in key):
+        raise InvalidInput(f"{cursor!r} is not a cursor of this list.")
+    return key
+
+
+@dataclass(frozen=True, slots=True)
+class Keyset:
+    """The columns that order a list, all in one direction; together they are unique."""
+
+    columns: tuple[str, ...] = ("id",)
+    descending: bool = False
+
+    def key(self, row: Any) -> tuple[Any, ...]:
+        """A row's key."""
+        return tuple(getattr(row, column) for column in self.columns)
+
+    def order(self, backwards: bool) -> list[str]:
+        """The ORDER BY, turned round to read a page from the end."""
+        return [f"-{column}" if self.descending != backwards else column for column in self.columns]
+
+    def beyond(self, model: type[models.Model], cursor: str, *, after: bool) -> Q:
+        """The condition for rows after (or before) a cursor. Raises InvalidInput."""
+        key = decode_cursor(cursor, len(self.columns))
+        try:
+            values = [
+                _field(model, column).to_python(given)
+                for column, given in zip(self.columns, key, strict=True)
+            ]
+        except ValidationError:
+            raise InvalidInput(f"{cursor!r} is not a cursor of this list.") from None
+        comparison = "gt" if after != self.descending else "lt"
+        condition = Q()
+        for place, column in enumerate(self.columns):
+            equal = dict(zip(self.columns[:place], values[:place], strict=True))
+            condition |= Q(**equal, **{f"{column}__{comparison}": values[place]})
+        return condition
+
+
+def _field(model: type[models.Model], column: str) -> Any:
+    return model._meta.get_field(column)
+
+
+NEWEST_FIRST: Final = Keyset(("id",), descending=True)
+OLDEST_FIRST: Final = Keyset(("id",))
+
+
+class Page(Generic[Row]):
+    """One parent's page; the value of a connection field. Its rows may still have to be read (`load`)."""
+
+    def __init__(self, listing: Listing | None, parent: Parent = ()) -> None:
+        self._listing = listing
+        self.parent = parent
+        self.rows: Sequence[Row] | None = None
+        self.key: Callable[[Row], Sequence[Any]] = lambda row: ()
+        self.has_next = False
+        self.has_previous = False
+        self.total: int | None = None
+        self.counted_to: int | None = None
+
+    @property
+    def listing(self) -> Listing:
+        """What the page is part of; only for pages that are read from the database."""
+        assert self._listing is not None
+        return self._listing
+
+    def is_counted_to(self, limit: int | None) -> bool:
+        """Whether `total` is right up to one beyond `limit` (None: without a limit)."""
+        if self.total is None:
+            return False
+        exact = self.counted_to is None or self.total <= self.counted_to
+        return exact or (limit is not None and self.counted_to is not None and limit <= self.counted_to)
+
+    def cursor(self, row: Row) -> str:
+        """The cursor of one of the rows."""
+        return encode_cursor(self.key(row))
+
+
+class Listing:
+    """The pages of one field with the same arguments, for all its parents; read together.
+
+    columns: by which the rows refer to their parent; none where the list has no parent. Raises InvalidInput for a
+    cursor that is none of this list.
+    """
+
+    def __init__(
+        self,
+        rows: models.QuerySet[Any],
+        arguments: PageArguments,
+        keyset: Keyset = NEWEST_FIRST,
+        columns: Columns = (),
+    ) -> None:
+        self._rows = rows
+        self._between = rows
+        for cursor, after in ((arguments.after, True), (arguments.before, False)):
+            if cursor is not None:
+                self._between = self._between.filter(keyset.beyond(rows.model, cursor, after=after))
+        self._arguments = arguments
+        self._keyset = keyset
+        self._columns = columns
+        self._pages: list[Page[Any]] = []
+
+    def page(self, *parent: Any) -> Page[Any]:
+        """The page of one parent, which has these values in `columns`."""
+        page: Page[Any] = Page(self, parent)
+        page.key = self._keyset.key
+        self._pages.append(page)
+        return page
+
+    def load(self) -> None:
+        """Reads the rows of all pages with one statement."""
+        arguments, keyset = self._arguments, self._keyset
+        asked = settings.PIPEYARD_PAGE_LIMIT if arguments.asked is None else arguments.asked
+        size = min(asked, settings.PIPEYARD_PAGE_LIMIT)
+        rows = self._between
+        order = keyset.order(arguments.backwards)
+        if not self._columns:
+            found: dict[Parent, list[Any]] = {(): list(rows.order_by(*order)[: size + 1])}
+        else:
+            found = rows_per_parent(
+                rows, self._columns, (page.parent for page in self._pages), order, size + 1
+            )
+        for page in self._pages:
+            self._fill(page, found.get(page.parent, []), size)
+
+    def _fill(self, page: Page[Any], found: Sequence[Any], size: int) -> None:
+        more = len(found) > size
+        rows = list(found[:size])
+        if self._arguments.backwards:
+            page.rows = rows[::-1]
+            page.has_previous, page.has_next = more, self._arguments.before is not None
+        else:
+            page.rows = rows
+            page.has_next, page.has_previous = more, self._arguments.after is not None
+
+    def count(self, limit: int | None) -> None:
+        """Counts the rows of every page's list with one statement; no further than one beyond `limit`."""
+        if not self._columns:
+            counted = self._rows.order_by()[: limit + 1] if limit is not None else self._rows.order_by()
+            totals: dict[Parent, int] = {(): counted.count()}
+        else:
+            totals = count_per_parent(self._rows, self._columns, (page.parent for page in self._pages), limit)
+        for page in self._pages:
+            page.total, page.counted_to = totals.get(page.parent, 0), limit
+
+
+def load(pages: Iterable[Page[Any]]) -> None:
+    """Reads the rows of pages that have none yet: one statement a listing."""
+    for page in pages:
+        if page.rows is None:
+            page.listing.load()
+
+
+def whole(rows: Sequence[Row], arguments: PageArguments, key: Callable[[Row], Sequence[Any]]) -> Page[Row]:
+    """A page of rows that are all at hand, in ascending order of `key`; not cut unless the client asks for it."""
+    page: Page[Row] = Page(None)
+    page.key, page.total = key, len(rows)
+    kept: Sequence[Row] = rows
+    if arguments.after is not None or arguments.before is not None:
+        kept = _between(rows, arguments, key)
+    size = len(kept) if arguments.asked is None else arguments.asked
+    if arguments.backwards:
+        page.rows = kept[max(0, len(kept) - size) :]
+        page.has_previous, page.has_next = len(kept) > size, arguments.before is not None
+    else:
+        page.rows = kept[:size]
+        page.has_next, page.has_previous = len(kept) > size, arguments.after is not None
+    return page
+
+
+def _between(rows: Sequence[Row], arguments: PageArguments, key: Callable[[Row], Sequence[Any]]) -> list[Row]:
+    if not rows:
+        return []
+    length = len(key(rows[0]))
+    kept = [(tuple(key(row)), row) for row in rows]
+    try:
+        if arguments.after is not None:
+            low = tuple(decode_cursor(arguments.after, length))
+            kept = [(value, row) for value, row in kept if value > low]
+        if arguments.before is not None:
+            high = tuple(decode_cursor(arguments.before, length))
+            kept = [(value, row) for value, row in kept if value < high]
+    except TypeError:
+        raise InvalidInput("The cursor is not one of this list.") from None
+    return [row for _, row in kept]

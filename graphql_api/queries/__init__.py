@@ -1,0 +1,1 @@
+"""The fields of Query; each checks who may see what it gives."""

@@ -1,0 +1,46 @@
+"""Owns the root fields that lead to jobs and stages by their ids."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import strawberry
+
+from ci_core import models
+from ci_core.access import access_job, access_pipeline
+from ci_core.errors import NotFound
+from ci_core.models.ids import pipeline_of
+from graphql_api.context import Info
+from graphql_api.fields import argument, rooted
+from graphql_api.node_ids import CiStageID, JobID
+from graphql_api.types import references as refs
+
+
+def _job(info: Info, id: Annotated[JobID, argument("ID of the job.")]) -> models.Job | None:
+    try:
+        return access_job(id, info.context.principal)
+    except NotFound:
+        return None
+
+
+def _stage(info: Info, id: Annotated[CiStageID, argument("ID of the stage.")]) -> models.Stage | None:
+    try:
+        access_pipeline(pipeline_of(id), info.context.principal)
+    except NotFound:
+        return None
+    found: models.Stage | None = models.Stage.objects.by_ids([id]).first()
+    return found
+
+
+@strawberry.type
+class JobQueries:
+    """Part of Query."""
+
+    job = rooted(
+        refs.JOB | None,
+        _job,
+        "Extension of Pipeyard: one job, of whatever project; null if there is none, or the caller may not see it.",
+    )
+    ci_pipeline_stage = rooted(
+        refs.STAGE | None, _stage, "One stage; null if there is none, or the caller may not see it."
+    )

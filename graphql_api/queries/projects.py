@@ -1,0 +1,78 @@
+"""Owns the root fields that lead to projects."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+import strawberry
+from django.db.models import QuerySet
+
+from ci_core import models
+from ci_core.errors import InvalidInput
+from ci_core.filters import ProjectFilter
+from graphql_api.context import Info
+from graphql_api.fields import argument, rooted
+from graphql_api.filters.filtering import filtered
+from graphql_api.pagination import After, Before, First, Keyset, Last, Listing, Page, PageArguments
+from graphql_api.types import references as refs
+
+#: What projects can be ordered by -> the columns that do it.
+SORTS: Final = {
+    "id": ("id",),
+    "name": ("name", "id"),
+    "path": ("full_path", "id"),
+    "created": ("created_at", "id"),
+    "updated": ("updated_at", "id"),
+}
+
+
+def keyset_of(sort: str) -> Keyset:
+    """The order that a sort argument such as `name_asc` asks for. Raises InvalidInput."""
+    what, _, direction = sort.lower().rpartition("_")
+    if what not in SORTS or direction not in ("asc", "desc"):
+        raise InvalidInput(
+            f"{sort!r} is no order of projects: use one of {', '.join(SORTS)} with _asc or _desc."
+        )
+    return Keyset(SORTS[what], direction == "desc")
+
+
+def _projects(
+    info: Info,
+    after: After = None,
+    before: Before = None,
+    first: First = None,
+    last: Last = None,
+    search: Annotated[str | None, argument("Only those whose name, path or description holds this.")] = None,
+    membership: Annotated[bool | None, argument("Only those that the caller is a member of.")] = None,
+    sort: Annotated[
+        str | None, argument("Order: `id`, `name`, `path`, `created` or `updated`, with `_asc` or `_desc`.")
+    ] = "id_desc",
+) -> Page[models.Project]:
+    user = info.context.principal.user
+    found: QuerySet[models.Project] = models.Project.objects.visible_to(user)
+    if membership:
+        found = found.filter(memberships__user=user) if user else found.none()
+    found = filtered(ProjectFilter, found, search=search)
+    arguments = PageArguments(after, before, first, last)
+    return Listing(found, arguments, keyset_of(sort or "id_desc")).page()
+
+
+def _project(
+    info: Info,
+    full_path: Annotated[strawberry.ID, argument("Path with its namespace, such as `group/shop`.")],
+) -> models.Project | None:
+    found: models.Project | None = (
+        models.Project.objects.visible_to(info.context.principal.user).filter(full_path=full_path).first()
+    )
+    info.context.know([found] if found else [])
+    return found
+
+
+@strawberry.type
+class ProjectQueries:
+    """Part of Query."""
+
+    projects = rooted(refs.PROJECTS, _projects, "The projects that the caller may see.")
+    project = rooted(
+        refs.PROJECT | None, _project, "One project; null if there is none, or the caller may not see it."
+    )

@@ -1,0 +1,63 @@
+"""Owns the custom scalars that are no ids: Time, Duration, BigInt."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, NewType
+
+import strawberry
+from graphql import GraphQLError
+from strawberry.types.scalar import ScalarDefinition
+
+Time = NewType("Time", datetime)
+Duration = NewType("Duration", float)
+BigInt = NewType("BigInt", int)
+
+
+def _time_out(value: datetime) -> str:
+    return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _time_in(value: Any) -> datetime:
+    try:
+        parsed = datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise GraphQLError(f"{value!r} is not a time: write it as 2026-01-31T23:59:00Z.") from None
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+
+
+def _big_in(value: Any) -> int:
+    try:
+        if isinstance(value, bool) or not isinstance(value, int | str):
+            raise ValueError
+        return int(value)
+    except ValueError:
+        raise GraphQLError(f"{value!r} is not an integer.") from None
+
+
+def _duration_in(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise GraphQLError(f"{value!r} is not a number of seconds.")
+    return float(value)
+
+
+SCALARS: dict[object, ScalarDefinition] = {
+    Time: strawberry.scalar(
+        name="Time",
+        description="A moment, in RFC 3339: `2026-01-31T23:59:00Z`. A time without an offset is taken as UTC.",
+        serialize=_time_out,
+        parse_value=_time_in,
+    ),
+    Duration: strawberry.scalar(
+        name="Duration",
+        description="A length of time in seconds, fractions included.",
+        serialize=float,
+        parse_value=_duration_in,
+    ),
+    BigInt: strawberry.scalar(
+        name="BigInt",
+        description="An integer that may need more than 32 bits; written as a string, as GitLab does.",
+        serialize=str,
+        parse_value=_big_in,
+    ),
+}

@@ -1,0 +1,1 @@
+"""The fields of Subscription; each follows the event log, and checks its caller before every delivery."""

@@ -1,0 +1,44 @@
+"""Owns projects."""
+
+from __future__ import annotations
+
+import strawberry
+
+from graphql_api import links
+from graphql_api.fields import batched, leaf
+from graphql_api.node_ids import global_id
+from graphql_api.types import project_relations as relations
+from graphql_api.types import references as refs
+from graphql_api.types.project_relations import PipelineCounts
+
+
+@strawberry.type(name="Project", description="A git repository whose pipelines run here.")
+class Project:
+    """Its parent is a row of Project."""
+
+    id = leaf(strawberry.ID, "ID of the project.", lambda row: global_id("Project", row.pk))
+    full_path = leaf(strawberry.ID, "Path with its namespace, such as `group/shop`.")
+    name = leaf(str, "Name of the project.")
+    name_with_namespace = leaf(
+        str | None,
+        "Name after its namespace, such as `group / Shop`.",
+        lambda row: " / ".join([*row.full_path.split("/")[:-1], row.name]),
+    )
+    description = leaf(str | None, "What the project is.", lambda row: row.description or None)
+    web_url = leaf(str | None, "URL of its page.", lambda row: links.absolute(links.project(row)))
+    avatar_url = leaf(str | None, "Always null: projects have no pictures here.", lambda row: None)
+
+    pipelines = batched(refs.PIPELINES, relations.pipelines, "Its pipelines, newest first.")
+    pipeline = batched(
+        refs.PIPELINE | None, relations.pipeline, "One of its pipelines, by exactly one of id, iid and sha."
+    )
+    pipeline_counts = batched(
+        PipelineCounts | None, relations.pipeline_counts, "How many pipelines it has, by what they do."
+    )
+    job = batched(refs.JOB | None, relations.job, "One of its jobs.")
+    jobs = batched(refs.JOBS, relations.jobs, "Its jobs, newest first; retried ones included.")
+    environments = batched(refs.ENVIRONMENTS, relations.environments, "Its environments, by name.")
+    environment = batched(
+        refs.ENVIRONMENT | None, relations.environment, "The first of its environments that fits."
+    )
+    deployment = batched(refs.DEPLOYMENT | None, relations.deployment, "One of its deployments.")

@@ -1,0 +1,52 @@
+"""Owns references between types: each type by name, so that their modules need not import one another."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import strawberry
+
+from graphql_api.types.connections import Count, connection
+
+
+def _type(module: str, name: str) -> Any:
+    return Annotated[name, strawberry.lazy(f"graphql_api.types.{module}")]
+
+
+PROJECT = _type("projects", "Project")
+PIPELINE = _type("pipelines", "Pipeline")
+STAGE = _type("stages", "Stage")
+GROUP = _type("stages", "Group")
+JOB = _type("jobs", "Job")
+NEED = _type("needs", "Need")
+ARTIFACT = _type("artifacts", "Artifact")
+ENVIRONMENT = _type("environments", "Environment")
+DEPLOYMENT = _type("environments", "Deployment")
+RUNNER = _type("runners", "Runner")
+RUNNER_MANAGER = _type("runners", "RunnerManager")
+USER = _type("users", "UserCore")
+COMMIT = _type("commits", "Commit")
+PIPELINE_MESSAGE = _type("messages", "PipelineMessage")
+MANUAL_VARIABLE = _type("messages", "PipelineManualVariable")
+
+JOB_NEED = Annotated[
+    NEED | JOB,  # type: ignore[valid-type]
+    strawberry.union(
+        name="JobNeedUnion",
+        description="What a job waits for: an entry of its `needs`, or a job of the stage before.",
+    ),
+]
+
+PROJECTS = connection("Project", PROJECT, "projects", Count.EXACT)
+PIPELINES = connection("Pipeline", PIPELINE, "pipelines", Count.EXACT)
+STAGES = connection("CiStage", STAGE, "stages")
+GROUPS = connection("CiGroup", GROUP, "groups of jobs")
+JOBS = connection("CiJob", JOB, "jobs", Count.LIMITED)
+NEEDS = connection("CiBuildNeed", NEED, "needs")
+JOB_NEEDS = connection("JobNeedUnion", JOB_NEED, "needs or jobs")
+ARTIFACTS = connection("CiJobArtifact", ARTIFACT, "artifacts")
+ENVIRONMENTS = connection("Environment", ENVIRONMENT, "environments")
+DEPLOYMENTS = connection("Deployment", DEPLOYMENT, "deployments")
+RUNNER_MANAGERS = connection("CiRunnerManager", RUNNER_MANAGER, "runner managers", Count.EXACT)
+PIPELINE_MESSAGES = connection("PipelineMessage", PIPELINE_MESSAGE, "messages")
+MANUAL_VARIABLES = connection("PipelineManualVariable", MANUAL_VARIABLE, "variables")

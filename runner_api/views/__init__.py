@@ -1,0 +1,1 @@
+"""The endpoints: parse, call one action or claim, answer."""

@@ -1,0 +1,94 @@
+"""Mutation.jobPlay."""
+
+from __future__ import annotations
+
+import pytest
+
+from ci_core.models import Job
+from tests.factories import member, pipeline_with
+from tests.graphql.mutations.callers import assert_powerless
+from tests.support.graphql_client import as_user
+from tests.support.jobs import job_of
+
+pytestmark = pytest.mark.django_db
+
+PLAY = (
+    "mutation($input: JobPlayInput!) { jobPlay(input: $input) { clientMutationId errors job { id status } } }"
+)
+
+
+@pytest.fixture
+def pipeline():
+    return pipeline_with(
+        {"build": {"script": "x"}, "deploy": {"script": "x", "when": "manual"}}, visibility="public"
+    )
+
+
+def gid(job):
+    return f"gid://gitlab/Ci::Build/{job.pk}"
+
+
+def play(pipeline, name, **input_):
+    client = as_user(member(pipeline.project, username="ada"))
+    given = {"id": gid(job_of(pipeline, name)), **input_}
+    return client.data(PLAY, input=given)["jobPlay"]
+
+
+def test_plays(pipeline):
+    job = job_of(pipeline, "deploy")
+    found = play(pipeline, "deploy", clientMutationId="1")
+    assert found == {"clientMutationId": "1", "errors": [], "job": {"id": gid(job), "status": "PENDING"}}
+    assert job_of(pipeline, "deploy").user.username == "ada"
+
+
+@pytest.mark.parametrize("scalar", ["CiProcessableID!", "CiBuildID!", "JobID!"])
+def test_variables_of_every_job_id(pipeline, scalar):
+    document = (
+        f"mutation jobPlay($id: {scalar}) {{ jobPlay(input: {{ id: $id }}) {{ errors job {{ status }} }} }}"
+    )
+    client = as_user(member(pipeline.project))
+    found = client.data(document, id=gid(job_of(pipeline, "deploy")))["jobPlay"]
+    assert found == {"errors": [], "job": {"status": "PENDING"}}
+
+
+@pytest.mark.parametrize("scalar", ["CiPipelineID!", "ID!", "String!", "CiBuildID"])
+def test_variables_of_other_types_are_refused(pipeline, scalar):
+    document = f"mutation($id: {scalar}) {{ jobPlay(input: {{ id: $id }}) {{ errors }} }}"
+    client = as_user(member(pipeline.project))
+    message = client.error(document, id=gid(job_of(pipeline, "deploy")))
+    assert message.startswith(f"Variable '$id' of type '{scalar}' used in position expecting type")
+
+
+def test_not_playable(pipeline):
+    found = play(pipeline, "build")
+    assert found["errors"] == ["build is pending: only manual and delayed jobs can be started by hand."]
+    assert found["job"]["status"] == "PENDING"
+
+
+@pytest.mark.parametrize(
+    "given", [{"variables": [{"key": "A", "value": "b"}]}, {"inputs": [{"name": "a", "value": 1}]}]
+)
+def test_what_is_not_supported_is_refused(pipeline, given):
+    found = play(pipeline, "deploy", **given)
+    assert "not supported yet" in found["errors"][0]
+    assert found["job"]["status"] == "MANUAL"
+
+
+def test_empty_variables_are_fine(pipeline):
+    assert play(pipeline, "deploy", variables=[], inputs=None)["errors"] == []
+
+
+def test_who_may_not(pipeline):
+    given = {"id": gid(job_of(pipeline, "deploy"))}
+    assert_powerless(
+        pipeline.project,
+        "jobPlay",
+        PLAY,
+        given,
+        lambda: list(Job.objects.order_by("id").values_list("status")),
+    )
+
+
+def test_no_such_job(pipeline):
+    given = {"id": "gid://gitlab/Ci::Build/999999999"}
+    assert_powerless(pipeline.project, "jobPlay", PLAY, given, Job.objects.count)

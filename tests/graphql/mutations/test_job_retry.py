@@ -1,0 +1,59 @@
+"""Mutation.jobRetry."""
+
+from __future__ import annotations
+
+import pytest
+
+from ci_core.models import Job
+from tests.factories import member, pipeline_with
+from tests.graphql.mutations.callers import assert_powerless
+from tests.support.graphql_client import as_user
+from tests.support.jobs import fail, job_of
+
+pytestmark = pytest.mark.django_db
+
+RETRY = "mutation($input: JobRetryInput!) { jobRetry(input: $input) { errors job { id status retried } } }"
+
+
+@pytest.fixture
+def pipeline():
+    return pipeline_with({"build": {"script": "x"}}, visibility="public")
+
+
+def gid(job):
+    return f"gid://gitlab/Ci::Build/{job.pk}"
+
+
+def retry(pipeline, job, **input_):
+    client = as_user(member(pipeline.project, username="ada"))
+    return client.data(RETRY, input={"id": gid(job), **input_})["jobRetry"]
+
+
+def test_gives_the_new_job(pipeline):
+    fail("build")
+    old = job_of(pipeline, "build")
+    found = retry(pipeline, old)
+    new = job_of(pipeline, "build")
+    assert new.pk != old.pk
+    assert found == {"errors": [], "job": {"id": gid(new), "status": "PENDING", "retried": False}}
+    assert new.user.username == "ada"
+
+
+def test_not_retryable(pipeline):
+    job = job_of(pipeline, "build")
+    found = retry(pipeline, job)
+    assert found["errors"] == ["build is pending: only a job that has run can be retried."]
+    assert found["job"]["id"] == gid(job)
+
+
+def test_variables_are_refused(pipeline):
+    fail("build")
+    found = retry(pipeline, job_of(pipeline, "build"), variables=[{"key": "A", "value": "b"}])
+    assert "not supported yet" in found["errors"][0]
+    assert Job.objects.count() == 1
+
+
+def test_who_may_not(pipeline):
+    fail("build")
+    given = {"id": gid(job_of(pipeline, "build"))}
+    assert_powerless(pipeline.project, "jobRetry", RETRY, given, Job.objects.count)
