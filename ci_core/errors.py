@@ -94,6 +94,12 @@ class EnvironmentStateConflict(CiError):
     code = "environment_state_conflict"
 
 
+class NotErasable(CiError):
+    """There is nothing to erase in its present status."""
+
+    code = "not_erasable"
+
+
 class JobLimitReached(CiError):
     """The pipeline holds as many jobs as a pipeline can, retries included."""
 

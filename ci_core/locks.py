@@ -3,7 +3,8 @@
 1. `InternalId` rows (iids of a project): pipelines, then deployments. Taken when a pipeline is created.
 2. One pipeline row, `FOR NO KEY UPDATE`: whoever changes jobs, stages or the status of a pipeline holds it.
    Nobody holds two pipelines.
-3. Queue rows (`PendingJob`), always with SKIP LOCKED by those who hold a pipeline; a claim, which takes its queue row
+3. `ResourceGroup` rows: see `ci_core.resources`.
+4. Queue rows (`PendingJob`), always with SKIP LOCKED by those who hold a pipeline; a claim, which takes its queue row
    before its pipeline, removes that row itself.
 4. Deployments, then environments: changed by whoever holds the pipeline of the job that deploys, and read or stopped by
    others who hold no pipeline.
@@ -16,28 +17,88 @@ So a claim may wait for a pipeline, but nobody who holds a pipeline ever waits f
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import cache
+from typing import Any, Final
+
 from django.db import connection, transaction
 
 from ci_core.errors import NotFound
-from ci_core.models import Pipeline
+from ci_core.models import Job, Pipeline, Project
+from ci_core.models.ids import pipeline_of
 
 
-def lock_pipeline(pipeline_id: int) -> Pipeline:
-    """The pipeline, locked until the transaction ends. Raises NotFound.
+def lock_pipeline(pipeline_id: int, *, deleting: bool = False) -> Pipeline:
+    """The pipeline with its project, locked until the transaction ends. Raises NotFound.
 
-    Must run in a transaction; what was read of the pipeline's jobs before is stale afterwards.
+    Must run in a transaction; what was read of the pipeline's jobs before is stale afterwards. deleting: also one
+    that is being deleted, which nobody else reaches.
     """
-    if not connection.in_atomic_block:
-        raise transaction.TransactionManagementError("lock_pipeline needs a transaction")
-    pipeline: Pipeline | None = (
-        Pipeline.objects.select_for_update(of=("self",), no_key=True)
-        .select_related("project")
-        .filter(pk=pipeline_id)
-        .first()
-    )
-    if pipeline is None:
+    _require_transaction()
+    rows = Pipeline.objects.select_for_update(of=("self",), no_key=True).select_related("project")
+    pipeline: Pipeline | None = rows.filter(pk=pipeline_id).first()
+    if pipeline is None or (pipeline.deleting_since is not None and not deleting):
         raise NotFound("The pipeline does not exist.")
     return pipeline
+
+
+def lock_job(job_id: int) -> tuple[Pipeline, Job]:
+    """The job as it is now, under its pipeline's lock. Raises NotFound.
+
+    One statement. It locks the job's row as well, after the pipeline's: so that whoever had to wait for the pipeline
+    reads what the job has become meanwhile.
+    """
+    _require_transaction()
+    with connection.cursor() as cursor:
+        cursor.execute(_lock_job_sql(), [pipeline_of(job_id), job_id])
+        row = cursor.fetchone()
+    if row is None:
+        raise NotFound("The job does not exist.")
+    job, pipeline, project = _instances(row)
+    if pipeline.deleting_since is not None:
+        raise NotFound("The job does not exist.")
+    pipeline.project = project
+    job.pipeline = pipeline
+    return pipeline, job
+
+
+_LOCKED: Final = (("job", Job), ("pipeline", Pipeline), ("project", Project))
+
+
+@cache
+def _lock_job_sql() -> str:
+    """Written once: to build this statement by the ORM each time took longer than to run it."""
+    columns = ", ".join(
+        f"{alias}.{connection.ops.quote_name(str(field.column))}"
+        for alias, model in _LOCKED
+        for field in model._meta.concrete_fields
+    )
+    return (
+        f"SELECT {columns} FROM ci_core_job AS job "  # noqa: S608 - names of columns
+        "JOIN ci_core_pipeline AS pipeline ON pipeline.id = job.pipeline_id "
+        "JOIN ci_core_project AS project ON project.id = pipeline.project_id "
+        "WHERE job.pipeline_id = %s AND job.id = %s FOR NO KEY UPDATE OF pipeline, job"
+    )
+
+
+def _instances(row: Sequence[Any]) -> list[Any]:
+    """The rows of `_LOCKED` that a row of `_lock_job_sql` holds."""
+    values = iter(row)
+    made = []
+    for _, model in _LOCKED:
+        names, converted = [], []
+        for field in model._meta.concrete_fields:
+            value = next(values)
+            convert = getattr(field, "from_db_value", None)
+            names.append(field.attname)
+            converted.append(convert(value, None, connection) if convert else value)
+        made.append(model.from_db(connection.alias, names, converted))
+    return made
+
+
+def _require_transaction() -> None:
+    if not connection.in_atomic_block:
+        raise transaction.TransactionManagementError("a lock needs a transaction")
 
 
 def next_internal_id(project_id: int, usage: str, count: int = 1) -> int:

@@ -8,6 +8,7 @@ A job is born `created`. Processing looks at what came before it and moves it on
     created -> skipped                 what came before does not allow it to run
     created, pending -> preparing | waiting_for_resource | waiting_for_callback -> pending
     manual, scheduled, skipped -> pending        played by a user, or the timer fired
+    created, manual, scheduled, skipped -> waiting_for_resource   the same, when its resource group is to be waited for
     scheduled -> manual                unscheduled by a user
     skipped -> created                 something before it runs again
     pending -> running                 a runner took it
@@ -54,6 +55,7 @@ ACTIVE: Final = frozenset(
     }
 )
 ALIVE: Final = ACTIVE | {Status.CREATED, Status.CANCELING}
+UNFINISHED: Final = ALIVE | {Status.SCHEDULED}
 CANCELABLE: Final = (ALIVE | {Status.SCHEDULED}) - {Status.CANCELING}
 ON_RUNNER: Final = frozenset({Status.RUNNING, Status.CANCELING})
 RETRYABLE: Final = frozenset({Status.SUCCESS, Status.FAILED, Status.CANCELED, Status.CANCELING})
@@ -86,6 +88,7 @@ class FailureReason(StrEnum):
     NO_MATCHING_RUNNER = "no_matching_runner"
     FAILED_OUTDATED_DEPLOYMENT_JOB = "failed_outdated_deployment_job"
     PROTECTED_ENVIRONMENT_FAILURE = "protected_environment_failure"
+    ARCHIVED_FAILURE = "archived_failure"
 
 
 class PipelineFailureReason(StrEnum):

@@ -1,19 +1,21 @@
 """The one guarded UPDATE of a job's status; the rows it changed are the answer.
 
 The same statement keeps what follows from a status: the queue, the timers, the list of jobs on runners, the deployments
-and the event log. So none of them can disagree with the job. The caller holds the pipeline's lock.
+and the event log; another follows for jobs of resource groups only. So none of them can disagree with the job.
+The caller holds the pipeline's lock.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, Final
 
 from django.db import connection
 
-from ci_core import clock, events
+from ci_core import clock, events, resources
 from ci_core.decisions import transitions
 from ci_core.decisions.transitions import Event
 from ci_core.events.log import LOG_CHANGED_JOBS, RING_PIPELINE, RING_QUEUE
@@ -32,9 +34,18 @@ _ALSO_SET: Final[Mapping[Status, str]] = {
 
 #: Columns that a caller may set along with a status.
 _COLUMNS: Final = frozenset(
-    {"runner_id", "runner_manager_id", "failure_reason", "exit_code", "allow_failure", "user_id"}
+    {
+        "runner_id",
+        "runner_manager_id",
+        "failure_reason",
+        "exit_code",
+        "allow_failure",
+        "user_id",
+        "given_variables",
+    }
 )
 
+# The ids stand there twice: else the planner, in a partition without statistics, takes all jobs of the pipeline first.
 _CHANGED: Final = """changed AS (
     UPDATE ci_core_job AS job SET status = %(to)s, updated_at = %(now)s{also}{columns}
     FROM (
@@ -42,7 +53,7 @@ _CHANGED: Final = """changed AS (
         WHERE pipeline_id = %(pipeline_id)s AND id = ANY(%(ids)s) AND status = ANY(%(from)s)
         ORDER BY id FOR NO KEY UPDATE
     ) AS old
-    WHERE job.pipeline_id = %(pipeline_id)s AND job.id = old.id
+    WHERE job.pipeline_id = %(pipeline_id)s AND job.id = old.id AND job.id = ANY(%(ids)s)
     RETURNING job.*, old.status AS old_status
 )"""
 
@@ -91,13 +102,21 @@ _DEPLOYMENT_OF: Final[Mapping[Status, DeploymentStatus]] = {
 }
 
 
-def transition(
-    pipeline: Pipeline, job_ids: Iterable[int], event: Event, **columns: Any
-) -> list[events.Change]:
+@dataclass(frozen=True, slots=True)
+class JobChange(events.Change):
+    """A job that moved, with what decides which others may move now."""
+
+    name: str
+    allow_failure: bool
+    resource_group_id: int | None
+    at: datetime
+
+
+def transition(pipeline: Pipeline, job_ids: Iterable[int], event: Event, **columns: Any) -> list[JobChange]:
     """Moves those of the jobs in which `event` may happen, and returns what changed.
 
     A job that is missing from the answer was in another status; nothing happened to it. columns: what to store
-    along with the status (`_COLUMNS`).
+    along with the status (`_COLUMNS`). The caller hands the changes to `processing.advance`.
     """
     ids = list(job_ids)
     if not ids:
@@ -120,7 +139,12 @@ def transition(
     }
     with connection.cursor() as cursor:
         cursor.execute(_statement(event, tuple(columns)), parameters)
-        return [events.Change(job_id, old, to.value) for job_id, old, *_ in cursor.fetchall()]
+        changes = [
+            JobChange(job_id, old, to.value, name, allow_failure, group_id, now)
+            for job_id, old, name, allow_failure, group_id, *_ in cursor.fetchall()
+        ]
+    resources.follow([(change.subject_id, change.resource_group_id) for change in changes], to)
+    return changes
 
 
 @cache
@@ -145,7 +169,8 @@ def _statement(event: Event, columns: tuple[str, ...]) -> str:
         parts.append(_DEPLOYED)
     rings = [RING_PIPELINE, *([RING_QUEUE] if to == Status.PENDING else [])]
     rung = "".join(f", (SELECT {ring})" for ring in rings)
-    return f"WITH {', '.join(parts)} SELECT id, old_status{rung} FROM changed"  # noqa: S608 - constants
+    returned = f"id, old_status, name, allow_failure, resource_group_id{rung}"
+    return f"WITH {', '.join(parts)} SELECT {returned} FROM changed"  # noqa: S608 - constants
 
 
 def started_on(pipeline: Pipeline, job_id: int, runner_id: int, timeout: int) -> None:
@@ -159,5 +184,6 @@ def started_on(pipeline: Pipeline, job_id: int, runner_id: int, timeout: int) ->
             "runner_id": runner_id,
             "deadline_at": now + timedelta(seconds=timeout),
             "heard_at": now,
+            "acknowledged": False,
         },
     )

@@ -138,6 +138,14 @@ PIPEYARD_SCHEDULES_PER_PROJECT = 50
 PIPEYARD_SCHEDULE_MIN_INTERVAL_SECONDS = 60
 #: Days that the record of a schedule's run is kept.
 PIPEYARD_SCHEDULE_RUNS_KEPT_DAYS = 90
+#: Seconds that a pending job waits while no runner that is online may take it, before it fails as stuck.
+PIPEYARD_STUCK_LIMIT_SECONDS = 3600
+#: Seconds after which a job whose runner has not reported since it was handed the job is taken for lost.
+PIPEYARD_ACKNOWLEDGE_SECONDS = 90
+#: Seconds after which a pipeline is archived: unfinished jobs fail, and none can be started.
+PIPEYARD_PIPELINE_AGE_LIMIT_SECONDS = 90 * 24 * 3600
+#: Seconds after its last call for which a runner counts as online.
+PIPEYARD_RUNNER_ONLINE_SECONDS = 120
 #: Items that one page of a GraphQL connection holds at most.
 PIPEYARD_PAGE_LIMIT = 100
 #: Git executable that serves clones.

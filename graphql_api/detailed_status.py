@@ -75,6 +75,7 @@ FAILURE_WORDS: Final[dict[str, str]] = {
     FailureReason.NO_MATCHING_RUNNER: "no matching runner available",
     FailureReason.FAILED_OUTDATED_DEPLOYMENT_JOB: "failed outdated deployment job",
     FailureReason.PROTECTED_ENVIRONMENT_FAILURE: "protected environment failure",
+    FailureReason.ARCHIVED_FAILURE: "pipeline is archived",
 }
 #: What to tell somebody whose job failed; for the reasons that need more than their name.
 FAILURE_MESSAGES: Final[dict[str, str]] = {
@@ -91,6 +92,7 @@ FAILURE_MESSAGES: Final[dict[str, str]] = {
     FailureReason.NO_MATCHING_RUNNER: "No matching runner available",
     FailureReason.FAILED_OUTDATED_DEPLOYMENT_JOB: "A newer deployment to this environment exists",
     FailureReason.PROTECTED_ENVIRONMENT_FAILURE: "The environment is protected, and the user may not deploy to it",
+    FailureReason.ARCHIVED_FAILURE: "The pipeline is too old for its jobs to run",
 }
 
 

@@ -49,6 +49,7 @@ DELIVERY: Final[Mapping[type[CiError], Delivery]] = {
     errors.NotPlayable: Delivery.MESSAGE,
     errors.NotRetryable: Delivery.MESSAGE,
     errors.NotCancelable: Delivery.MESSAGE,
+    errors.NotErasable: Delivery.MESSAGE,
     errors.JobLimitReached: Delivery.MESSAGE,
     errors.ScheduleLimitReached: Delivery.MESSAGE,
     errors.PlayedTooOften: Delivery.MESSAGE,

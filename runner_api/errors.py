@@ -29,6 +29,7 @@ HTTP_STATUS: Final[Mapping[type[CiError], int]] = {
     domain.NotPlayable: 409,
     domain.NotRetryable: 409,
     domain.NotCancelable: 409,
+    domain.NotErasable: 409,
     domain.JobLimitReached: 409,
     domain.ScheduleLimitReached: 409,
     domain.PlayedTooOften: 429,

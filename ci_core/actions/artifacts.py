@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from pathlib import PurePosixPath
 from typing import Final
@@ -11,8 +11,8 @@ from django.conf import settings
 from django.db import transaction
 
 from ci_core import clock, storage
-from ci_core.actions.jobs import lock_job
 from ci_core.errors import ArtifactInvalid, ArtifactTooLarge, JobNotRunning
+from ci_core.locks import lock_job
 from ci_core.models import Artifact, ArtifactFormat, Job
 from ci_core.models.ids import MAX_ON_JOB, on_job
 from ci_core.statuses import ON_RUNNER
@@ -108,10 +108,14 @@ def _insert(
 def remove_expired_artifacts() -> int:
     """Removes artifacts whose time has come, at most EXPIRY_BATCH; returns how many."""
     due = list(Artifact.objects.filter(expire_at__lte=clock.now()).order_by("expire_at")[:EXPIRY_BATCH])
-    with transaction.atomic():
-        Artifact.objects.of_jobs({artifact.job_id for artifact in due}).filter(
-            id__in=[artifact.pk for artifact in due]
-        ).delete()
-    for artifact in due:
-        storage.delete(artifact.blob)
+    remove_artifacts(due)
     return len(due)
+
+
+def remove_artifacts(artifacts: Collection[Artifact]) -> None:
+    """Removes artifacts, files first: when that is interrupted, the rows are still there to go on from."""
+    for artifact in artifacts:
+        storage.delete(artifact.blob)
+    Artifact.objects.of_jobs({artifact.job_id for artifact in artifacts}).filter(
+        id__in=[artifact.pk for artifact in artifacts]
+    ).delete()

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from ci_core.decisions.transitions import Event
 from ci_core.models import Job, Pipeline, RunnerManager
 from ci_core.statuses import Status
-from ci_core.transition import transition
+from ci_core.transition import JobChange, transition
 
 
-def cancel_jobs(pipeline: Pipeline, job_ids: Sequence[int], *, force: bool = False) -> int:
-    """Cancels those of the jobs that can be; returns how many changed.
+def cancel_jobs(pipeline: Pipeline, job_ids: Sequence[int], *, force: bool = False) -> list[JobChange]:
+    """Cancels those of the jobs that can be; returns what changed.
 
     A running job whose runner can stop gracefully becomes `canceling`, and `canceled` when the runner has stopped
     (https://docs.gitlab.com/ci/jobs/#cancel-jobs). force: all become `canceled` at once. The caller advances.
@@ -19,7 +19,7 @@ def cancel_jobs(pipeline: Pipeline, job_ids: Sequence[int], *, force: bool = Fal
     graceful = [] if force else _gracefully(pipeline, job_ids)
     changed = transition(pipeline, graceful, Event.BEGIN_CANCEL)
     at_once = [job_id for job_id in job_ids if job_id not in set(graceful)]
-    return len(changed) + len(transition(pipeline, at_once, Event.CANCEL))
+    return changed + transition(pipeline, at_once, Event.CANCEL)
 
 
 def _gracefully(pipeline: Pipeline, job_ids: Sequence[int]) -> list[int]:

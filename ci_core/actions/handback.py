@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django.db import transaction
 
-from ci_core.actions.jobs import lock_job
 from ci_core.decisions.transitions import Event
+from ci_core.locks import lock_job
 from ci_core.models import Deployment, Job
 from ci_core.processing import advance
 from ci_core.statuses import ON_RUNNER, DeploymentStatus, Status
@@ -23,10 +23,10 @@ def hand_back(job_id: int, attempt: int) -> bool:
     if job.attempt != attempt or job.status not in ON_RUNNER:
         return False
     if job.status == Status.CANCELING:
-        transition(pipeline, [job.pk], Event.CANCEL)
+        changes = transition(pipeline, [job.pk], Event.CANCEL)
     else:
-        transition(pipeline, [job.pk], Event.HAND_BACK, runner_id=None, runner_manager_id=None)
+        changes = transition(pipeline, [job.pk], Event.HAND_BACK, runner_id=None, runner_manager_id=None)
         Job.objects.by_ids([job.pk]).update(started_at=None)
         Deployment.objects.filter(job_id=job.pk).update(status=DeploymentStatus.CREATED.value)
-    advance(pipeline)
+    advance(pipeline, changes)
     return True

@@ -3,50 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from django.db import transaction
+from psycopg.types.json import Jsonb
 
 from ci_core.actions.cancelling import cancel_jobs
 from ci_core.actions.deployed import note_success
 from ci_core.actions.deploying import refuse_outdated, refuse_protected
-from ci_core.actions.retrying import copy_jobs
+from ci_core.actions.planning import GivenVariable
+from ci_core.actions.retrying import copy_jobs, refuse_archived
 from ci_core.decisions.retries import failure_is_allowed, retries_itself
 from ci_core.decisions.transitions import Event, final_event
-from ci_core.errors import JobNotRunning, NotCancelable, NotFound, NotPlayable, NotRetryable
-from ci_core.locks import lock_pipeline
-from ci_core.models import Job, JobDefinition, Pipeline, User
-from ci_core.models.ids import pipeline_of
+from ci_core.errors import InvalidInput, JobNotRunning, NotCancelable, NotPlayable, NotRetryable
+from ci_core.locks import lock_job
+from ci_core.models import VARIABLE_KEY, Job, JobDefinition, Pipeline, User
 from ci_core.processing import advance
 from ci_core.statuses import CANCELABLE, COMPLETED, PLAYABLE, RETRYABLE, FailureReason, Status
-from ci_core.transition import transition
-
-
-def lock_job(job_id: int) -> tuple[Pipeline, Job]:
-    """The job as it is now, under its pipeline's lock. Raises NotFound."""
-    pipeline = lock_pipeline(pipeline_of(job_id))
-    job = Job.objects.by_ids([job_id]).first()
-    if job is None:
-        raise NotFound("The job does not exist.")
-    return pipeline, job
+from ci_core.transition import JobChange, transition
 
 
 @transaction.atomic
-def play_job(job_id: int, *, acting_user: User | None) -> Job:
+def play_job(job_id: int, *, acting_user: User | None, variables: Sequence[GivenVariable] = ()) -> Job:
     """Starts a manual, delayed or skipped job; one that has run already is retried instead.
 
-    Raises NotPlayable, and Forbidden for a job of a protected environment. Source: processing.md, section 6.
+    variables: for this job alone, stronger than all others. Raises NotPlayable, InvalidInput, and Forbidden for a
+    job of a protected environment. Source: processing.md, section 6.
     """
     pipeline, job = lock_job(job_id)
     refuse_protected(pipeline, job, acting_user)
+    refuse_archived(pipeline, NotPlayable)
     if not job.retried and job.status in RETRYABLE and job.when in ("manual", "delayed"):
-        return _retry(pipeline, job, acting_user)
+        return _retry(pipeline, job, acting_user, variables)
     if job.retried or job.status not in PLAYABLE or not _is_action(job):
         raise NotPlayable(f"{job.name} is {job.status}: only manual and delayed jobs can be started by hand.")
     refuse_outdated(pipeline, job)
-    columns = {"user_id": acting_user.pk} if acting_user else {}
-    transition(pipeline, [job.pk], Event.ENQUEUE, **columns)
-    advance(pipeline, restarted={job.name})
+    columns: dict[str, Any] = {"user_id": acting_user.pk} if acting_user else {}
+    if variables:
+        columns["given_variables"] = Jsonb(_stored(variables))
+    changes = transition(pipeline, [job.pk], start_event(job), **columns)
+    advance(pipeline, changes, restarted={job.name})
     return _now(job)
+
+
+def _stored(variables: Sequence[GivenVariable]) -> list[dict[str, str]]:
+    """Variables as `Job.given_variables` keeps them. Raises InvalidInput."""
+    for variable in variables:
+        if not VARIABLE_KEY.fullmatch(variable.key):
+            raise InvalidInput(
+                f"{variable.key!r} is not a variable's key: letters, digits and _, no digit first."
+            )
+    return [{"key": each.key, "value": each.value, "variable_type": each.variable_type} for each in variables]
 
 
 def _is_action(job: Job) -> bool:
@@ -54,19 +61,26 @@ def _is_action(job: Job) -> bool:
 
 
 @transaction.atomic
-def retry_job(job_id: int, *, acting_user: User | None) -> Job:
-    """Runs a finished job again as a new copy, which is returned. Raises NotRetryable, and Forbidden as `play_job`."""
+def retry_job(job_id: int, *, acting_user: User | None, variables: Sequence[GivenVariable] = ()) -> Job:
+    """Runs a finished job again as a new copy, which is returned. Raises NotRetryable, InvalidInput, and
+    Forbidden as `play_job`.
+
+    variables: for the new copy, instead of those that the old one was played or retried with.
+    """
     pipeline, job = lock_job(job_id)
     refuse_protected(pipeline, job, acting_user)
-    return _retry(pipeline, job, acting_user)
+    return _retry(pipeline, job, acting_user, variables)
 
 
-def _retry(pipeline: Pipeline, job: Job, acting_user: User | None) -> Job:
+def _retry(pipeline: Pipeline, job: Job, acting_user: User | None, variables: Sequence[GivenVariable]) -> Job:
+    refuse_archived(pipeline, NotRetryable)
     if job.retried:
         raise NotRetryable(f"{job.name} was retried already; retry its newest run.")
     if job.status not in RETRYABLE:
         raise NotRetryable(f"{job.name} is {job.status}: only a job that has run can be retried.")
-    (copy,) = copy_jobs(pipeline, [job.pk], acting_user=acting_user, enqueue_immediately=True)
+    (copy,) = copy_jobs(
+        pipeline, [job.pk], acting_user=acting_user, enqueue_immediately=True, variables=_stored(variables)
+    )
     advance(pipeline, restarted={job.name})
     return _now(copy)
 
@@ -76,9 +90,10 @@ def cancel_job(job_id: int, *, force: bool = False) -> Job:
     """Cancels a job. force: also one that is `canceling` becomes `canceled` at once. Raises NotCancelable."""
     pipeline, job = lock_job(job_id)
     allowed = CANCELABLE | {Status.MANUAL} | ({Status.CANCELING} if force else set())
-    if job.status not in allowed or not cancel_jobs(pipeline, [job.pk], force=force):
+    changes = cancel_jobs(pipeline, [job.pk], force=force) if job.status in allowed else []
+    if not changes:
         raise NotCancelable(f"{job.name} is {job.status}: only a waiting or running job can be cancelled.")
-    advance(pipeline)
+    advance(pipeline, changes)
     return _now(job)
 
 
@@ -86,9 +101,10 @@ def cancel_job(job_id: int, *, force: bool = False) -> Job:
 def unschedule_job(job_id: int) -> Job:
     """Stops a delayed job's timer; the job is then to be started by hand. Raises NotPlayable."""
     pipeline, job = lock_job(job_id)
-    if not transition(pipeline, [job.pk], Event.UNSCHEDULE):
+    changes = transition(pipeline, [job.pk], Event.UNSCHEDULE)
+    if not changes:
         raise NotPlayable(f"{job.name} is {job.status}: only a scheduled job can be unscheduled.")
-    advance(pipeline)
+    advance(pipeline, changes)
     return _now(job)
 
 
@@ -96,9 +112,9 @@ def unschedule_job(job_id: int) -> Job:
 def start_delayed_job(job_id: int) -> bool:
     """Queues a delayed job whose timer ran out; False if it is not waiting for a timer any more."""
     pipeline, job = lock_job(job_id)
-    if job.status != Status.SCHEDULED or not transition(pipeline, [job.pk], Event.ENQUEUE):
+    if job.status != Status.SCHEDULED:
         return False
-    advance(pipeline)
+    advance(pipeline, transition(pipeline, [job.pk], start_event(job)))
     return True
 
 
@@ -107,12 +123,13 @@ def succeed_job(job_id: int) -> Job:
     """Stores that a job succeeded (or, if it was being cancelled, that it has stopped). Raises JobNotRunning."""
     pipeline, job = lock_job(job_id)
     event = final_event(Event.SUCCESS, Status(job.status))
-    if not transition(pipeline, [job.pk], event, exit_code=0):
+    changes = transition(pipeline, [job.pk], event, exit_code=0)
+    if not changes:
         raise JobNotRunning(f"{job.name} is {job.status}.")
     if job.environment_name and event == Event.SUCCESS:
         note_success(pipeline, job)
-    advance(pipeline)
-    return _now(job)
+    advance(pipeline, changes)
+    return _ended(job, changes[0], exit_code=0)
 
 
 @transaction.atomic
@@ -125,29 +142,23 @@ def fail_job(job_id: int, reason: FailureReason, *, exit_code: int | None = None
     if job.status in COMPLETED:
         raise JobNotRunning(f"{job.name} is {job.status}.")
     if job.status == Status.CANCELING:
-        transition(pipeline, [job.pk], Event.CANCEL, exit_code=exit_code)
-        advance(pipeline)
-        return _now(job)
+        changes = transition(pipeline, [job.pk], Event.CANCEL, exit_code=exit_code)
+        advance(pipeline, changes)
+        return _ended(job, changes[0], exit_code=exit_code)
     definition = JobDefinition.objects.by_ids([job.definition_id]).get().content
     allowed = failure_is_allowed(
         job.allow_failure, definition.get("allow_failure_exit_codes") or [], exit_code
     )
-    transition(
-        pipeline,
-        [job.pk],
-        Event.DROP,
-        failure_reason=reason.value,
-        exit_code=exit_code,
-        allow_failure=allowed,
-    )
+    columns = {"failure_reason": reason.value, "exit_code": exit_code, "allow_failure": allowed}
+    changes = transition(pipeline, [job.pk], Event.DROP, **columns)
     if retries_itself(definition.get("retry") or {}, _retries(job), reason.value, exit_code):
         copy_jobs(pipeline, [job.pk], acting_user=None, enqueue_immediately=True)
         advance(pipeline, restarted={job.name})
         return _now(job)
     if pipeline.cancel_on_job_failure and not allowed:
-        cancel_jobs(pipeline, _cancelable(pipeline))
-    advance(pipeline)
-    return _now(job)
+        changes += cancel_jobs(pipeline, _cancelable(pipeline))
+    advance(pipeline, changes)
+    return _ended(job, changes[0], **columns)
 
 
 def _retries(job: Job) -> int:
@@ -169,3 +180,16 @@ def _now(job: Job) -> Job:
     """The job as the transaction leaves it."""
     found: Job = Job.objects.by_ids([job.pk]).get()
     return found
+
+
+def _ended(job: Job, change: JobChange, **columns: Any) -> Job:
+    """The job as the transaction leaves it, without reading it again: nothing else happens to one that has ended."""
+    columns |= {"status": change.new, "updated_at": change.at, "finished_at": change.at}
+    for name, value in columns.items():
+        setattr(job, name, value)
+    return job
+
+
+def start_event(job: Job) -> Event:
+    """What starts a job that waits for nothing else: one of a resource group waits for that."""
+    return Event.ENQUEUE if job.resource_group_id is None else Event.WAIT_FOR_RESOURCE

@@ -12,12 +12,13 @@ from ci_core import clock, events
 from ci_core.actions.cancelling import cancel_jobs
 from ci_core.actions.configuration import NO_COMMIT, Compiled, Situation, compile_project, runnable
 from ci_core.actions.planning import GivenVariable, write_plan
-from ci_core.actions.retrying import copy_jobs
+from ci_core.actions.redundancy import cancel_redundant_pipelines
+from ci_core.actions.retrying import copy_jobs, refuse_archived
 from ci_core.compiler import CompileResult
 from ci_core.decisions.transitions import Event
 from ci_core.errors import NotCancelable, NotRetryable, PipelineFiltered
 from ci_core.locks import lock_pipeline, next_internal_id
-from ci_core.models import EventKind, Job, Pipeline, Project, User
+from ci_core.models import EventKind, Job, OnNewCommit, Pipeline, Project, User
 from ci_core.processing import advance
 from ci_core.statuses import CANCELABLE, PipelineFailureReason, PipelineSource, Status
 from ci_core.transition import transition
@@ -55,6 +56,7 @@ def create_pipeline(
         if result.pipeline is not None:
             write_plan(pipeline, result.pipeline, compiled.variables.values, variables)
             advance(pipeline)
+            transaction.on_commit(lambda: cancel_redundant_pipelines(pipeline))
     return pipeline
 
 
@@ -85,6 +87,9 @@ def _insert(project: Project, compiled: Compiled, source: PipelineSource, user: 
         config_warnings=[warning.to_json() for warning in result.warnings],
         cancel_on_job_failure=result.pipeline is not None
         and result.pipeline.auto_cancel_on_job_failure == "all",
+        auto_cancel_on_new_commit=result.pipeline.auto_cancel_on_new_commit
+        if result.pipeline
+        else OnNewCommit.CONSERVATIVE.value,
         created_at=now,
         updated_at=now,
         finished_at=now if failed else None,
@@ -109,8 +114,7 @@ def cancel_pipeline(pipeline_id: int) -> Pipeline:
     )
     if not ids:
         raise NotCancelable("No job of the pipeline is waiting or running.")
-    cancel_jobs(pipeline, ids)
-    advance(pipeline)
+    advance(pipeline, cancel_jobs(pipeline, ids))
     return pipeline
 
 
@@ -121,6 +125,7 @@ def retry_pipeline(pipeline_id: int, *, acting_user: User | None) -> Pipeline:
     Raises NotRetryable when no job failed or was cancelled.
     """
     pipeline = lock_pipeline(pipeline_id)
+    refuse_archived(pipeline, NotRetryable)
     latest = Job.objects.in_pipeline(pipeline.pk).latest_copies()
     retryable = list(
         latest.filter(status__in=[Status.FAILED.value, Status.CANCELED.value]).values_list("id", flat=True)

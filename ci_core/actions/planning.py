@@ -8,8 +8,9 @@ from typing import Any, Final
 
 import orjson
 
-from ci_core import clock, events
+from ci_core import clock, events, resources
 from ci_core.actions.deploying import environment_content, plan_deployments
+from ci_core.actions.resources import ensure_groups
 from ci_core.actions.retrying import reserve_numbers
 from ci_core.bulk import copy_rows, copy_values
 from ci_core.compiler import CompiledPipeline
@@ -52,9 +53,11 @@ def write_plan(
     definitions, definition_of = _definitions(pipeline, plan)
     first = reserve_numbers(pipeline, len(plan.jobs))
     ids = [in_pipeline(pipeline.pk, first + offset) for offset in range(len(plan.jobs))]
+    groups = _resource_groups(pipeline, plan)
+    resources.follow(zip(ids, groups, strict=True), Status.CREATED)
     copy_rows(list(stages.values()))
     copy_values(JobDefinition, ("id", "pipeline_id", "content"), definitions)
-    copy_values(Job, _JOB, _jobs(pipeline, plan, first, stages, definition_of))
+    copy_values(Job, _JOB, _jobs(pipeline, plan, first, stages, definition_of, groups))
     copy_values(Need, _NEED, _needs(pipeline, plan, ids))
     copy_rows(_variables(pipeline, given))
     deploying = [
@@ -88,16 +91,24 @@ def _definitions(pipeline: Pipeline, plan: CompiledPipeline) -> tuple[list[tuple
         content = job.definition()
         content["retry"] = {"max": job.retry_max, "when": job.retry_when, "exit_codes": job.retry_exit_codes}
         content["allow_failure_exit_codes"] = job.allow_failure_exit_codes
+        content["manual_confirmation"] = job.manual_confirmation
         if job.environment is not None:
             content["environment"] = environment_content(job.environment)
         of_jobs.append(seen.setdefault(orjson.dumps(content), in_pipeline(pipeline.pk, len(seen) + 1)))
     return [(id_, pipeline.pk, content.decode()) for content, id_ in seen.items()], of_jobs
 
 
+def _resource_groups(pipeline: Pipeline, plan: CompiledPipeline) -> list[int | None]:
+    """The id of each job's resource group, made where it is missing."""
+    names = {job.resource_group for job in plan.jobs if job.resource_group}
+    groups = ensure_groups(pipeline.project_id, names)
+    return [groups.get(job.resource_group or "") for job in plan.jobs]
+
+
 _JOB: Final = (
     "id", "pipeline_id", "project_id", "stage_id", "definition_id", "name", "number", "kind", "status", "when",
     "scheduling_type", "allow_failure", "interruptible", "protected", "tags", "timeout", "start_in",
-    "environment_name", "user_id", "created_at", "updated_at",
+    "environment_name", "user_id", "created_at", "updated_at", "resource_group_id",
 )  # fmt: skip
 
 
@@ -107,13 +118,15 @@ def _jobs(
     first: int,
     stages: Mapping[str, Stage],
     definitions: Sequence[int],
+    groups: Sequence[int | None],
 ) -> Iterator[tuple[Any, ...]]:
     """The values of `_JOB` for each job; no model instances, since a plan may have thousands."""
     now = clock.now()
     kind, created = JobKind.BUILD.value, Status.CREATED.value
     stage_ids = {name: stage.pk for name, stage in stages.items()}
     by_stage, by_needs = SchedulingType.STAGE.value, SchedulingType.DAG.value
-    for number, (job, definition) in enumerate(zip(plan.jobs, definitions, strict=True), start=first):
+    planned = zip(plan.jobs, definitions, groups, strict=True)
+    for number, (job, definition, group) in enumerate(planned, start=first):
         yield (
             in_pipeline(pipeline.pk, number),
             pipeline.pk,
@@ -136,6 +149,7 @@ def _jobs(
             pipeline.user_id,
             now,
             now,
+            group,
         )
 
 

@@ -9,9 +9,17 @@ from typing import Final
 from django.db import transaction
 
 from ci_core import clock
-from ci_core.actions.schedules import VARIABLE_KEY, stop_schedules_of
+from ci_core.actions.schedules import stop_schedules_of
 from ci_core.errors import InvalidInput
-from ci_core.models import Project, ProjectMembership, ProjectVariable, User, VariableType, Visibility
+from ci_core.models import (
+    VARIABLE_KEY,
+    Project,
+    ProjectMembership,
+    ProjectVariable,
+    User,
+    VariableType,
+    Visibility,
+)
 from ci_core.statuses import AccessLevel
 
 _SEGMENT: Final = r"[A-Za-z0-9_][A-Za-z0-9_.-]*"
@@ -74,6 +82,7 @@ def update_project(
     ci_config_path: str,
     build_timeout: int,
     prevent_outdated_deployments: bool | None = None,
+    auto_cancel_pending_pipelines: bool | None = None,
 ) -> Project:
     """Changes a project's settings; its path stays. build_timeout: seconds. None: stays. Raises InvalidInput."""
     missing = [
@@ -103,6 +112,10 @@ def update_project(
         prevent_outdated_deployments=prevent_outdated_deployments,
         updated_at=clock.now(),
     )
+    if auto_cancel_pending_pipelines is not None:
+        Project.objects.filter(pk=project.pk).update(
+            auto_cancel_pending_pipelines=auto_cancel_pending_pipelines
+        )
     project.refresh_from_db()
     return project
 

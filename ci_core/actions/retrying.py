@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
 
-from ci_core import clock, events
+from django.conf import settings
+
+from ci_core import clock, events, resources
 from ci_core.actions.deploying import copy_deployments
 from ci_core.bulk import copy_rows
-from ci_core.errors import JobLimitReached
+from ci_core.errors import CiError, JobLimitReached
 from ci_core.models import EventKind, Job, Need, Pipeline, User
 from ci_core.models.ids import MAX_IN_PIPELINE, in_pipeline, on_job
 from ci_core.statuses import Status, When
 
 
 def copy_jobs(
-    pipeline: Pipeline, job_ids: Sequence[int], *, acting_user: User | None, enqueue_immediately: bool
+    pipeline: Pipeline,
+    job_ids: Sequence[int],
+    *,
+    acting_user: User | None,
+    enqueue_immediately: bool,
+    variables: Sequence[Mapping[str, str]] | None = None,
 ) -> list[Job]:
     """Copies jobs of a locked pipeline as `created` and marks the old ones as retried.
 
-    enqueue_immediately: manual and delayed copies start without being played again. The caller advances. Raises
-    JobLimitReached.
+    enqueue_immediately: manual and delayed copies start without being played again. variables: instead of those
+    that the old copies were given. The caller advances. Raises JobLimitReached.
     """
     old = list(Job.objects.in_pipeline(pipeline.pk).filter(id__in=job_ids, retried=False).in_order())
     first = reserve_numbers(pipeline, len(old))
@@ -45,6 +53,8 @@ def copy_jobs(
             timeout=job.timeout,
             start_in=job.start_in,
             environment_name=job.environment_name,
+            resource_group_id=job.resource_group_id,
+            given_variables=list(variables) if variables else job.given_variables,
             user_id=acting_user.pk if acting_user else job.user_id,
             created_at=now,
             updated_at=now,
@@ -55,12 +65,19 @@ def copy_jobs(
         retried=True, updated_at=now
     )
     copy_rows(copies)
+    resources.follow([(copy.pk, copy.resource_group_id) for copy in copies], Status.CREATED)
     _copy_needs(pipeline, {job.pk: copy.pk for job, copy in zip(old, copies, strict=True)})
     copy_deployments(
         pipeline, {job.pk: copy.pk for job, copy in zip(old, copies, strict=True) if job.environment_name}
     )
     events.record(pipeline, EventKind.JOB, [events.Change(copy.pk, "", copy.status) for copy in copies])
     return copies
+
+
+def refuse_archived(pipeline: Pipeline, error: type[CiError]) -> None:
+    """Raises the error for a pipeline that is older than PIPEYARD_PIPELINE_AGE_LIMIT_SECONDS: nothing starts in it."""
+    if pipeline.created_at < clock.now() - timedelta(seconds=settings.PIPEYARD_PIPELINE_AGE_LIMIT_SECONDS):
+        raise error("The pipeline is archived: it is too old for jobs to start in it.")
 
 
 def reserve_numbers(pipeline: Pipeline, count: int) -> int:

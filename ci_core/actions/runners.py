@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any, Final
 
 from django.db import transaction
+from django.db.models import Q
 
 from ci_core import clock, tokens
-from ci_core.errors import Forbidden
+from ci_core.actions.jobs import fail_job
+from ci_core.errors import Forbidden, JobNotRunning, NotFound
 from ci_core.models import (
     Project,
     Runner,
@@ -20,6 +23,7 @@ from ci_core.models import (
     RunningJob,
     User,
 )
+from ci_core.statuses import FailureReason
 
 #: Seconds between two notes that a runner was heard of.
 CONTACT_EVERY: Final = 20
@@ -132,7 +136,10 @@ def rotate_runner_token(runner: Runner) -> str:
 
 
 def delete_runner(runner: Runner) -> None:
-    """Forgets a runner; its jobs keep running until they are found lost."""
+    """Forgets a runner. What it runs fails: nobody else could report on it."""
+    for job_id in list(RunningJob.objects.filter(runner=runner).values_list("job_id", flat=True)):
+        with suppress(JobNotRunning, NotFound):
+            fail_job(job_id, FailureReason.RUNNER_SYSTEM_FAILURE)
     runner.delete()
 
 
@@ -187,8 +194,7 @@ def _features(info: Mapping[str, Any]) -> dict[str, bool]:
 
 
 def heard_of(job_id: int) -> None:
-    """Notes that a job's runner is still there; at most every CONTACT_EVERY seconds."""
+    """Notes that a job's runner is still there: the first time, then at most every CONTACT_EVERY seconds."""
     now = clock.now()
-    RunningJob.objects.filter(job_id=job_id, heard_at__lt=now - timedelta(seconds=CONTACT_EVERY)).update(
-        heard_at=now
-    )
+    stale = Q(heard_at__lt=now - timedelta(seconds=CONTACT_EVERY)) | Q(acknowledged=False)
+    RunningJob.objects.filter(stale, job_id=job_id).update(heard_at=now, acknowledged=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,12 +13,17 @@ from django.db import transaction
 from ci_core import access, clock
 from ci_core.decisions import cron as crons
 from ci_core.errors import InvalidInput, NotFound, RefNotFound, ScheduleLimitReached
-from ci_core.models import PipelineSchedule, PipelineScheduleVariable, Project, User, VariableType
+from ci_core.models import (
+    VARIABLE_KEY,
+    PipelineSchedule,
+    PipelineScheduleVariable,
+    Project,
+    User,
+    VariableType,
+)
 from ci_core.repositories import open_repository
 from ci_core.statuses import AccessLevel
 
-#: What a variable may be called.
-VARIABLE_KEY: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 #: Inputs that a schedule may have (https://docs.gitlab.com/ci/pipelines/schedules/).
 MAX_INPUTS: Final = 20
 #: Variables that a schedule may have.

@@ -7,17 +7,26 @@ from typing import Final
 
 import structlog
 from django.conf import settings
+from django.db import transaction
 
 from ci_core import clock, partitions
 from ci_core.actions.jobs import fail_job, start_delayed_job
+from ci_core.decisions.runner_matching import may_take
+from ci_core.decisions.transitions import Event
 from ci_core.errors import CiError, NotFound
-from ci_core.models import JobTimer, PendingJob, Pipeline, RunningJob
-from ci_core.statuses import FailureReason
+from ci_core.locks import lock_pipeline
+from ci_core.models import Job, JobTimer, PendingJob, Pipeline, RunningJob
+from ci_core.processing import advance
+from ci_core.statuses import UNFINISHED, FailureReason
+from ci_core.transition import transition
+from ci_core.waiting import load_runners, queued
 
 log = structlog.get_logger("pipeyard.upkeep")
 
 #: Rows that one sweep looks at.
 BATCH: Final = 200
+#: Queue rows that the sweep for jobs without a runner looks at: those that a runner may take stay, so it needs more.
+STUCK_BATCH: Final = 5000
 
 
 def start_due_jobs() -> int:
@@ -45,11 +54,55 @@ def fail_lost_jobs() -> int:
     return _fail(list(lost.values_list("job_id", flat=True)[:BATCH]), FailureReason.STUCK_OR_TIMEOUT_FAILURE)
 
 
+def fail_unacknowledged_jobs() -> int:
+    """Fails jobs whose runner has not reported once within PIPEYARD_ACKNOWLEDGE_SECONDS; returns how many."""
+    handed_out = clock.now() - timedelta(seconds=settings.PIPEYARD_ACKNOWLEDGE_SECONDS)
+    silent = RunningJob.objects.filter(acknowledged=False, heard_at__lte=handed_out).order_by("heard_at")
+    return _fail(list(silent.values_list("job_id", flat=True)[:BATCH]), FailureReason.RUNNER_SYSTEM_FAILURE)
+
+
+def fail_archived_pipelines() -> int:
+    """Fails what is unfinished in pipelines older than PIPEYARD_PIPELINE_AGE_LIMIT_SECONDS; returns how many."""
+    limit = clock.now() - timedelta(seconds=settings.PIPEYARD_PIPELINE_AGE_LIMIT_SECONDS)
+    unfinished = sorted(status.value for status in UNFINISHED)
+    old = Pipeline.objects.filter(status__in=unfinished, created_at__lte=limit).order_by("created_at")
+    return sum(_fail_archived(pipeline_id) for pipeline_id in list(old.values_list("id", flat=True)[:BATCH]))
+
+
+@transaction.atomic
+def _fail_archived(pipeline_id: int) -> bool:
+    """Fails every unfinished job of a pipeline at once."""
+    try:
+        pipeline = lock_pipeline(pipeline_id)
+    except NotFound:
+        return False
+    unfinished = [status.value for status in UNFINISHED]
+    jobs = Job.objects.in_pipeline(pipeline_id).filter(status__in=unfinished)
+    ids = list(jobs.values_list("id", flat=True))
+    reason = FailureReason.ARCHIVED_FAILURE.value
+    changes = transition(pipeline, ids, Event.DROP, failure_reason=reason)
+    advance(pipeline, changes + transition(pipeline, ids, Event.CANCEL))
+    return True
+
+
 def fail_stuck_jobs() -> int:
     """Fails jobs that no runner took for PIPEYARD_PENDING_LIMIT_SECONDS; returns how many."""
     waiting_since = clock.now() - timedelta(seconds=settings.PIPEYARD_PENDING_LIMIT_SECONDS)
     stuck = PendingJob.objects.filter(queued_at__lte=waiting_since).order_by("queued_at")
     return _fail(list(stuck.values_list("job_id", flat=True)[:BATCH]), FailureReason.STUCK_OR_TIMEOUT_FAILURE)
+
+
+def fail_jobs_without_runner() -> int:
+    """Fails jobs pending for PIPEYARD_STUCK_LIMIT_SECONDS that no online runner may take; returns how many."""
+    limit = clock.now() - timedelta(seconds=settings.PIPEYARD_STUCK_LIMIT_SECONDS)
+    waiting = list(PendingJob.objects.filter(queued_at__lte=limit).order_by("queued_at")[:STUCK_BATCH])
+    runners = load_runners() if waiting else []
+    stuck = [
+        row.job_id
+        for row in waiting
+        if not any(may_take(runner, queued(row.project_id, row.tags, row.protected)) for runner in runners)
+    ]
+    return _fail(stuck[:BATCH], FailureReason.NO_MATCHING_RUNNER)
 
 
 def _fail(job_ids: list[int], reason: FailureReason) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import Final
 
-from ci_core.statuses import Status
+from ci_core.statuses import COMPLETED, Status
 
 
 class Counted(StrEnum):
@@ -45,6 +45,9 @@ _HAS: Final[tuple[tuple[Status, Status], ...]] = (
     (Status.CANCELING, Status.CANCELING),
 )
 
+#: Values that can let a job after them move; while a set has none but others in it, nothing after it moves.
+_SETTLED: Final = COMPLETED | _SOFT
+
 _BECOMES_RUNNING: Final = frozenset({Status.SUCCESS, Status.FAILED, Status.CANCELING, Status.CANCELED})
 _STAYS: Final = frozenset({Status.RUNNING, Status.WAITING_FOR_CALLBACK})
 
@@ -57,6 +60,11 @@ def counted(status: Status, allow_failure: bool) -> Status | Counted:
         if status == Status.MANUAL:
             return Counted.IGNORED
     return status
+
+
+def settled(value: Status | Counted) -> bool:
+    """Whether reaching this value may let jobs move that need the job or come in later stages."""
+    return value in _SETTLED
 
 
 def composite(values: Iterable[Status | Counted], *, of_needs: bool = False) -> Status:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Final
 
@@ -9,10 +10,11 @@ from ci_core.decisions.composite import (
     Counted,
     composite,
     counted,
+    settled,
     stored_pipeline_status,
     stored_stage_status,
 )
-from ci_core.decisions.snapshots import Advance, JobSnapshot, PipelineSnapshot
+from ci_core.decisions.snapshots import Advance, JobSnapshot, PipelineSnapshot, StageSnapshot
 from ci_core.statuses import COMPLETED, Status, When
 
 _PASSED: Final = frozenset({Status.SUCCESS, Status.SKIPPED})
@@ -35,29 +37,42 @@ def advance(pipeline: PipelineSnapshot) -> Advance:
     one job is visible to the next, and one pass reaches the fixed point.
     """
     by_stage: dict[int, list[JobSnapshot]] = {}
-    for job in pipeline.jobs:
+    for job in pipeline.created:
         by_stage.setdefault(job.stage, []).append(job)
-    values: dict[str, Status | Counted] = {
-        job.name: counted(job.status, job.allow_failure) for job in pipeline.jobs
-    }
+    values = dict(pipeline.needed)
     changed: dict[int, Status] = {}
     stages: dict[int, Status] = {}
     earlier: set[Status | Counted] = set()
-    for position in sorted(by_stage):
-        jobs = by_stage[position]
+    cascades = False
+    for position in sorted(pipeline.stages):
+        stage = pipeline.stages[position]
+        tally = Counter(stage.tally)
         before = composite(earlier)
-        for job in needs_first(job for job in jobs if job.status == Status.CREATED):
+        for job in needs_first(by_stage.get(position, ())):
             status = _next_status(job, before, values)
             if status is not None:
                 changed[job.id] = status
-                values[job.name] = counted(status, job.allow_failure)
-        in_stage = {values[job.name] for job in jobs}
-        old = pipeline.stages.get(position, Status.CREATED)
-        new = stored_stage_status(old, composite(in_stage))
-        if new != old:
+                value = values[job.name] = counted(status, job.allow_failure)
+                tally[Status.CREATED] -= 1
+                tally[value] += 1
+                cascades = cascades or settled(value)
+        in_stage = {value for value, count in tally.items() if count > 0}
+        new = stored_stage_status(stage.stored, composite(in_stage))
+        if in_stage and new != stage.stored:
             stages[position] = new
         earlier |= in_stage
-    return Advance(changed, stages, stored_pipeline_status(pipeline.status, composite(earlier)))
+    return Advance(changed, stages, stored_pipeline_status(pipeline.status, composite(earlier)), cascades)
+
+
+def open_stages(stages: Mapping[int, StageSnapshot]) -> list[int]:
+    """Positions of the stages whose `created` jobs, as far as they wait for earlier stages, need wait no longer."""
+    found = []
+    earlier: set[Status | Counted] = set()
+    for position in sorted(stages):
+        if stages[position].waiting and composite(earlier) in COMPLETED:
+            found.append(position)
+        earlier.update(value for value, count in stages[position].tally.items() if count > 0)
+    return found
 
 
 def _next_status(job: JobSnapshot, before: Status, values: Mapping[str, Status | Counted]) -> Status | None:
@@ -74,7 +89,9 @@ def _next_status(job: JobSnapshot, before: Status, values: Mapping[str, Status |
     by_stage_allowed, by_needs_allowed, proceeds_to = _PROCEEDS[job.when]
     if before not in (by_needs_allowed if by_needs else by_stage_allowed):
         return Status.SKIPPED
-    return Status.PENDING if job.enqueue_immediately else proceeds_to
+    if job.enqueue_immediately:
+        proceeds_to = Status.PENDING
+    return Status.WAITING_FOR_RESOURCE if proceeds_to == Status.PENDING and job.exclusive else proceeds_to
 
 
 def needs_first(jobs: Iterable[JobSnapshot]) -> list[JobSnapshot]:

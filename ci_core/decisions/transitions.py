@@ -41,7 +41,7 @@ _NOT_COMPLETE: Final = frozenset(Status) - COMPLETED
 ARROWS: Final[dict[Event, tuple[frozenset[Status], Status]]] = {
     Event.ENQUEUE: (_STARTABLE, Status.PENDING),
     Event.PREPARE: (_WAITING | {Status.PENDING}, Status.PREPARING),
-    Event.WAIT_FOR_RESOURCE: (_WAITING | {Status.PENDING}, Status.WAITING_FOR_RESOURCE),
+    Event.WAIT_FOR_RESOURCE: (_STARTABLE | {Status.PENDING}, Status.WAITING_FOR_RESOURCE),
     Event.WAIT_FOR_CALLBACK: (_WAITING | {Status.PENDING}, Status.WAITING_FOR_CALLBACK),
     Event.ACTIONIZE: (frozenset({Status.CREATED}), Status.MANUAL),
     Event.SCHEDULE: (frozenset({Status.CREATED}), Status.SCHEDULED),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from datetime import datetime
+from typing import Any, Final
 
 from django.db import connection
 
@@ -30,14 +31,15 @@ LOG_CHANGED_JOBS: Final = f"""
     SELECT %(pipeline_id)s, %(project_id)s, 'job', id, old_status, %(to)s, %(now)s FROM changed ORDER BY id
 """  # noqa: S608 - constants
 
-_RECORD: Final = f"""
-WITH logged AS (
+#: Logs changes given as arrays; parameters pipeline_id, project_id, kinds, subjects, old, new and now.
+LOG_CHANGES: Final = f"""
     INSERT INTO ci_core_event {_COLUMNS}
-    SELECT %(pipeline_id)s, %(project_id)s, %(kind)s, subject_id, old_status, status, %(now)s
-    FROM unnest(%(subjects)s::bigint[], %(old)s::text[], %(new)s::text[]) AS t(subject_id, old_status, status)
-)
-SELECT {RING_PIPELINE}
+    SELECT %(pipeline_id)s, %(project_id)s, kind, subject_id, old_status, status, %(now)s
+    FROM unnest(%(kinds)s::text[], %(subjects)s::bigint[], %(old)s::text[], %(new)s::text[])
+        AS t(kind, subject_id, old_status, status)
 """  # noqa: S608 - constants
+
+_RECORD: Final = f"WITH logged AS ({LOG_CHANGES}) SELECT {RING_PIPELINE}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +59,22 @@ def record(pipeline: Pipeline, kind: EventKind, changes: Sequence[Change]) -> No
     if not changes:
         return
     with connection.cursor() as cursor:
-        cursor.execute(
-            _RECORD,
-            {
-                "pipeline_id": pipeline.pk,
-                "project_id": pipeline.project_id,
-                "kind": kind.value,
-                "now": clock.now(),
-                "subjects": [change.subject_id for change in changes],
-                "old": [change.old for change in changes],
-                "new": [change.new for change in changes],
-            },
-        )
+        cursor.execute(_RECORD, parameters(pipeline, [(kind, change) for change in changes], clock.now()))
+
+
+def parameters(
+    pipeline: Pipeline, changes: Sequence[tuple[EventKind, Change]], now: datetime
+) -> dict[str, Any]:
+    """The parameters of LOG_CHANGES."""
+    return {
+        "pipeline_id": pipeline.pk,
+        "project_id": pipeline.project_id,
+        "now": now,
+        "kinds": [kind.value for kind, _ in changes],
+        "subjects": [change.subject_id for _, change in changes],
+        "old": [change.old for _, change in changes],
+        "new": [change.new for _, change in changes],
+    }
 
 
 def since(pipeline_id: int, cursor: int) -> list[Event]:

@@ -11,7 +11,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('ci_core', '0001_initial'),
+        ("ci_core", "0002_verbs"),
     ]
 
     operations = [
@@ -113,7 +113,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='job',
             name='failure_reason',
-            field=models.CharField(blank=True, choices=[('unknown_failure', 'unknown failure'), ('script_failure', 'script failure'), ('api_failure', 'api failure'), ('stuck_or_timeout_failure', 'stuck or timeout failure'), ('runner_system_failure', 'runner system failure'), ('missing_dependency_failure', 'missing dependency failure'), ('runner_unsupported', 'runner unsupported'), ('job_execution_timeout', 'job execution timeout'), ('trace_size_exceeded', 'trace size exceeded'), ('no_matching_runner', 'no matching runner'), ('failed_outdated_deployment_job', 'failed outdated deployment job'), ('protected_environment_failure', 'protected environment failure')], max_length=64),
+            field=models.CharField(blank=True, choices=[('unknown_failure', 'unknown failure'), ('script_failure', 'script failure'), ('api_failure', 'api failure'), ('stuck_or_timeout_failure', 'stuck or timeout failure'), ('runner_system_failure', 'runner system failure'), ('missing_dependency_failure', 'missing dependency failure'), ('runner_unsupported', 'runner unsupported'), ('job_execution_timeout', 'job execution timeout'), ('trace_size_exceeded', 'trace size exceeded'), ('no_matching_runner', 'no matching runner'), ('failed_outdated_deployment_job', 'failed outdated deployment job'), ('protected_environment_failure', 'protected environment failure'), ('archived_failure', 'archived failure')], max_length=64),
         ),
         migrations.AddIndex(
             model_name='environment',

@@ -10,8 +10,9 @@ from ci_core.models.environments import (
 )
 from ci_core.models.events import Event, EventKind
 from ci_core.models.jobs import Job, JobDefinition, JobKind, JobTimer, Need, PendingJob, RunningJob
-from ci_core.models.pipelines import Pipeline, Stage
+from ci_core.models.pipelines import OnNewCommit, Pipeline, Stage
 from ci_core.models.projects import InternalId, Project, ProjectMembership, Visibility
+from ci_core.models.resources import ProcessMode, ResourceClaim, ResourceGroup
 from ci_core.models.runners import (
     Runner,
     RunnerAccessLevel,
@@ -27,9 +28,10 @@ from ci_core.models.schedules import (
 )
 from ci_core.models.traces import Trace, TraceChunk
 from ci_core.models.users import PersonalAccessToken, User
-from ci_core.models.variables import PipelineVariable, ProjectVariable, VariableType
+from ci_core.models.variables import VARIABLE_KEY, PipelineVariable, ProjectVariable, VariableType
 
 __all__ = [
+    "VARIABLE_KEY",
     "Artifact",
     "ArtifactFormat",
     "Deployment",
@@ -44,16 +46,20 @@ __all__ = [
     "JobKind",
     "JobTimer",
     "Need",
+    "OnNewCommit",
     "PendingJob",
     "PersonalAccessToken",
     "Pipeline",
     "PipelineSchedule",
     "PipelineScheduleVariable",
     "PipelineVariable",
+    "ProcessMode",
     "Project",
     "ProjectMembership",
     "ProjectVariable",
     "ProtectedEnvironment",
+    "ResourceClaim",
+    "ResourceGroup",
     "Runner",
     "RunnerAccessLevel",
     "RunnerManager",

@@ -25,6 +25,11 @@ def pipeline_of(id_: int) -> int:
     return id_ >> IN_PIPELINE_BITS
 
 
+def jobs_of(pipeline_id: int) -> tuple[int, int]:
+    """The first and the last id that a job of this pipeline can have."""
+    return pipeline_id << IN_PIPELINE_BITS, (pipeline_id << IN_PIPELINE_BITS) + MAX_IN_PIPELINE
+
+
 def on_job(job_id: int, number: int) -> int:
     """Id of the `number`-th (from 1) need or artifact of a job."""
     if not 0 < number <= MAX_ON_JOB:

@@ -14,6 +14,7 @@ from ci_core.models.choices import choices, one_of
 from ci_core.models.pipelines import Stage, pipeline_reference
 from ci_core.models.projects import Project
 from ci_core.models.querysets import InPipelineQuerySet, JobQuerySet
+from ci_core.models.resources import ResourceGroup
 from ci_core.models.runners import Runner, RunnerManager
 from ci_core.models.users import User
 from ci_core.statuses import FailureReason, SchedulingType, Status, When
@@ -72,6 +73,12 @@ class Job(models.Model):
     timeout = models.PositiveIntegerField(null=True, blank=True, help_text="Seconds.")
     start_in = models.PositiveIntegerField(null=True, blank=True, help_text="Seconds; of a delayed job.")
     environment_name = models.CharField(max_length=255, blank=True)
+    resource_group = models.ForeignKey(
+        ResourceGroup, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, null=True, blank=True
+    )
+    given_variables = models.JSONField(
+        null=True, blank=True, help_text="Given by whoever played or retried it: key, value, variable_type."
+    )
     user = models.ForeignKey(
         User, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, null=True, blank=True
     )
@@ -90,6 +97,16 @@ class Job(models.Model):
     queued_at = models.DateTimeField(null=True, blank=True)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
+    erased_at = models.DateTimeField(null=True, blank=True, help_text="When log and artifacts were removed.")
+    erased_by = models.ForeignKey(
+        User,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        null=True,
+        blank=True,
+        related_name="+",
+    )
 
     objects = JobQuerySet.as_manager()
 
@@ -100,6 +117,7 @@ class Job(models.Model):
         ]
         indexes = [
             models.Index(fields=["project", "-id"], name="ci_job_by_project"),
+            models.Index(fields=["pipeline", "name"], name="ci_job_by_name"),
             models.Index(
                 fields=["runner", "-id"], name="ci_job_by_runner", condition=models.Q(runner__isnull=False)
             ),
@@ -126,6 +144,9 @@ class Need(models.Model):
 
     objects = InPipelineQuerySet.as_manager()
 
+    class Meta:
+        indexes = [models.Index(fields=["pipeline", "name"], name="ci_need_by_name")]
+
     def __str__(self) -> str:
         return self.name
 
@@ -141,11 +162,17 @@ class PendingJob(models.Model):
     queued_at = models.DateTimeField()
 
     class Meta:
-        indexes = [models.Index(fields=["project", "job_id"], name="ci_pending_by_project")]
+        indexes = [
+            models.Index(fields=["project", "job_id"], name="ci_pending_by_project"),
+            models.Index(fields=["queued_at"], name="ci_pending_by_age"),
+        ]
 
 
 class RunningJob(models.Model):
-    """A job that is on a runner: until when it may run, and when its runner was last heard of."""
+    """A job that is on a runner: until when it may run, and when its runner was last heard of.
+
+    acknowledged: its runner has been heard of since it was handed the job.
+    """
 
     job_id = models.BigIntegerField(primary_key=True)
     pipeline_id = models.BigIntegerField()
@@ -153,9 +180,15 @@ class RunningJob(models.Model):
     runner = models.ForeignKey(Runner, on_delete=models.CASCADE)
     deadline_at = models.DateTimeField()
     heard_at = models.DateTimeField()
+    acknowledged = models.BooleanField(default=False)
 
     class Meta:
         indexes = [
+            models.Index(
+                fields=["heard_at"],
+                name="ci_running_unacknowledged",
+                condition=models.Q(acknowledged=False),
+            ),
             models.Index(fields=["project"], name="ci_running_by_project"),
             models.Index(fields=["deadline_at"], name="ci_running_by_deadline"),
             models.Index(fields=["heard_at"], name="ci_running_by_silence"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Any
 
 from django.db import models
@@ -10,7 +11,15 @@ from ci_core.models.choices import choices, one_of
 from ci_core.models.projects import Project
 from ci_core.models.querysets import InPipelineQuerySet, PipelineQuerySet
 from ci_core.models.users import User
-from ci_core.statuses import PipelineFailureReason, PipelineSource, Status
+from ci_core.statuses import UNFINISHED, PipelineFailureReason, PipelineSource, Status
+
+
+class OnNewCommit(StrEnum):
+    """`workflow:auto_cancel:on_new_commit`: what becomes of a pipeline when its ref gets a newer one."""
+
+    CONSERVATIVE = "conservative"
+    INTERRUPTIBLE = "interruptible"
+    NONE = "none"
 
 
 class Pipeline(models.Model):
@@ -39,6 +48,15 @@ class Pipeline(models.Model):
     cancel_on_job_failure = models.BooleanField(
         default=False, help_text="workflow:auto_cancel:on_job_failure is all."
     )
+    auto_cancel_on_new_commit = models.CharField(
+        max_length=16, choices=choices(OnNewCommit), default=OnNewCommit.CONSERVATIVE
+    )
+    auto_canceled_by_id = models.BigIntegerField(
+        null=True, blank=True, help_text="Id of the newer pipeline of the ref that made this one redundant."
+    )
+    deleting_since = models.DateTimeField(
+        null=True, blank=True, help_text="Its rows and files are being removed."
+    )
     last_job_number = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
@@ -52,8 +70,19 @@ class Pipeline(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["project", "iid"], name="ci_pipeline_iid_once"),
             one_of(Status, "status", "ci_pipeline_status"),
+            one_of(OnNewCommit, "auto_cancel_on_new_commit", "ci_pipeline_on_new_commit"),
         ]
         indexes = [
+            models.Index(
+                fields=["created_at"],
+                name="ci_pipeline_unfinished",
+                condition=models.Q(status__in=sorted(status.value for status in UNFINISHED)),
+            ),
+            models.Index(
+                fields=["deleting_since"],
+                name="ci_pipeline_deleting",
+                condition=models.Q(deleting_since__isnull=False),
+            ),
             models.Index(fields=["project", "-id"], name="ci_pipeline_newest"),
             models.Index(fields=["project", "ref", "-id"], name="ci_pipeline_by_ref"),
             models.Index(fields=["project", "status", "-id"], name="ci_pipeline_by_status"),

@@ -39,6 +39,9 @@ class Project(models.Model):
     )
     ci_config_path = models.CharField(max_length=255, default=".gitlab-ci.yml")
     build_timeout = models.PositiveIntegerField(default=3600, help_text="Seconds that a job may run.")
+    auto_cancel_pending_pipelines = models.BooleanField(
+        default=True, help_text="A new pipeline of a branch cancels older ones that it makes redundant."
+    )
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
     members = models.ManyToManyField(User, through="ProjectMembership", related_name="projects")

@@ -1,107 +1,129 @@
-"""One processing pass: load what the decisions need, decide, store what changed, log it."""
+"""One processing pass: read what decides, decide, store what changed, log it."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import replace
-from datetime import datetime
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Final
 
-from django.db import connection
+from django.db import transaction
 
-from ci_core import clock, events
+from ci_core import resources
 from ci_core.decisions import readiness
-from ci_core.decisions.duration import busy_seconds
+from ci_core.decisions.composite import counted, settled
 from ci_core.decisions.reset import to_reset
-from ci_core.decisions.snapshots import PipelineSnapshot
+from ci_core.decisions.snapshots import Advance, PipelineSnapshot
 from ci_core.decisions.transitions import Event
-from ci_core.models import EventKind, Job, Pipeline
-from ci_core.models.ids import in_pipeline
-from ci_core.processing.snapshot import load
-from ci_core.statuses import COMPLETED, Status
-from ci_core.transition import transition
+from ci_core.errors import NotFound
+from ci_core.locks import lock_pipeline
+from ci_core.models import Pipeline
+from ci_core.processing.snapshot import load_jobs, load_touched, load_whole
+from ci_core.processing.store import store
+from ci_core.statuses import Status
+from ci_core.transition import JobChange, transition
 
 #: How a decided status is reached from `created`.
 _EVENT_TO: Final[Mapping[Status, Event]] = {
     Status.PENDING: Event.ENQUEUE,
+    Status.WAITING_FOR_RESOURCE: Event.WAIT_FOR_RESOURCE,
     Status.MANUAL: Event.ACTIONIZE,
     Status.SCHEDULED: Event.SCHEDULE,
     Status.SKIPPED: Event.SKIP,
 }
-
-_STORE_STAGES: Final = """
-UPDATE ci_core_stage AS stage SET status = new.status
-FROM unnest(%(ids)s::bigint[], %(statuses)s::text[]) AS new(id, status)
-WHERE stage.pipeline_id = %(pipeline_id)s AND stage.id = new.id
-"""
+#: Times that one call of `hand_over` tries to find out who gets a resource.
+HAND_OVER_ATTEMPTS: Final = 20
 
 
-def advance(pipeline: Pipeline, *, restarted: Collection[str] = ()) -> None:
+def advance(
+    pipeline: Pipeline, changes: Sequence[JobChange] | None = None, *, restarted: Collection[str] = ()
+) -> None:
     """Moves a locked pipeline as far as its jobs' statuses let it go, in the caller's transaction.
 
+    changes: what moved in this transaction since the last pass; only what that touches is read then. None: all is read.
     restarted: names of jobs that were played or retried; skipped jobs after them get another chance first.
     `pipeline` is brought up to date.
     """
-    snapshot = load(pipeline, all_needs=bool(restarted))
+    moved = list(changes or ())
     if restarted:
-        snapshot = _reset(pipeline, snapshot, restarted)
-    decided = readiness.advance(snapshot)
+        moved += _reset(pipeline, restarted)
+    snapshot, decided = _decide(pipeline, None if changes is None else moved)
     by_status: dict[Status, list[int]] = {}
     for job_id, status in decided.jobs.items():
         by_status.setdefault(status, []).append(job_id)
     for status, job_ids in by_status.items():
-        transition(pipeline, job_ids, _EVENT_TO[status])
-    _store_stages(pipeline, snapshot, decided.stages)
-    if decided.pipeline != pipeline.status:
-        _store_pipeline(pipeline, decided.pipeline)
+        moved += transition(pipeline, job_ids, _EVENT_TO[status])
+    if _hand_out(pipeline, moved):
+        snapshot = load_touched(pipeline, ())
+        decided = readiness.advance(snapshot)
+    store(pipeline, snapshot.stages, decided)
 
 
-def _reset(pipeline: Pipeline, snapshot: PipelineSnapshot, restarted: Collection[str]) -> PipelineSnapshot:
-    """Puts skipped jobs behind the restarted ones back to `created`; returns the snapshot after it."""
-    started = [job for job in snapshot.jobs if job.name in restarted]
-    changed = {
-        change.subject_id for change in transition(pipeline, to_reset(snapshot.jobs, started), Event.RESET)
-    }
-    jobs = (replace(job, status=Status.CREATED) if job.id in changed else job for job in snapshot.jobs)
-    return replace(snapshot, jobs=tuple(jobs))
+def _decide(pipeline: Pipeline, moved: Iterable[JobChange] | None) -> tuple[PipelineSnapshot, Advance]:
+    """Looks at what the moved jobs touch; at all jobs when that is not known, or when it goes further than that."""
+    if moved is not None and all(change.new != Status.CREATED for change in moved):
+        names = [
+            change.name for change in moved if settled(counted(Status(change.new), change.allow_failure))
+        ]
+        snapshot = load_touched(pipeline, names)
+        decided = readiness.advance(snapshot)
+        if not decided.cascades:
+            return snapshot, decided
+    snapshot = load_whole(pipeline)
+    return snapshot, readiness.advance(snapshot)
 
 
-def _store_stages(pipeline: Pipeline, snapshot: PipelineSnapshot, stages: Mapping[int, Status]) -> None:
-    if not stages:
-        return
-    ids = [in_pipeline(pipeline.pk, position) for position in stages]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _STORE_STAGES,
-            {
-                "pipeline_id": pipeline.pk,
-                "ids": ids,
-                "statuses": [status.value for status in stages.values()],
-            },
-        )
-    changes = [
-        events.Change(in_pipeline(pipeline.pk, position), snapshot.stages[position].value, status.value)
-        for position, status in stages.items()
-    ]
-    events.record(pipeline, EventKind.STAGE, changes)
+def _reset(pipeline: Pipeline, restarted: Collection[str]) -> list[JobChange]:
+    """Puts skipped jobs behind the restarted ones back to `created`."""
+    jobs = load_jobs(pipeline, all_needs=True)
+    started = [job for job in jobs if job.name in restarted]
+    return transition(pipeline, to_reset(jobs, started), Event.RESET)
 
 
-def _store_pipeline(pipeline: Pipeline, status: Status) -> None:
-    """Stores the pipeline's new status with the times that go with it, and logs it."""
-    now = clock.now()
-    old, pipeline.status, pipeline.updated_at = pipeline.status, status.value, now
-    fields = ["status", "updated_at", "finished_at"]
-    pipeline.finished_at = now if status in COMPLETED else None
-    if status == Status.RUNNING and pipeline.started_at is None:
-        pipeline.started_at = now
-        fields.append("started_at")
-    if status in COMPLETED:
-        pipeline.duration = busy_seconds(_intervals(pipeline))
-        fields.append("duration")
-    pipeline.save(update_fields=fields)
-    events.record(pipeline, EventKind.PIPELINE, [events.Change(pipeline.pk, old, status.value)])
+def _hand_out(pipeline: Pipeline, moved: Iterable[JobChange]) -> bool:
+    """Gives free resource groups that the moved jobs touch to jobs of this pipeline; True if some job got one.
+
+    A group that may be for a job of another pipeline is handed over right after the commit, since nobody holds two
+    pipelines.
+    """
+    touched = sorted({change.resource_group_id for change in moved if change.resource_group_id is not None})
+    if not touched:
+        return False
+    granted = set(_grant(pipeline, touched, wait=False))
+    for group_id in touched:
+        if group_id not in granted:
+            transaction.on_commit(partial(hand_over, group_id))
+    return bool(granted)
 
 
-def _intervals(pipeline: Pipeline) -> Iterable[tuple[datetime, datetime]]:
-    ran = Job.objects.in_pipeline(pipeline.pk).filter(started_at__isnull=False, finished_at__isnull=False)
-    return ran.values_list("started_at", "finished_at")
+def _grant(pipeline: Pipeline, group_ids: Sequence[int], *, wait: bool) -> list[int]:
+    """Queues the jobs of this pipeline that get one of the groups now; returns those groups."""
+    granted = []
+    for group_id, mode in resources.lock_free(group_ids, wait=wait):
+        claim = resources.next_claim(group_id, mode)
+        if claim is None or claim.pipeline_id != pipeline.pk:
+            continue
+        resources.hold(group_id, claim.job_id)
+        transition(pipeline, [claim.job_id], Event.ENQUEUE)
+        granted.append(group_id)
+    return granted
+
+
+def hand_over(group_id: int) -> bool:
+    """Gives a free resource group to the job that is next, in a transaction of its own; True if a job got it.
+
+    Locks that job's pipeline, then the group, and looks again; when somebody else was quicker, it starts over.
+    """
+    for _ in range(HAND_OVER_ATTEMPTS):
+        mode = resources.mode_of_free(group_id)
+        claim = resources.next_claim(group_id, mode) if mode is not None else None
+        if claim is None:
+            return False
+        try:
+            with transaction.atomic():
+                pipeline = lock_pipeline(claim.pipeline_id)
+                if _grant(pipeline, [group_id], wait=True):
+                    advance(pipeline, ())
+                    return True
+        except NotFound:
+            return False
+    return False

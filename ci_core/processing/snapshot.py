@@ -1,64 +1,163 @@
-"""Reads a locked pipeline into the snapshots that the decisions work on, in a fixed number of statements."""
+"""Reads of a locked pipeline what decides how it moves on, in a fixed number of statements."""
 
 from __future__ import annotations
 
-from typing import Final
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, Final
 
 from django.db import connection
 
-from ci_core.decisions.snapshots import JobSnapshot, PipelineSnapshot
+from ci_core.decisions.composite import Counted, counted
+from ci_core.decisions.readiness import open_stages
+from ci_core.decisions.snapshots import JobSnapshot, PipelineSnapshot, StageSnapshot, whole
 from ci_core.models import Need, Pipeline, Stage
 from ci_core.models.ids import in_pipeline
 from ci_core.statuses import SchedulingType, Status, When
 
-_CREATED: Final = Status.CREATED.value
+# Hand-written, with plain tuples: these are the hottest reads of the domain.
 
-#: The latest copies, as the configuration lists them. Plain tuples: this is the hottest read of the domain.
-_JOBS: Final = """
-SELECT id, name, stage_id, status, "when", allow_failure, scheduling_type, enqueue_immediately
-FROM ci_core_job WHERE pipeline_id = %s AND NOT retried ORDER BY number, id
+_COLUMNS: Final = """job.id, job.name, job.stage_id, job.status, job."when", job.allow_failure,
+    job.scheduling_type, job.enqueue_immediately, job.resource_group_id IS NOT NULL"""
+
+_JOBS: Final = f"""
+SELECT {_COLUMNS} FROM ci_core_job AS job WHERE pipeline_id = %(pipeline)s AND NOT retried ORDER BY number, id
+"""  # noqa: S608 - constants
+
+_TALLY: Final = """
+SELECT stage.position, stage.status, job.status, job.allow_failure, job.scheduling_type, job.jobs
+FROM ci_core_stage AS stage
+JOIN (
+    SELECT stage_id, status, allow_failure, scheduling_type, count(*) AS jobs
+    FROM ci_core_job WHERE pipeline_id = %(pipeline)s AND NOT retried
+    GROUP BY stage_id, status, allow_failure, scheduling_type
+) AS job ON job.stage_id = stage.id
+WHERE stage.pipeline_id = %(pipeline)s
 """
 
+#: Created jobs that need one of some names, a row for each of their needs that exists. The fences (OFFSET 0) keep the
+#: planner to index look-ups in this order: without statistics, as in a new partition, it would compare all with all.
+_DEPENDENTS: Final = f"""
+SELECT job.*, needed.*
+FROM (
+    SELECT DISTINCT job_id FROM ci_core_need WHERE pipeline_id = %(pipeline)s AND name = ANY(%(names)s)
+) AS dependent
+CROSS JOIN LATERAL (
+    SELECT {_COLUMNS} FROM ci_core_job AS job
+    WHERE pipeline_id = %(pipeline)s AND id = dependent.job_id AND status = 'created' AND NOT retried OFFSET 0
+) AS job
+CROSS JOIN LATERAL (
+    SELECT name FROM ci_core_need
+    WHERE pipeline_id = %(pipeline)s AND id BETWEEN (job.id << 10) AND (job.id << 10) + 1023 OFFSET 0
+) AS need
+CROSS JOIN LATERAL (
+    SELECT name, status, allow_failure FROM ci_core_job
+    WHERE pipeline_id = %(pipeline)s AND name = need.name AND NOT retried OFFSET 0
+) AS needed
+"""  # noqa: S608 - constants
 
-def load(pipeline: Pipeline, *, all_needs: bool = False) -> PipelineSnapshot:
-    """The pipeline's latest jobs, and its stored statuses. The caller holds its lock.
+_WAITING: Final = f"""
+SELECT {_COLUMNS} FROM ci_core_job AS job
+WHERE pipeline_id = %(pipeline)s AND stage_id = ANY(%(stages)s) AND status = 'created'
+    AND scheduling_type = 'stage' AND NOT retried
+ORDER BY number, id
+"""  # noqa: S608 - constants
+
+
+def load_touched(pipeline: Pipeline, settled: Sequence[str]) -> PipelineSnapshot:
+    """What may move after jobs of these names settled, in a pipeline in which nothing could move before.
+
+    These are the jobs that need one of them, and jobs of stages that are open now.
+    """
+    stages = _stages(pipeline)
+    created: dict[int, JobSnapshot] = {}
+    needed: dict[str, Status | Counted] = {}
+    counts = ((stage.tally.get(Status.CREATED, 0), stage.waiting) for stage in stages.values())
+    if settled and any(total > waiting for total, waiting in counts):
+        created, needed = _dependents(pipeline, settled)
+    opened = open_stages(stages)
+    if opened:
+        ids = [in_pipeline(pipeline.pk, position) for position in opened]
+        for row in _rows(_WAITING, {"pipeline": pipeline.pk, "stages": ids}):
+            created[row[0]] = _job(pipeline, row, None)
+    return PipelineSnapshot(Status(pipeline.status), stages, tuple(created.values()), needed)
+
+
+def _stages(pipeline: Pipeline) -> dict[int, StageSnapshot]:
+    """The stages that have jobs, by position."""
+    stored: dict[int, Status] = {}
+    tallies: dict[int, Counter[Status | Counted]] = {}
+    waiting: Counter[int] = Counter()
+    for position, old, status, allow_failure, scheduling, jobs in _rows(_TALLY, {"pipeline": pipeline.pk}):
+        stored[position] = Status(old)
+        tallies.setdefault(position, Counter())[counted(Status(status), allow_failure)] += jobs
+        if status == Status.CREATED and scheduling == SchedulingType.STAGE:
+            waiting[position] += jobs
+    return {
+        position: StageSnapshot(stored[position], tally, waiting[position])
+        for position, tally in tallies.items()
+    }
+
+
+def _dependents(
+    pipeline: Pipeline, names: Sequence[str]
+) -> tuple[dict[int, JobSnapshot], dict[str, Status | Counted]]:
+    """The created jobs that need one of the names, by id; and what all that they need counts as."""
+    rows: dict[int, Sequence[Any]] = {}
+    needs: dict[int, list[str]] = {}
+    needed: dict[str, Status | Counted] = {}
+    for row in _rows(_DEPENDENTS, {"pipeline": pipeline.pk, "names": list(names)}):
+        *columns, name, status, allow_failure = row
+        rows[row[0]] = columns
+        needs.setdefault(row[0], []).append(name)
+        needed[name] = counted(Status(status), allow_failure)
+    return {job_id: _job(pipeline, row, tuple(needs[job_id])) for job_id, row in rows.items()}, needed
+
+
+def load_whole(pipeline: Pipeline) -> PipelineSnapshot:
+    """The pipeline with every job that is `created`."""
+    jobs = load_jobs(pipeline)
+    stages = Stage.objects.in_pipeline(pipeline.pk).values_list("position", "status")
+    return whole(Status(pipeline.status), {position: Status(status) for position, status in stages}, jobs)
+
+
+def load_jobs(pipeline: Pipeline, *, all_needs: bool = False) -> list[JobSnapshot]:
+    """All latest jobs, as the configuration lists them.
 
     all_needs: also read the needs of jobs that are not `created`, which only a reset looks at.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(_JOBS, [pipeline.pk])
-        rows = cursor.fetchall()
-    needs = _needs(
-        pipeline,
-        {row[0] for row in rows if row[6] == SchedulingType.DAG and (all_needs or row[3] == _CREATED)},
-    )
-    stages = Stage.objects.in_pipeline(pipeline.pk).values_list("position", "status")
-    first_stage = in_pipeline(pipeline.pk, 1) - 1
-    jobs = tuple(
-        JobSnapshot(
-            id=job_id,
-            name=name,
-            stage=stage_id - first_stage,
-            status=Status(status),
-            when=When(when),
-            allow_failure=allow_failure,
-            needs=needs.get(job_id, ()) if scheduling == SchedulingType.DAG else None,
-            enqueue_immediately=enqueue_immediately,
-        )
-        for job_id, name, stage_id, status, when, allow_failure, scheduling, enqueue_immediately in rows
-    )
-    return PipelineSnapshot(
-        status=Status(pipeline.status),
-        stages={position: Status(status) for position, status in stages},
-        jobs=jobs,
-    )
-
-
-def _needs(pipeline: Pipeline, job_ids: set[int]) -> dict[int, tuple[str, ...]]:
-    """Names of the needs of these jobs, by job id."""
-    needs: dict[int, list[str]] = {}
-    if job_ids:
+    rows = _rows(_JOBS, {"pipeline": pipeline.pk})
+    by_needs = {
+        row[0] for row in rows if row[6] == SchedulingType.DAG and (all_needs or row[3] == Status.CREATED)
+    }
+    needs: dict[int, list[str]] = {job_id: [] for job_id in by_needs}
+    if by_needs:
         for job_id, name in Need.objects.in_pipeline(pipeline.pk).values_list("job_id", "name"):
-            if job_id in job_ids:
-                needs.setdefault(job_id, []).append(name)
-    return {job_id: tuple(names) for job_id, names in needs.items()}
+            if job_id in by_needs:
+                needs[job_id].append(name)
+    return [
+        _job(pipeline, row, None if row[6] == SchedulingType.STAGE else tuple(needs.get(row[0], ())))
+        for row in rows
+    ]
+
+
+def _job(pipeline: Pipeline, row: Sequence[Any], needs: tuple[str, ...] | None) -> JobSnapshot:
+    """A snapshot of a row of `_COLUMNS`."""
+    job_id, name, stage_id, status, when, allow_failure, _, enqueue_immediately, exclusive = row
+    return JobSnapshot(
+        id=job_id,
+        name=name,
+        stage=stage_id - in_pipeline(pipeline.pk, 1) + 1,
+        status=Status(status),
+        when=When(when),
+        allow_failure=allow_failure,
+        needs=needs,
+        enqueue_immediately=enqueue_immediately,
+        exclusive=exclusive,
+    )
+
+
+def _rows(sql: str, parameters: dict[str, Any]) -> list[Any]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return list(cursor.fetchall())

@@ -77,11 +77,11 @@ def _start(candidate: PendingJob, runner: Runner, manager: RunnerManager | None)
     job: Job = Job.objects.by_ids([candidate.job_id]).get()
     refused = deployments.refusal(pipeline, job)
     if refused is not None:
-        transition(pipeline, [job.pk], Event.DROP, failure_reason=refused.reason.value)
-        advance(pipeline)
+        dropped = transition(pipeline, [job.pk], Event.DROP, failure_reason=refused.reason.value)
+        advance(pipeline, [*started, *dropped])
         return None
     project_timeout = pipeline.project.build_timeout or settings.PIPEYARD_DEFAULT_JOB_TIMEOUT
     timeout = job_timeout(job.timeout, project_timeout, runner.maximum_timeout)
     started_on(pipeline, job.pk, runner.pk, timeout)
-    advance(pipeline)
+    advance(pipeline, started)
     return job

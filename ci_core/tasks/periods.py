@@ -7,7 +7,7 @@ from typing import Final
 
 from procrastinate import JobContext
 
-from ci_core.actions import artifacts, firing, stopping, upkeep
+from ci_core.actions import artifacts, deleting, firing, resources, stopping, upkeep
 from ci_core.tasks.procrastinate import URGENT, blueprint
 
 #: Hours that records of failed tasks are kept.
@@ -51,14 +51,37 @@ def start_due_jobs(timestamp: int) -> None:
 def fail_overdue_and_lost_jobs(timestamp: int) -> None:
     """Every 15 seconds: jobs that run too long, and jobs whose runner vanished."""
     upkeep.fail_overdue_jobs()
+    upkeep.fail_unacknowledged_jobs()
     upkeep.fail_lost_jobs()
 
 
 @blueprint.periodic(cron="*/5 * * * *")
 @blueprint.task(name="fail_stuck_jobs", queueing_lock="fail_stuck_jobs")
 def fail_stuck_jobs(timestamp: int) -> None:
-    """Every 5 minutes: jobs that no runner took for too long."""
+    """Every 5 minutes: jobs that no runner may take, and jobs that no runner took for too long."""
+    upkeep.fail_jobs_without_runner()
     upkeep.fail_stuck_jobs()
+
+
+@blueprint.periodic(cron="* * * * * */10")
+@blueprint.task(name="hand_over_free_groups", queueing_lock="hand_over_free_groups")
+def hand_over_free_groups(timestamp: int) -> None:
+    """Every 10 seconds: resource groups that are free although a job waits for them."""
+    resources.hand_over_free_groups()
+
+
+@blueprint.periodic(cron="*/5 * * * *")
+@blueprint.task(name="resume_deletions", queueing_lock="resume_deletions")
+def resume_deletions(timestamp: int) -> None:
+    """Every 5 minutes: deletions of pipelines that were interrupted."""
+    deleting.resume_deletions()
+
+
+@blueprint.periodic(cron="43 * * * *")
+@blueprint.task(name="fail_archived_pipelines", queueing_lock="fail_archived_pipelines")
+def fail_archived_pipelines(timestamp: int) -> None:
+    """Every hour: pipelines that are older than the limit and still unfinished."""
+    upkeep.fail_archived_pipelines()
 
 
 @blueprint.periodic(cron="*/10 * * * *")

@@ -77,6 +77,12 @@ def job_variables(
             )
             for given in PipelineVariable.objects.in_pipeline(pipeline.pk).order_by("pipeline_id", "id")
         ),
+        *(
+            JobVariable(
+                given["key"], given["value"], public=False, file=given["variable_type"] == VariableType.FILE
+            )
+            for given in job.given_variables or ()
+        ),
     ]
 
 

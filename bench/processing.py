@@ -1,6 +1,7 @@
-"""From a job's success report to the next job being claimable: `python -m bench.handover`.
+"""From a job's success report to its dependants being claimable: `python -m bench.processing`.
 
-The baseline is bare SQL in one transaction that writes the same rows without deciding anything.
+Baselines, on the same data and in one transaction each: "bare" writes by hand, with the fewest statements and no
+decision, the rows that a report writes; "replay" sends a report's own statements, as captured, from bare psycopg.
 """
 
 from __future__ import annotations
@@ -20,38 +21,49 @@ from bench.database import database
 if TYPE_CHECKING:
     from ci_core.models import Pipeline
 
-SIZES = (10, 100, 1000)
-ROUNDS = 60
+SIZES = (10, 100, 1000, 5000)
+ROUNDS = 200
 
 
 def main() -> None:
-    """Prints, for pipelines of several sizes, the time of a report, its ratio to bare SQL, and its statements."""
-    table = Table(title="success report -> next job claimable (same process)")
-    for heading in ("jobs", "median ms", "p99 ms", "bare SQL median ms", "ratio", "statements"):
+    """Prints, for pipelines of several sizes, the time of a report, its ratios to bare SQL, and what it does."""
+    table = Table(title="success report -> dependants claimable (same process)")
+    for heading in (
+        "jobs",
+        "median ms",
+        "p99 ms",
+        "bare ms",
+        "ratio",
+        "replay ms",
+        "ratio",
+        "statements",
+        "rows",
+    ):
         table.add_column(heading, justify="right")
     with database():
         for size in track(SIZES, description="measuring", console=Console(stderr=True)):
-            reports, bare, statements = _measure(size)
+            reports, bare, replayed, statements, rows = _measure(size)
+            median = statistics.median(reports)
             table.add_row(
                 str(size),
-                f"{statistics.median(reports):.2f}",
+                f"{median:.2f}",
                 f"{statistics.quantiles(reports, n=100)[98]:.2f}",
                 f"{statistics.median(bare):.2f}",
-                f"{statistics.median(reports) / statistics.median(bare):.1f}",
+                f"{median / statistics.median(bare):.1f}",
+                f"{statistics.median(replayed):.2f}",
+                f"{median / statistics.median(replayed):.1f}",
                 str(statements),
+                str(rows),
             )
     Console().print(table)
 
 
-def _measure(size: int) -> tuple[list[float], list[float], int]:
-    """Milliseconds of each report, milliseconds of each bare write, and SQL statements of a report."""
-    from django.db import connection
-    from django.test.utils import CaptureQueriesContext
-
+def _measure(size: int) -> tuple[list[float], list[float], list[float], int, int]:
+    """Milliseconds of each report, of each bare write, of each replay; statements and rows written of one report."""
     from ci_core.actions.jobs import succeed_job
     from ci_core.models import Job, PendingJob
 
-    rounds = min(ROUNDS, size // 2)
+    rounds = min(ROUNDS, size // 2 - 2)
     pipelines = [_pipeline(size) for _ in range(-(-ROUNDS // rounds))]
     reports: list[float] = []
     for pipeline in pipelines:
@@ -64,10 +76,47 @@ def _measure(size: int) -> tuple[list[float], list[float], int]:
         expected = Job.objects.in_pipeline(pipeline.pk).filter(name=f"second{rounds - 1}").values("id")
         assert PendingJob.objects.filter(job_id__in=expected).exists()
     bare = [_bare(pipelines[0], number) for number in range(ROUNDS)]
-    job = Job.objects.in_pipeline(_pipeline(size).pk).filter(status="pending").in_order()[0]
+    statements, rows = _captured(pipelines[-1], rounds)
+    replayed = [_replay(statements) for _ in range(ROUNDS)]
+    return reports, bare, replayed, len(statements) + 2, rows
+
+
+def _captured(pipeline: Pipeline, number: int) -> tuple[list[str], int]:
+    """The statements of a report (without BEGIN and COMMIT), and the rows that it inserted, changed and deleted."""
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    from ci_core.actions.jobs import succeed_job
+    from ci_core.models import Job
+
+    job = Job.objects.in_pipeline(pipeline.pk).get(name=f"first{number}")
+    before = _rows_written()
     with CaptureQueriesContext(connection) as captured:
         succeed_job(job.pk)
-    return reports, bare, len(captured)
+    statements = [query["sql"] for query in captured.captured_queries]
+    return [sql for sql in statements if sql not in ("BEGIN", "COMMIT")], _rows_written() - before
+
+
+def _rows_written() -> int:
+    """Rows inserted, updated and deleted in all tables so far."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_stat_force_next_flush()")
+        cursor.execute("SELECT sum(n_tup_ins + n_tup_upd + n_tup_del) FROM pg_stat_user_tables")
+        return int(cursor.fetchone()[0])
+
+
+def _replay(statements: list[str]) -> float:
+    """Milliseconds to send the statements once more, as they are, in a transaction."""
+    from django.db import connection
+
+    raw: Any = connection.connection
+    started = time.perf_counter()
+    with raw.transaction(), raw.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+    return (time.perf_counter() - started) * 1000
 
 
 def _pipeline(size: int) -> Pipeline:

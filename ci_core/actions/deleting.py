@@ -1,0 +1,94 @@
+"""Deletes pipelines whole: files first, rows last, so that an interrupted deletion can go on from its mark."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+import structlog
+from django.db import connection, transaction
+
+from ci_core import clock, partitions
+from ci_core.actions.artifacts import remove_artifacts
+from ci_core.actions.cancelling import cancel_jobs
+from ci_core.errors import NotFound
+from ci_core.events.log import RING_PIPELINE
+from ci_core.locks import lock_pipeline
+from ci_core.models import Artifact, Deployment, Job, JobTimer, Pipeline, ResourceClaim, RunningJob
+from ci_core.models.ids import jobs_of
+from ci_core.processing import advance
+from ci_core.statuses import CANCELABLE, Status
+
+log = structlog.get_logger("pipeyard.deleting")
+
+#: Artifacts that are removed at a time.
+PAGE: Final = 500
+#: Seconds after which a deletion that has not ended counts as interrupted.
+INTERRUPTED_AFTER: Final = 300
+#: Interrupted deletions that one sweep ends.
+BATCH: Final = 20
+
+# A claim that holds such a row waits for the pipeline, finds it gone and removes the row itself.
+_UNQUEUE: Final = """
+DELETE FROM ci_core_pendingjob WHERE job_id IN (
+    SELECT job_id FROM ci_core_pendingjob WHERE job_id BETWEEN %s AND %s FOR UPDATE SKIP LOCKED
+)
+"""
+
+
+def delete_pipeline(pipeline_id: int) -> None:
+    """Deletes a pipeline with its jobs, logs, artifacts, deployments and events. What runs is cancelled first.
+
+    From the first commit on nobody reaches it any more. Raises NotFound.
+    """
+    _mark(pipeline_id)
+    while True:
+        page = list(Artifact.objects.in_pipeline(pipeline_id).order_by("id")[:PAGE])
+        if not page:
+            break
+        remove_artifacts(page)
+    _remove_rows(pipeline_id)
+
+
+@transaction.atomic
+def _mark(pipeline_id: int) -> None:
+    """Cancels what is not finished, and notes that the pipeline is being deleted."""
+    pipeline = lock_pipeline(pipeline_id, deleting=True)
+    if pipeline.deleting_since is not None:
+        return
+    unfinished = [status.value for status in (*CANCELABLE, Status.CANCELING, Status.MANUAL)]
+    ids = Job.objects.in_pipeline(pipeline.pk).filter(status__in=unfinished).values_list("id", flat=True)
+    advance(pipeline, cancel_jobs(pipeline, list(ids), force=True))
+    Pipeline.objects.filter(pk=pipeline.pk).update(deleting_since=clock.now())
+
+
+@transaction.atomic
+def _remove_rows(pipeline_id: int) -> None:
+    try:
+        pipeline = lock_pipeline(pipeline_id, deleting=True)
+    except NotFound:
+        return
+    first, last = jobs_of(pipeline_id)
+    for model in (RunningJob, JobTimer, ResourceClaim, Deployment):
+        model.objects.filter(job_id__range=(first, last)).delete()
+    with connection.cursor() as cursor:
+        cursor.execute(_UNQUEUE, [first, last])
+        for table in partitions.TABLES:
+            cursor.execute(f"DELETE FROM {table} WHERE pipeline_id = %s", [pipeline_id])  # noqa: S608 - constants
+        cursor.execute(f"SELECT {RING_PIPELINE}", {"pipeline_id": pipeline_id})
+    pipeline.delete()
+
+
+def resume_deletions() -> int:
+    """Ends deletions that were interrupted; returns how many."""
+    since = clock.now() - timedelta(seconds=INTERRUPTED_AFTER)
+    interrupted = Pipeline.objects.filter(deleting_since__lte=since).order_by("deleting_since")
+    ended = 0
+    for pipeline_id in list(interrupted.values_list("id", flat=True)[:BATCH]):
+        try:
+            delete_pipeline(pipeline_id)
+        except NotFound:
+            log.info("deleted meanwhile", pipeline_id=pipeline_id)
+        else:
+            ended += 1
+    return ended

@@ -1,0 +1,66 @@
+"""Cancels pipelines that a newer one of the same ref makes redundant."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+from django.db import transaction
+
+from ci_core import clock
+from ci_core.actions.cancelling import cancel_jobs
+from ci_core.decisions.redundancy import InterruptibleJob, redundant_jobs
+from ci_core.errors import NotFound
+from ci_core.locks import lock_pipeline
+from ci_core.models import Job, Pipeline
+from ci_core.processing import advance
+from ci_core.statuses import UNFINISHED, PipelineSource, Status
+
+#: Older pipelines that one new pipeline looks at.
+BATCH: Final = 100
+#: Older pipelines than this are left alone.
+LOOKS_BACK: Final = timedelta(days=7)
+
+
+def cancel_redundant_pipelines(newer: Pipeline) -> list[int]:
+    """Cancels older pipelines of the ref as their `auto_cancel` says; returns the ids of those it touched.
+
+    Runs after the commit of the new pipeline, one transaction an older one: nobody holds two pipelines. A project may
+    have it switched off; a scheduled pipeline makes none redundant.
+    """
+    if not newer.project.auto_cancel_pending_pipelines or newer.source == PipelineSource.SCHEDULE:
+        return []
+    older = (
+        Pipeline.objects.filter(
+            project_id=newer.project_id,
+            ref=newer.ref,
+            tag=newer.tag,
+            pk__lt=newer.pk,
+            status__in=[status.value for status in UNFINISHED],
+            created_at__gte=clock.now() - LOOKS_BACK,
+        )
+        .exclude(sha=newer.sha)
+        .order_by("-id")
+        .values_list("id", flat=True)
+    )
+    return [pipeline_id for pipeline_id in list(older[:BATCH]) if _cancel(pipeline_id, newer.pk)]
+
+
+def _cancel(pipeline_id: int, newer_id: int) -> bool:
+    with transaction.atomic():
+        try:
+            pipeline = lock_pipeline(pipeline_id)
+        except NotFound:
+            return False
+        latest = Job.objects.in_pipeline(pipeline.pk).latest_copies()
+        jobs = [
+            InterruptibleJob(job_id, Status(status), interruptible)
+            for job_id, status, interruptible in latest.values_list("id", "status", "interruptible")
+        ]
+        ids = redundant_jobs(pipeline.auto_cancel_on_new_commit, jobs)
+        changes = cancel_jobs(pipeline, ids)
+        if not changes:
+            return False
+        Pipeline.objects.filter(pk=pipeline.pk).update(auto_canceled_by_id=newer_id)
+        advance(pipeline, changes)
+    return True

@@ -1,0 +1,205 @@
+"""Why jobs wait: reads what the decision looks at, for many jobs in a fixed number of statements."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from django.conf import settings
+from django.db import connection
+from django.db.models import Count, Max
+
+from ci_core import clock
+from ci_core.decisions.composite import counted, settled
+from ci_core.decisions.runner_matching import QueuedJob, RunnerSnapshot, may_take
+from ci_core.decisions.waiting import Place, Waiting, WaitSnapshot, why
+from ci_core.models import (
+    Job,
+    PendingJob,
+    ResourceGroup,
+    Runner,
+    RunnerAccessLevel,
+    RunnerType,
+    RunningJob,
+)
+from ci_core.statuses import SchedulingType, Status
+
+#: Queue rows that a place in the queue is counted among.
+QUEUE_LIMIT: Final = 5000
+#: Runners that are looked at, those heard of last.
+RUNNER_LIMIT: Final = 1000
+
+#: For created jobs: the jobs that they need.
+_NEEDED: Final = """
+SELECT need.job_id, needed.name, needed.status, needed.allow_failure
+FROM ci_core_need AS need
+JOIN ci_core_job AS needed
+    ON needed.pipeline_id = need.pipeline_id AND needed.name = need.name AND NOT needed.retried
+WHERE need.pipeline_id = ANY(%(pipelines)s) AND need.job_id = ANY(%(jobs)s) ORDER BY need.id
+"""
+
+#: Unfinished latest jobs of pipelines, in their order.
+_UNFINISHED: Final = """
+SELECT pipeline_id, stage_id, name, status, allow_failure FROM ci_core_job
+WHERE pipeline_id = ANY(%(pipelines)s) AND NOT retried AND status NOT IN ('success', 'failed', 'canceled', 'skipped')
+ORDER BY pipeline_id, number, id
+"""
+
+
+def why_waiting(job: Job) -> Waiting | None:
+    """Why a job waits; None for one that does not."""
+    return why_all_wait([job]).get(job.pk)
+
+
+def is_stuck(job: Job) -> bool:
+    """Whether a job is pending and no runner that is online may take it."""
+    waiting = why_waiting(job) if job.status == Status.PENDING else None
+    return waiting is not None and waiting.stuck
+
+
+def why_all_wait(jobs: Sequence[Job]) -> dict[int, Waiting]:
+    """Why each of the jobs waits, by id; those that do not are left out. Statements do not depend on how many."""
+    by_status: dict[str, list[Job]] = {}
+    for job in jobs:
+        by_status.setdefault(job.status, []).append(job)
+    before = _before(by_status.get(Status.CREATED, []))
+    resources = _resources(by_status.get(Status.WAITING_FOR_RESOURCE, []))
+    pending = by_status.get(Status.PENDING, [])
+    runners = load_runners() if pending else []
+    queue = _Queue() if pending else None
+    found = {}
+    for job in jobs:
+        group, holder = resources.get(job.resource_group_id or 0, ("", ""))
+        waiting = why(
+            WaitSnapshot(
+                status=Status(job.status),
+                job=queued(job.project_id, job.tags, job.protected),
+                by_needs=job.scheduling_type == SchedulingType.DAG,
+                before=before.get(job.pk, ()),
+                due_at=job.scheduled_at,
+                resource_group=group,
+                holder=holder,
+                runners=runners,
+                place=queue.place_of(job) if queue else None,
+            )
+        )
+        if waiting is not None:
+            found[job.pk] = waiting
+    return found
+
+
+def queued(project_id: int, tags: Iterable[str], protected: bool) -> QueuedJob:
+    """What matching looks at."""
+    return QueuedJob(project_id, frozenset(tags), protected)
+
+
+def load_runners() -> list[RunnerSnapshot]:
+    """All runners as matching sees them. One that reports on a job is online, even if it asks for no other."""
+    since = clock.now() - timedelta(seconds=settings.PIPEYARD_RUNNER_ONLINE_SECONDS)
+    busy: dict[int, Any] = {
+        row["runner_id"]: row
+        for row in RunningJob.objects.values("runner_id").annotate(
+            jobs=Count("job_id"), heard=Max("heard_at")
+        )
+    }
+    runners = list(Runner.objects.order_by("-contacted_at", "id")[:RUNNER_LIMIT])
+    projects: dict[int, set[int]] = {}
+    assigned = Runner.projects.through.objects.filter(runner__in=runners)
+    for runner_id, project_id in assigned.values_list("runner_id", "project_id"):
+        projects.setdefault(runner_id, set()).add(project_id)
+    return [
+        RunnerSnapshot(
+            id=runner.pk,
+            name=runner.description or f"#{runner.pk}",
+            tags=frozenset(runner.tags),
+            run_untagged=runner.run_untagged,
+            protected_only=runner.access_level == RunnerAccessLevel.REF_PROTECTED,
+            project_ids=frozenset(projects.get(runner.pk, ()))
+            if runner.runner_type == RunnerType.PROJECT_TYPE
+            else None,
+            paused=runner.paused,
+            online=_recent(runner.contacted_at, since)
+            or _recent(busy.get(runner.pk, {}).get("heard"), since),
+            running=busy.get(runner.pk, {}).get("jobs", 0),
+        )
+        for runner in runners
+    ]
+
+
+def _recent(moment: datetime | None, since: datetime) -> bool:
+    return moment is not None and moment >= since
+
+
+class _Queue:
+    """The queue in the order in which claims take it (`queueing/queries.sql`)."""
+
+    def __init__(self) -> None:
+        counts = RunningJob.objects.values_list("project_id").annotate(Count("job_id"))
+        running = dict(counts.values_list("project_id", "job_id__count"))
+        rows = PendingJob.objects.order_by("job_id")[:QUEUE_LIMIT]
+        self._rows = sorted(rows, key=lambda row: (running.get(row.project_id, 0), row.job_id))
+        self._open_to: dict[tuple[int, ...], list[PendingJob]] = {}
+
+    def place_of(self, job: Job) -> Callable[[Sequence[RunnerSnapshot]], Place]:
+        """Finds a job's place among the rows that some of the runners may take."""
+
+        def place(runners: Sequence[RunnerSnapshot]) -> Place:
+            rows = self._takeable(runners)
+            ids = [row.job_id for row in rows]
+            position = ids.index(job.pk) + 1 if job.pk in ids else len(ids) + 1
+            oldest = min((row.queued_at for row in rows), default=clock.now())
+            return Place(position, max(len(ids), position), int((clock.now() - oldest).total_seconds()))
+
+        return place
+
+    def _takeable(self, runners: Sequence[RunnerSnapshot]) -> list[PendingJob]:
+        """The rows that some of the runners may take; found out once for each set of runners and each kind of job."""
+        key = tuple(runner.id for runner in runners)
+        if key not in self._open_to:
+            kinds = {row.job_id: queued(row.project_id, row.tags, row.protected) for row in self._rows}
+            taken = {kind for kind in set(kinds.values()) if any(may_take(each, kind) for each in runners)}
+            self._open_to[key] = [row for row in self._rows if kinds[row.job_id] in taken]
+        return self._open_to[key]
+
+
+def _before(jobs: Sequence[Job]) -> dict[int, list[tuple[str, Status]]]:
+    """What created jobs still wait for."""
+    by_needs = [job for job in jobs if job.scheduling_type == SchedulingType.DAG]
+    by_stage = [job for job in jobs if job.scheduling_type == SchedulingType.STAGE]
+    found: dict[int, list[tuple[str, Status]]] = {}
+    for job_id, name, status, allow_failure in _rows(_NEEDED, by_needs):
+        if not settled(counted(Status(status), allow_failure)):
+            found.setdefault(job_id, []).append((name, Status(status)))
+    unfinished = list(_rows(_UNFINISHED, by_stage))
+    for job in by_stage:
+        found[job.pk] = [
+            (name, Status(status))
+            for pipeline_id, stage_id, name, status, allow_failure in unfinished
+            if pipeline_id == job.pipeline_id
+            and stage_id < job.stage_id
+            and not settled(counted(Status(status), allow_failure))
+        ]
+    return found
+
+
+def _rows(sql: str, jobs: Sequence[Job]) -> list[Any]:
+    if not jobs:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(
+            sql, {"pipelines": sorted({job.pipeline_id for job in jobs}), "jobs": [job.pk for job in jobs]}
+        )
+        return list(cursor.fetchall())
+
+
+def _resources(jobs: Sequence[Job]) -> Mapping[int, tuple[str, str]]:
+    """Key and holder (in words) of the groups that jobs wait for, by id."""
+    if not jobs:
+        return {}
+    groups = list(ResourceGroup.objects.filter(pk__in={job.resource_group_id for job in jobs}))
+    holders = {
+        job.pk: f"job {job.name} (#{job.pk}) of pipeline #{job.pipeline_id}"
+        for job in Job.objects.by_ids([group.holder_id for group in groups if group.holder_id is not None])
+    }
+    return {group.pk: (group.key, holders.get(group.holder_id or 0, "")) for group in groups}

@@ -1,0 +1,151 @@
+"""A plain model of a pipeline, from the status rules alone: slow, obvious, shares no code with the product."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+COMPLETED = {"success", "failed", "canceled", "skipped"}
+CANCELABLE = {"created", "pending", "running", "scheduled", "waiting_for_resource"}
+
+
+@dataclass
+class ModelJob:
+    """The latest copy of a job."""
+
+    name: str
+    stage: str
+    when: str
+    allow_failure: bool
+    needs: list[str] | None
+    status: str = "created"
+    queue_at_once: bool = False
+
+
+def value(job: ModelJob) -> str:
+    if job.allow_failure and job.status in ("failed", "canceled"):
+        return "WARN"
+    if job.allow_failure and job.status == "manual":
+        return "IGNORED"
+    return job.status
+
+
+def composite(jobs: Iterable[ModelJob], of_needs: bool = False) -> str:
+    """Section 3, row by row."""
+    found = {value(job) for job in jobs}
+    soft = {"WARN", "IGNORED"}
+    if not found:
+        return "success"
+    if of_needs and found & {"skipped", "IGNORED"}:
+        return "skipped"
+    if found <= {"skipped", "IGNORED"}:
+        return "skipped"
+    if found <= {"success", "skipped"} | soft:
+        return "success"
+    if found <= {"created"} | soft:
+        return "created"
+    if found <= {"canceled", "success", "skipped"} | soft:
+        return "canceled"
+    if found <= {"pending", "created", "skipped"} | soft:
+        return "pending"
+    for status, result in (
+        ("running", "running"),
+        ("pending", "running"),
+        ("waiting_for_resource", "waiting_for_resource"),
+        ("manual", "manual"),
+        ("scheduled", "scheduled"),
+        ("created", "running"),
+    ):
+        if status in found:
+            return result
+    return "failed"
+
+
+@dataclass
+class Model:
+    """A pipeline. stages: names in order."""
+
+    stages: list[str]
+    jobs: dict[str, ModelJob]
+    stored: dict[str, str] = field(default_factory=dict)
+    status: str = "created"
+
+    def step(self) -> None:
+        """Processes to the fixed point, then stores the statuses (sections 4 and 5)."""
+        while any(self._move(job) for job in self.jobs.values()):
+            pass
+        for stage in self.stages:
+            computed = composite(job for job in self.jobs.values() if job.stage == stage)
+            if computed != "created":
+                self.stored[stage] = computed
+            self.stored.setdefault(stage, "created")
+        computed = composite(self.jobs.values())
+        if computed == "pending":
+            if self.status in ("success", "failed", "canceled"):
+                self.status = "running"
+            elif self.status != "running":
+                self.status = "pending"
+        elif computed != "created":
+            self.status = computed
+
+    def _move(self, job: ModelJob) -> bool:
+        if job.status != "created":
+            return False
+        if job.needs is not None:
+            before = composite((self.jobs[name] for name in job.needs if name in self.jobs), of_needs=True)
+            passed = {"success"}
+        else:
+            earlier = self.stages[: self.stages.index(job.stage)]
+            before = composite(other for other in self.jobs.values() if other.stage in earlier)
+            passed = {"success", "skipped"}
+        if before not in COMPLETED:
+            return False
+        allowed = {"on_failure": {"failed"}, "always": {"success", "failed", "skipped"}}.get(job.when, passed)
+        if before not in allowed:
+            job.status = "skipped"
+        elif job.queue_at_once:
+            job.status = "pending"
+        else:
+            job.status = {"manual": "manual", "delayed": "scheduled"}.get(job.when, "pending")
+        return True
+
+    def reset_behind(self, job: ModelJob) -> None:
+        """RESET of section 6."""
+        reached = {job.name}
+        while True:
+            more = {other.name for other in self.jobs.values() if reached & set(other.needs or ())} - reached
+            if not more:
+                break
+            reached |= more
+        later = self.stages[self.stages.index(job.stage) + 1 :]
+        for other in self.jobs.values():
+            if other.status == "skipped" and (other.stage in later or other.name in reached - {job.name}):
+                other.status = "created"
+
+    def retry(self, name: str) -> None:
+        job = self.jobs[name]
+        job.status, job.queue_at_once = "created", job.when in ("manual", "delayed")
+        self.reset_behind(job)
+        self.step()
+
+    def play(self, name: str) -> None:
+        self.jobs[name].status = "pending"
+        self.reset_behind(self.jobs[name])
+        self.step()
+
+    def end(self, name: str, status: str) -> None:
+        self.jobs[name].status = status
+        self.step()
+
+    def cancel(self, names: Iterable[str]) -> None:
+        for name in names:
+            self.jobs[name].status = "canceled"
+        self.step()
+
+    def retry_all(self) -> None:
+        for job in self.jobs.values():
+            if job.status in ("failed", "canceled"):
+                job.status, job.queue_at_once = "created", False
+            elif job.status == "skipped":
+                job.status = "created"
+        self.step()
