@@ -56,7 +56,7 @@ def create_pipeline(
         if result.pipeline is not None:
             write_plan(pipeline, result.pipeline, compiled.variables.values, variables)
             advance(pipeline)
-            transaction.on_commit(lambda: cancel_redundant_pipelines(pipeline))
+            transaction.on_commit(lambda: cancel_redundant_pipelines(pipeline), robust=True)
     return pipeline
 
 

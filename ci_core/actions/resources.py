@@ -47,7 +47,7 @@ def change_process_mode(group: ResourceGroup, mode: ProcessMode) -> ResourceGrou
         )
         if not changed:
             raise NotFound("The resource group does not exist.")
-        transaction.on_commit(lambda: hand_over(group.pk))
+        transaction.on_commit(lambda: hand_over(group.pk), robust=True)
     group.refresh_from_db()
     return group
 

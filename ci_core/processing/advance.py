@@ -19,7 +19,7 @@ from ci_core.locks import lock_pipeline
 from ci_core.models import Pipeline
 from ci_core.processing.snapshot import load_jobs, load_touched, load_whole
 from ci_core.processing.store import store
-from ci_core.statuses import Status
+from ci_core.statuses import ON_RUNNER, Status
 from ci_core.transition import JobChange, transition
 
 #: How a decided status is reached from `created`.
@@ -30,6 +30,8 @@ _EVENT_TO: Final[Mapping[Status, Event]] = {
     Status.SCHEDULED: Event.SCHEDULE,
     Status.SKIPPED: Event.SKIP,
 }
+#: Statuses that a job reaches only with its resource, and keeps it.
+_KEEPS_RESOURCE: Final = ON_RUNNER | {Status.PENDING}
 #: Times that one call of `hand_over` tries to find out who gets a resource.
 HAND_OVER_ATTEMPTS: Final = 20
 
@@ -85,13 +87,19 @@ def _hand_out(pipeline: Pipeline, moved: Iterable[JobChange]) -> bool:
     A group that may be for a job of another pipeline is handed over right after the commit, since nobody holds two
     pipelines.
     """
-    touched = sorted({change.resource_group_id for change in moved if change.resource_group_id is not None})
+    touched = sorted(
+        {
+            change.resource_group_id
+            for change in moved
+            if change.resource_group_id is not None and change.new not in _KEEPS_RESOURCE
+        }
+    )
     if not touched:
         return False
     granted = set(_grant(pipeline, touched, wait=False))
     for group_id in touched:
         if group_id not in granted:
-            transaction.on_commit(partial(hand_over, group_id))
+            transaction.on_commit(partial(hand_over, group_id), robust=True)
     return bool(granted)
 
 

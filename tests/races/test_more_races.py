@@ -234,3 +234,34 @@ def test_nothing_moves_without_a_change() -> None:
     with transaction.atomic():
         advance(lock_pipeline(pipeline.pk))
     assert statuses([pipeline]) == ["pending"]
+
+
+# --- redundant pipelines ---
+
+
+def test_a_push_cancels_the_pipeline_before_it_right_after_its_own_commit() -> None:
+    import pygit2
+
+    from tests.support.repositories import commit_files
+
+    project = project_with("a: {script: x}\n")
+    (older,) = created(project, 1)
+    commit_files(pygit2.Repository(project.repository_path), {".gitlab-ci.yml": "a: {script: y}\n"})
+    (newer,) = created(project, 1)
+    assert (job_named(older, "a").status, job_named(newer, "a").status) == ("canceled", "pending")
+
+
+def test_a_redundant_pipeline_that_finishes_meanwhile() -> None:
+    import pygit2
+
+    from tests.support.repositories import commit_files
+
+    for number in range(3):
+        project = project_with("a: {script: x}\n")
+        (older,) = created(project, 1)
+        job = job_named(older, "a")
+        commit_files(
+            pygit2.Repository(project.repository_path), {".gitlab-ci.yml": f"a: {{script: y{number}}}\n"}
+        )
+        no_surprise(at_once([lambda: created(project, 1), lambda: succeed_job(job.pk)]))  # noqa: B023
+        assert job_named(older, "a").status in ("success", "canceled")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ci_core.actions.checks import check, check_pipeline
+from ci_core.actions.resources import hand_over_free_groups
 
 
 def assert_consistent(pipeline_id: int) -> None:
@@ -11,5 +12,6 @@ def assert_consistent(pipeline_id: int) -> None:
 
 
 def assert_all_consistent() -> None:
-    """Nothing anywhere contradicts itself."""
+    """Nothing anywhere contradicts itself, and no free resource waits to be handed over."""
+    assert hand_over_free_groups() == 0
     assert [str(found) for found in check()] == []

@@ -1,0 +1,43 @@
+"""Every sweep finds its rows through an index and looks at a bounded number of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from ci_core.actions import deleting, resources, upkeep
+from tests.factories import pipeline_with
+
+pytestmark = pytest.mark.django_db
+
+SWEEPS: dict[Callable[[], object], str] = {
+    upkeep.start_due_jobs: "ci_core_jobtimer",
+    upkeep.fail_overdue_jobs: "ci_core_runningjob",
+    upkeep.fail_lost_jobs: "ci_core_runningjob",
+    upkeep.fail_unacknowledged_jobs: "ci_core_runningjob",
+    upkeep.fail_stuck_jobs: "ci_core_pendingjob",
+    upkeep.fail_jobs_without_runner: "ci_core_pendingjob",
+    upkeep.fail_archived_pipelines: "ci_core_pipeline",
+    deleting.resume_deletions: "ci_core_pipeline",
+    resources.hand_over_free_groups: "ci_core_resourcegroup",
+}
+
+
+@pytest.mark.parametrize("sweep", SWEEPS, ids=lambda sweep: sweep.__name__)
+def test_a_sweep_is_bounded_and_indexed(sweep: Callable[[], object]) -> None:
+    pipeline_with("a: {script: x}\nb: {script: x, resource_group: g}\n")
+    with CaptureQueriesContext(connection) as captured:
+        sweep()
+    table = SWEEPS[sweep]
+    sql = next(each["sql"] for each in captured.captured_queries if f'FROM "{table}"' in each["sql"])
+    assert "LIMIT" in sql
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute("SET LOCAL enable_sort = off")
+        cursor.execute(f"EXPLAIN {sql}")
+        plan = "\n".join(row[0] for row in cursor.fetchall())
+    assert "Index" in plan, plan
+    assert f"Seq Scan on {table} " not in plan, plan
