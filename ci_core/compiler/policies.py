@@ -62,6 +62,7 @@ def _look(
     if spec is None:
         return traces
     if spec.variables is not None:
+        session.spend(len(spec.variables), spec.at)
         expressions = tuple(evaluate_condition(session, condition, variables) for condition in spec.variables)
         value = any(trace.value for trace in expressions)
         traces.append(PolicyTrace(f"{keyword}:variables", value, expressions=expressions))
