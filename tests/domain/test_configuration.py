@@ -322,6 +322,9 @@ def test_predefined_variables_by_kind_of_pipeline() -> None:
     assert branch["CI_PIPELINE_CREATED_AT"]
     tag = seen(project, ref="v1")
     assert (tag["CI_COMMIT_TAG"], tag["CI_COMMIT_TAG_MESSAGE"]) == ("v1", "The first")
+    again = open_repository(project).commit(tag["CI_COMMIT_SHA"], "v1", True)
+    assert again is not None
+    assert again.tag_message == "The first"
     assert "CI_COMMIT_BRANCH" not in tag
     assert seen(project, ref="light")["CI_COMMIT_TAG_MESSAGE"] == ""
     nightly = seen(project, source=PipelineSource.SCHEDULE, schedule="nightly")
