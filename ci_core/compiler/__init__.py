@@ -20,6 +20,7 @@ from ci_core.compiler.explanation import (
 from ci_core.compiler.expressions import ExpressionTrace
 from ci_core.compiler.fetching import Changes, Fetcher, Place, Refusal
 from ci_core.compiler.limits import Limits
+from ci_core.compiler.merged import merged_yaml
 from ci_core.compiler.types import (
     CompileContext,
     CompiledCrossNeed,
@@ -61,4 +62,5 @@ __all__ = [
     "RuleTrace",
     "compile_config",
     "expand",
+    "merged_yaml",
 ]

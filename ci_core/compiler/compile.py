@@ -161,12 +161,13 @@ class _Compilation:
     def _decide_job(self, draft: JobDraft) -> Decision:
         get = draft.values.get
         rules, only, except_ = get("rules"), get("only"), get("except")
+        workflow = self._workflow.rules is not None
         if rules is None and only is None and except_ is None:
-            return decide_without_rules(self._session, self._workflow.rules is not None)
+            return decide_without_rules(self._session, workflow)
         yaml = self._scope.yaml_variables(draft)
         variables = self._scope.layers(yaml, job_variables(draft))
         if rules is None:
-            return decide_by_policies(self._session, only, except_, variables)
+            return decide_by_policies(self._session, only, except_, variables, workflow)
         draft.rule, decision = decide(self._session, rules, get("when") or "on_success", variables)
         return decision
 

@@ -19,8 +19,15 @@ def expand_copies(
 ) -> tuple[list[JobDraft], dict[str, list[str]]]:
     """All jobs with their copies in place of them, and the names of the copies of each.
 
+    `copies` bounds them before any rule leaves some out.
     Source: docs.gitlab.com/ci/yaml/#parallel
     """
+    total = sum(_count(draft.values.get("parallel")) for draft in drafts)
+    limit = session.limits.copies
+    if total > limit:
+        text = f"With parallel the configuration has {total} jobs, more than the limit of {limit} (copies)."
+        session.report.error(text, session.origin, "limit")
+        return [], {}
     expanded: list[JobDraft] = []
     copies: dict[str, list[str]] = {}
     for draft in drafts:
@@ -35,6 +42,10 @@ def expand_copies(
         copies[draft.name] = list(made)
         expanded += made.values()
     return expanded, copies
+
+
+def _count(parallel: int | Matrix | None) -> int:
+    return len(parallel.combinations) if isinstance(parallel, Matrix) else parallel or 1
 
 
 def _numbered(draft: JobDraft, total: int) -> dict[str, JobDraft]:

@@ -64,7 +64,8 @@ def _changed(session: Session, compare: str | None) -> Files:
     key = ("changed", compare)
     if key not in session.traces:
         changes = session.context.changes
-        session.traces[key] = None if changes is None else changes.changed(compare)
+        refusal = None if compare is None else _one_more(session)
+        session.traces[key] = refusal or (None if changes is None else changes.changed(compare))
     found: Files = session.traces[key]
     return found
 
@@ -75,10 +76,21 @@ def _existing(session: Session, spec: PathsSpec, variables: Mapping[str, str], p
     key = ("files", place if project is None else None, project, ref)
     if key not in session.traces:
         fetcher = session.context.fetcher
-        found: Place | Refusal = place if project is None else fetcher.locate(project, ref, place.public)
+        found: Place | Refusal = place
+        if project is not None:
+            found = _one_more(session) or fetcher.locate(project, ref, place.public)
         session.traces[key] = found if isinstance(found, Refusal) else fetcher.files(found)
     files: Files = session.traces[key]
     return files
+
+
+def _one_more(session: Session) -> Refusal | None:
+    """Counts another ref or project to look at; each costs a look into a repository."""
+    session.lookups += 1
+    limit = session.limits.lookups
+    if session.lookups <= limit:
+        return None
+    return Refusal("too_many", f"more than the limit of {limit} refs and projects are looked at (lookups)")
 
 
 def _refused(session: Session, spec: PathsSpec, refusal: Refusal) -> None:

@@ -53,6 +53,7 @@ class Includer:
         self._limits = session.limits
         self._fetcher = session.context.fetcher
         self._count = 0
+        self._entries = 0
         self._bytes = 0
         self._contents: dict[tuple[Any, ...], bytes | Refusal] = {}
         self._documents: dict[tuple[str, bytes], list[Any] | None] = {}
@@ -96,6 +97,8 @@ class Includer:
         mark = spec.at.mark
         files: list[str] = []
         if decision.included:
+            self._entries += 1
+            self._within(self._entries, spec.at)
             for file in self._files(spec, place):
                 body = self._read(spec, file, stack)
                 if body is not None:
@@ -231,7 +234,8 @@ class Includer:
 
     def _read(self, spec: IncludeSpec, file: _File, stack: tuple[str, ...]) -> Map | None:
         """The configuration of one included file, with what it includes in turn."""
-        self._counted(spec.at)
+        self._count += 1
+        self._within(self._count, spec.at)
         if isinstance(file.content, Refusal):
             self._refused(spec, file.label, file.content)
             return None
@@ -269,11 +273,10 @@ class Includer:
             return None
         return self._expand(body, At(None, "", PlainMark(file.label)), file.place, (*stack, step))
 
-    def _counted(self, at: At) -> None:
+    def _within(self, count: int, at: At) -> None:
         """Source: docs.gitlab.com/ci/yaml/includes/#maximum-of-150-nested-includes-are-allowed-error"""
-        self._count += 1
         limit = self._limits.includes
-        if self._count > limit:
+        if count > limit:
             text = f"Maximum of {limit} nested includes are allowed! (includes) Include fewer files."
             self._report.error(text, at, "limit")
             raise _Full

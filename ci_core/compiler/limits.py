@@ -20,6 +20,7 @@ class Limits:
     yaml_aliases: int = 20_000
     expanded_nodes: int = 1_000_000
     jobs: int = 10_000
+    copies: int = 50_000
     includes: int = 150
     included_bytes: int = 20 * 1024 * 1024
     pipeline_inputs: int = 20
@@ -29,6 +30,7 @@ class Limits:
     interpolated_length: int = 1_000_000
     paths_per_rule: int = 50
     path_checks: int = 50_000
+    lookups: int = 100
     needs_per_job: int = 50
     cross_project_needs: int = 5
     extends_depth: int = 11

@@ -174,6 +174,7 @@ class NeedsCompiler:
         self._included = included
         self._left_out = left_out
         self._copies = copies
+        self._sets: dict[str, frozenset[str]] = {}
         self._made: dict[tuple[str, bool, bool], CompiledNeed] = {}
         self._known: dict[int, tuple[Any, tuple[CompiledNeed, ...]]] = {}
 
@@ -218,16 +219,20 @@ class NeedsCompiler:
         copies = self._copies.get(need.job, (need.job,))
         if need.matrix is None:
             return copies
+        self._session.spend(4 * len(need.matrix), need.at)
         own = {item.key: item.value for item in draft.matrix}
+        known = self._sets.get(need.job)
+        if known is None:
+            known = self._sets[need.job] = frozenset(copies)
         names = []
         for values in need.matrix:
             name = matrix_name(need.job, [_followed(item, own) for item in values])
-            if name in copies:
+            if name in known:
                 names.append(name)
             elif not need.optional:
                 text = f"'{draft.name}' job needs '{name}' job, but '{need.job}' has no such copy."
-                known = f" It has {quote_list(copies)}." if need.job in self._copies else ""
-                self._session.report.error(text + known, need.at, "needs")
+                listed = f" It has {quote_list(copies)}." if need.job in self._copies else ""
+                self._session.report.error(text + listed, need.at, "needs")
         return names
 
 

@@ -27,16 +27,21 @@ _SOURCES = {
 
 
 def decide_by_policies(
-    session: Session, only: PolicySpec | None, except_: PolicySpec | None, variables: Mapping[str, str]
+    session: Session,
+    only: PolicySpec | None,
+    except_: PolicySpec | None,
+    variables: Mapping[str, str],
+    workflow_has_rules: bool,
 ) -> Decision:
     """In when all that `only` asks for is true and nothing that `except` names is.
 
-    `only` without refs means branches and tags.
+    `only` without refs means branches and tags; so does no `only` at all, unless the workflow has rules.
     Source: docs.gitlab.com/ci/yaml/deprecated_keywords/#only--except
     """
     traces: list[PolicyTrace] = []
-    refs = _DEFAULT_REFS if only is None or only.refs is None else only.refs
-    traces += _look(session, "only", only, refs, variables)
+    if only is not None or not workflow_has_rules:
+        refs = _DEFAULT_REFS if only is None or only.refs is None else only.refs
+        traces += _look(session, "only", only, refs, variables)
     included = all(trace.value for trace in traces)
     reason = "only" if included else "only_not_matched"
     if except_ is not None:
@@ -62,6 +67,7 @@ def _look(
     if spec is None:
         return traces
     if spec.variables is not None:
+        session.spend(len(spec.variables), spec.at)
         expressions = tuple(evaluate_condition(session, condition, variables) for condition in spec.variables)
         value = any(trace.value for trace in expressions)
         traces.append(PolicyTrace(f"{keyword}:variables", value, expressions=expressions))

@@ -31,7 +31,7 @@ def decide(
     """
     names, texts = _asked(session, rules)
     if rules:
-        session.spend(len(names), rules[0].at)
+        session.spend(len(names) + 4 * len(texts), rules[0].at)
     values = tuple([variables.get(name) for name in names])
     key = (id(rules), default_when, place, values, tuple([filled(text, variables) for text in texts]))
     known: Verdict | None = session.traces.get(key)

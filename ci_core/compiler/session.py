@@ -32,6 +32,7 @@ class Session:
     traces: dict[Any, Any] = field(default_factory=dict)
     parsed: dict[tuple[str, int], tuple[Any, Any]] = field(default_factory=dict)
     work: int = 0
+    lookups: int = 0
     origin: At = field(default_factory=lambda: At(None, "", PlainMark("")))
 
     def spend(self, amount: int, at: At) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Sequence
 from typing import Final
 from urllib.parse import urlsplit
@@ -13,7 +14,7 @@ from ci_core.compiler import Place, Refusal
 from ci_core.errors import CiError, RepositoryMissing
 from ci_core.models import Project, User
 from ci_core.repositories.reading import Repository, open_repository
-from ci_core.repositories.remote import fetch
+from ci_core.repositories.remote import TOTAL_TIMEOUT, fetch
 
 _VERSION: Final = re.compile(r"v?(\d+)\.(\d+)\.(\d+)")
 _PARTIAL: Final = re.compile(r"\d+(?:\.\d+)?")
@@ -30,6 +31,7 @@ class ProjectFetcher:
         self._sha = sha
         self._user = user
         self._repositories: dict[str, Repository] = {project.full_path: repository}
+        self._waited = 0.0
         self._projects: dict[tuple[str, bool], Project | None] = {}
 
     def read(self, place: Place, path: str) -> bytes | Refusal:
@@ -81,7 +83,7 @@ class ProjectFetcher:
 
     def remote(self, url: str) -> bytes | Refusal:
         """A file of another server."""
-        return fetch(url, getattr(settings, "PIPEYARD_INCLUDE_PREFIXES", ()))
+        return self._fetch(url)
 
     def template(self, name: str) -> bytes | Refusal:
         """A template, from where the operator keeps templates."""
@@ -90,7 +92,17 @@ class ProjectFetcher:
             return Refusal(
                 "not_allowed", "this server has no templates; its operator sets PIPEYARD_INCLUDE_TEMPLATES"
             )
-        return fetch(base.rstrip("/") + "/" + name, getattr(settings, "PIPEYARD_INCLUDE_PREFIXES", ()))
+        return self._fetch(base.rstrip("/") + "/" + name)
+
+    def _fetch(self, url: str) -> bytes | Refusal:
+        """Source: https://docs.gitlab.com/ci/yaml/#include"""
+        if self._waited > TOTAL_TIMEOUT:
+            return Refusal("failed", f"fetching remote files took more than {TOTAL_TIMEOUT:.0f} seconds")
+        started = time.monotonic()
+        try:
+            return fetch(url, getattr(settings, "PIPEYARD_INCLUDE_PREFIXES", ()))
+        finally:
+            self._waited += time.monotonic() - started
 
     def _repository(self, place: Place) -> Repository:
         return self._home if place.project is None else self._repositories[place.project]

@@ -79,15 +79,11 @@ class Repository:
         for prefix, tag in (("refs/heads/", False), ("refs/tags/", True)):
             name = ref if ref.startswith(prefix) else prefix + ref
             try:
-                reference = self._git.lookup_reference(name)
-                target = reference.peel(pygit2.Commit)
+                target = self._git.lookup_reference(name).peel(pygit2.Commit)
             except (KeyError, ValueError, pygit2.GitError):
                 continue
-            named = (
-                self._git.get(reference.target) if tag and isinstance(reference.target, pygit2.Oid) else None
-            )
-            message = named.message if isinstance(named, pygit2.Tag) else ""
-            return _commit(target, name.removeprefix(prefix), tag, message.strip())
+            short = name.removeprefix(prefix)
+            return _commit(target, short, tag, self._tag_message(short) if tag else "")
         raise RefNotFound(f"The repository has no branch or tag named {ref!r}.")
 
     def commit(self, sha: str, ref: str = "", tag: bool = False) -> Commit | None:
@@ -96,7 +92,17 @@ class Repository:
             found = self._git.get(pygit2.Oid(hex=sha))
         except ValueError:
             return None
-        return _commit(found, ref, tag) if isinstance(found, pygit2.Commit) else None
+        message = self._tag_message(ref) if tag else ""
+        return _commit(found, ref, tag, message) if isinstance(found, pygit2.Commit) else None
+
+    def _tag_message(self, name: str) -> str:
+        """The message of an annotated tag; nothing for others."""
+        try:
+            target = self._git.lookup_reference(f"refs/tags/{name}").target
+        except (KeyError, ValueError, pygit2.GitError):
+            return ""
+        found = self._git.get(target) if isinstance(target, pygit2.Oid) else None
+        return str(found.message).strip() if isinstance(found, pygit2.Tag) else ""
 
     def find(self, ref: str) -> Commit | None:
         """The commit of a branch, a tag or a commit id (short ones too), in this order; None if there is none."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Sequence
 from typing import Final
 from urllib.parse import unquote, urlsplit
@@ -11,7 +12,9 @@ from ci_core.compiler import Refusal
 
 #: Largest file that is read, bytes. A CI configuration has a smaller limit of its own.
 MAX_FILE: Final = 4 * 1024 * 1024
+#: Seconds for one file, and for all files of one configuration.
 TIMEOUT: Final = 10.0
+TOTAL_TIMEOUT: Final = 30.0
 _ODD: Final = re.compile(r"[\\\s\x00-\x1f]")
 
 
@@ -47,6 +50,7 @@ def fetch(url: str, prefixes: Sequence[str]) -> bytes | Refusal:
         )
     import httpx
 
+    started = time.monotonic()
     try:
         with httpx.stream("GET", url, timeout=TIMEOUT, follow_redirects=False) as answer:
             if answer.status_code != httpx.codes.OK:
@@ -56,6 +60,8 @@ def fetch(url: str, prefixes: Sequence[str]) -> bytes | Refusal:
                 content += piece
                 if len(content) > MAX_FILE:
                     return Refusal("too_large", f"the file has more than {MAX_FILE} bytes")
+                if time.monotonic() - started > TIMEOUT:
+                    return Refusal("failed", f"the server takes more than {TIMEOUT:.0f} seconds")
             return content
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         return Refusal("failed", f"it cannot be fetched ({type(error).__name__})")

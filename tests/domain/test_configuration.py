@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import httpx
 import pygit2
 import pytest
 
@@ -152,6 +153,52 @@ def test_nothing_is_fetched_without_permission() -> None:
     assert "PIPEYARD_INCLUDE_TEMPLATES" in errors(compiled(including("{template: Auto.gitlab-ci.yml}")))
 
 
+def answering(monkeypatch: pytest.MonkeyPatch, status: int, content: bytes) -> None:
+    def stream(method: str, url: str, **options: Any) -> Any:
+        assert options["follow_redirects"] is False
+        client = httpx.Client(
+            transport=httpx.MockTransport(lambda request: httpx.Response(status, content=content))
+        )
+        return client.stream(method, url)
+
+    monkeypatch.setattr(httpx, "stream", stream)
+
+
+@pytest.mark.parametrize(
+    ("status", "content", "words"),
+    [
+        (200, b"theirs: {script: x}", ""),
+        (404, b"", "the server answers 404"),
+        (302, b"", "the server answers 302"),
+        (200, b"#" * (5 * 1024 * 1024), "the file has more than 4194304 bytes"),
+    ],
+)
+def test_remote_files(
+    settings: Any, monkeypatch: pytest.MonkeyPatch, status: int, content: bytes, words: str
+) -> None:
+    settings.PIPEYARD_INCLUDE_PREFIXES = ["https://ci.example.com/shared"]
+    settings.PIPEYARD_INCLUDE_TEMPLATES = "https://ci.example.com/shared/templates/"
+    answering(monkeypatch, status, content)
+    for entry in ("'https://ci.example.com/shared/a.yml'", "{template: A.gitlab-ci.yml}"):
+        found = compiled(including(entry))
+        if words:
+            assert words in errors(found)
+        else:
+            assert names(found) == ["theirs", "ours"]
+
+
+def test_a_server_that_fails_is_named(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.PIPEYARD_INCLUDE_PREFIXES = ["https://ci.example.com/"]
+
+    def stream(*args: Any, **options: Any) -> Any:
+        raise httpx.ConnectError("no")
+
+    monkeypatch.setattr(httpx, "stream", stream)
+    assert "it cannot be fetched (ConnectError)" in errors(
+        compiled(including("https://ci.example.com/a.yml"))
+    )
+
+
 RULES = """
 keep: {script: x}
 docs: {script: x, rules: [{changes: ["docs/**/*"]}]}
@@ -275,6 +322,9 @@ def test_predefined_variables_by_kind_of_pipeline() -> None:
     assert branch["CI_PIPELINE_CREATED_AT"]
     tag = seen(project, ref="v1")
     assert (tag["CI_COMMIT_TAG"], tag["CI_COMMIT_TAG_MESSAGE"]) == ("v1", "The first")
+    again = open_repository(project).commit(tag["CI_COMMIT_SHA"], "v1", True)
+    assert again is not None
+    assert again.tag_message == "The first"
     assert "CI_COMMIT_BRANCH" not in tag
     assert seen(project, ref="light")["CI_COMMIT_TAG_MESSAGE"] == ""
     nightly = seen(project, source=PipelineSource.SCHEDULE, schedule="nightly")

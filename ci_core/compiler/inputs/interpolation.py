@@ -107,6 +107,7 @@ class Interpolator:
         except _Wrong as error:
             self._session.report.error(str(error), at, "inputs")
             return ""
+        self._session.spend(1 + (len(value) // 8 if isinstance(value, str | list) else 0), at)
         if isinstance(value, str):  # lists are made anew for each place, so that they know it
             self._texts[text] = value
         return value

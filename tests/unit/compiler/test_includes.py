@@ -8,8 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import yaml
 
-from ci_core.compiler import CompiledPipeline, CompileResult, Limits
+from ci_core.compiler import CompiledPipeline, CompileResult, Limits, merged_yaml
 from tests.unit.compiler.conftest import MemoryChanges, MemoryFetcher
 
 Run = Callable[..., CompileResult]
@@ -260,3 +261,24 @@ def test_masked_variables_are_not_shown(run: Run) -> None:
     result = run(f"include: 'dir/$SECRET.yml'\n{JOB}", given=given, SECRET="hunter2")
     assert "hunter2" not in str(result)
     assert "dir/[MASKED].yml" in str(result.errors[0])
+
+
+def test_the_merged_configuration_as_text(run: Run) -> None:
+    given = files({"base.yml": ".base: {script: [one], tags: [x]}\nvariables: {A: 1, B: '2'}"})
+    text = """
+        include: base.yml
+        variables: {B: "3"}
+        a: {extends: .base, script: [!reference [.base, script], two]}
+    """
+    merged = merged_yaml(run(text, given=given))
+    assert merged is not None
+    assert yaml.safe_load(merged) == {
+        ".base": {"script": ["one"], "tags": ["x"]},
+        "variables": {"A": 1, "B": "3"},
+        "a": {"script": [["one"], "two"], "tags": ["x"]},
+    }
+    assert merged_yaml(run("a: [")) is None
+    laughs = "\n".join(f".l{n}: [" + ", ".join([f"!reference [.l{n - 1}]"] * 9) + "]" for n in range(1, 9))
+    bomb = merged_yaml(run(f".l0: [x]\n{laughs}\na: {{script: x}}"))
+    assert bomb is not None
+    assert len(bomb) < 5000

@@ -113,3 +113,13 @@ def test_the_account_says_which_part_decided(run: Run) -> None:
     assert decision.policies[2].to_json()["changes"]["patterns"] == [
         {"pattern": "*.c", "matched": True, "files": ["a.c"]}
     ]
+
+
+def test_rules_of_the_workflow_take_the_place_of_the_default_refs() -> None:
+    text = "workflow: {rules: [{when: always}]}\na: {script: x, except: [schedules]}\n"
+    text += "b: {script: x, only: {variables: [$CI]}}"
+    result = compile_config(text, REQUEST)
+    assert [(item.name, item.decision.included) for item in result.explanation.jobs] == [
+        ("a", True),
+        ("b", False),
+    ]

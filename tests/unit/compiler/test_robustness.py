@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -169,3 +170,38 @@ def test_deep_nesting_through_references_does_not_exhaust_the_stack() -> None:
         parts.append(f".r{level}: {'[' * 90}!reference [.r{level - 1}]{']' * 90}")
     result = check("\n".join([*parts, "a: {script: [!reference [.r9]]}"]))
     assert result.errors
+
+
+def bounded(text: str, context: CompileContext = CONTEXT) -> list[str]:
+    """The codes of the errors; fails when refusing takes long."""
+    started = time.process_time()
+    result = check(text, context)
+    assert time.process_time() - started < 8
+    return [error.code for error in result.errors]
+
+
+def test_hostile_configurations_are_refused_in_time() -> None:
+    axis = ", ".join(str(n) for n in range(14))
+    matrix = f"parallel: {{matrix: [{{A: [{axis}], B: [{axis}]}}]}}"
+    many = "".join(f"j{n}: {{script: x, {matrix}}}\n" for n in range(3000))
+    assert bounded(many) == ["limit"]
+    needs = ", ".join(
+        f"{{job: a, parallel: {{matrix: [{{A: [{axis}], B: ['$[[ matrix.B ]]']}}]}}}}" for _ in range(900)
+    )
+    assert "limit" in bounded(f"a: {{script: x, {matrix}}}\nb: {{script: x, {matrix}, needs: [{needs}]}}")
+    rules = ", ".join(f"{{changes: [$A/{n}, $CI/**/*]}}" for n in range(300))
+    assert bounded(
+        f".r: &r [{rules}]\n" + "".join(f"j{n}: {{script: x, rules: *r, {matrix}}}\n" for n in range(400))
+    )
+    refs = "".join(
+        f"j{n}: {{script: x, rules: [{{changes: {{paths: [x], compare_to: r{n}}}}}]}}\n" for n in range(300)
+    )
+    assert bounded(refs)
+    entries = "".join(f"  - {{project: p{n}, file: a.yml}}\n" for n in range(5000))
+    assert "limit" in bounded(f"include:\n{entries}a: {{script: x}}")
+
+
+def test_interpolation_is_counted() -> None:
+    blocks = "".join(f"j{n}: {{script: '$[[ inputs.a ]]{n}'}}\n" for n in range(9000))
+    text = f"spec: {{inputs: {{a: }}}}\n---\n{blocks}"
+    assert bounded(text, replace(CONTEXT, inputs={"a": "x" * 900_000})) == ["limit"]
