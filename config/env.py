@@ -29,6 +29,8 @@ class Env:
     artifact_limit: largest artifact upload, bytes.
     trace_limit: largest job log, bytes.
     database_pool: connections a process keeps at most.
+    include_prefixes: URLs that `include:remote` may begin with; none are allowed by default.
+    include_templates: base URL of `include:template`, itself under one of those prefixes; empty for none.
     """
 
     home: Path
@@ -44,6 +46,8 @@ class Env:
     artifact_limit: int
     trace_limit: int
     database_pool: int
+    include_prefixes: tuple[str, ...]
+    include_templates: str
 
 
 def _text_file(path: Path) -> str | None:
@@ -75,6 +79,8 @@ def read_env() -> Env:
         artifact_limit=env.int("PIPEYARD_ARTIFACT_LIMIT", 100 * 1024 * 1024),
         trace_limit=env.int("PIPEYARD_TRACE_LIMIT", 16 * 1024 * 1024),
         database_pool=env.int("PIPEYARD_DATABASE_POOL", 16),
+        include_prefixes=tuple(env.list("PIPEYARD_INCLUDE_PREFIXES", default=[])),
+        include_templates=env.str("PIPEYARD_INCLUDE_TEMPLATES", ""),
     )
 
 

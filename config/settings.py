@@ -146,6 +146,10 @@ PIPEYARD_ACKNOWLEDGE_SECONDS = 90
 PIPEYARD_PIPELINE_AGE_LIMIT_SECONDS = 90 * 24 * 3600
 #: Seconds after its last call for which a runner counts as online.
 PIPEYARD_RUNNER_ONLINE_SECONDS = 120
+#: URLs that `include:remote` may begin with.
+PIPEYARD_INCLUDE_PREFIXES = list(ENV.include_prefixes)
+#: Base URL of `include:template`; empty when there are no templates.
+PIPEYARD_INCLUDE_TEMPLATES = ENV.include_templates
 #: Items that one page of a GraphQL connection holds at most.
 PIPEYARD_PAGE_LIMIT = 100
 #: Git executable that serves clones.

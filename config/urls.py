@@ -3,10 +3,10 @@
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, path
 from django.views.generic import RedirectView
-from graphql_api.urls import urlpatterns as graphql_urls
-from runner_api.urls import urlpatterns as runner_urls
 
 from config import health
+from graphql_api.urls import urlpatterns as graphql_urls
+from runner_api.urls import urlpatterns as runner_urls
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(url="/-/graphql-explorer")),

@@ -87,7 +87,7 @@ class ProjectFetcher:
 
     def template(self, name: str) -> bytes | Refusal:
         """A template, from where the operator keeps templates."""
-        base = getattr(settings, "PIPEYARD_INCLUDE_TEMPLATES", "")
+        base = settings.PIPEYARD_INCLUDE_TEMPLATES
         if not base:
             return Refusal(
                 "not_allowed", "this server has no templates; its operator sets PIPEYARD_INCLUDE_TEMPLATES"
@@ -100,7 +100,7 @@ class ProjectFetcher:
             return Refusal("failed", f"fetching remote files took more than {TOTAL_TIMEOUT:.0f} seconds")
         started = time.monotonic()
         try:
-            return fetch(url, getattr(settings, "PIPEYARD_INCLUDE_PREFIXES", ()))
+            return fetch(url, settings.PIPEYARD_INCLUDE_PREFIXES)
         finally:
             self._waited += time.monotonic() - started
 
