@@ -7,7 +7,17 @@ from typing import Final
 
 from ci_core import clock, tokens
 from ci_core.errors import Forbidden, NotFound
-from ci_core.models import Job, PersonalAccessToken, Pipeline, Project, ProjectMembership, User
+from ci_core.models import (
+    Deployment,
+    Environment,
+    Job,
+    PersonalAccessToken,
+    Pipeline,
+    PipelineSchedule,
+    Project,
+    ProjectMembership,
+    User,
+)
 from ci_core.models.ids import pipeline_of
 from ci_core.statuses import AccessLevel
 
@@ -113,6 +123,88 @@ def access_job(job_id: int, principal: Principal, at_least: int = 0) -> Job:
     except NotFound:
         raise NotFound("There is no such job, or you may not see it.") from None
     return job
+
+
+def access_environment(environment_id: int, principal: Principal, at_least: int = 0) -> Environment:
+    """An environment by id, with its project. Raises NotFound or Forbidden as `access_project` does."""
+    environment: Environment | None = (
+        Environment.objects.select_related("project")
+        .filter(pk=environment_id, project__in=Project.objects.visible_to(principal.user))
+        .first()
+    )
+    if environment is None:
+        raise NotFound("There is no such environment, or you may not see it.")
+    _require(principal, environment.project_id, at_least)
+    return environment
+
+
+def access_deployment(deployment_id: int, principal: Principal, at_least: int = 0) -> Deployment:
+    """A deployment by id, with its environment. Raises NotFound or Forbidden as `access_project` does."""
+    deployment: Deployment | None = (
+        Deployment.objects.select_related("project", "environment")
+        .filter(pk=deployment_id, project__in=Project.objects.visible_to(principal.user))
+        .first()
+    )
+    if deployment is None:
+        raise NotFound("There is no such deployment, or you may not see it.")
+    _require(principal, deployment.project_id, at_least)
+    return deployment
+
+
+def schedule_abilities(schedule: PipelineSchedule, principal: Principal) -> frozenset[str]:
+    """What the principal may do with a schedule they can see: play, update, take_ownership, admin (delete).
+
+    A schedule runs with its owner's rights, so only its owner changes it
+    (https://docs.gitlab.com/ci/pipelines/schedules/#edit-a-pipeline-schedule).
+    """
+    if not principal.may_write or principal.user is None:
+        return frozenset()
+    level = principal.level_in(schedule.project_id)
+    able = set()
+    if level >= AccessLevel.DEVELOPER:
+        able.add("play")
+        if schedule.owner_id == principal.user.pk:
+            able |= {"update", "admin"}
+    if level >= AccessLevel.MAINTAINER:
+        able.add("admin")
+        if schedule.owner_id != principal.user.pk:
+            able.add("take_ownership")
+    return frozenset(able)
+
+
+def may_read_schedule_variables(schedule: PipelineSchedule, principal: Principal) -> bool:
+    """Whether the principal may see the values of a schedule's variables: its owner and Maintainers may."""
+    if principal.user is None:
+        return False
+    level = principal.level_in(schedule.project_id)
+    is_owner = schedule.owner_id == principal.user.pk and level >= AccessLevel.DEVELOPER
+    return is_owner or level >= AccessLevel.MAINTAINER
+
+
+_REFUSED: Final = {
+    "play": "Playing a schedule takes the Developer role.",
+    "update": "Only the owner of a schedule may change it: take ownership first.",
+    "admin": "Deleting a schedule takes its owner, or the Maintainer role.",
+    "take_ownership": "Taking ownership takes the Maintainer role, and a schedule that is not yours already.",
+}
+
+
+def access_schedule(schedule_id: int, principal: Principal, ability: str = "") -> PipelineSchedule:
+    """A schedule by id, with its project. ability: one of `schedule_abilities`; empty to see it.
+
+    Raises NotFound or Forbidden.
+    """
+    schedule: PipelineSchedule | None = (
+        PipelineSchedule.objects.select_related("project", "owner")
+        .filter(pk=schedule_id, project__in=Project.objects.visible_to(principal.user))
+        .first()
+    )
+    if schedule is None:
+        raise NotFound("There is no such pipeline schedule, or you may not see it.")
+    if ability and ability not in schedule_abilities(schedule, principal):
+        _require(principal, schedule.project_id, AccessLevel.GUEST)
+        raise Forbidden(_REFUSED[ability])
+    return schedule
 
 
 def _require(principal: Principal, project_id: int, at_least: int) -> None:

@@ -2,20 +2,84 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
+from operator import attrgetter
+from typing import Any, Final
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import connection, models
+
+#: Fields whose values psycopg takes as they are, so that Django need not look at each of them.
+_PLAIN: Final = (
+    models.AutoField,
+    models.BooleanField,
+    models.CharField,
+    models.DateTimeField,
+    models.ForeignKey,
+    models.IntegerField,
+    models.TextField,
+)
 
 
 def copy_rows(rows: Sequence[models.Model]) -> None:
     """Inserts new rows of one model, in the caller's transaction. Every column but database defaults is written."""
     if not rows:
         return
-    fields = [field for field in rows[0]._meta.concrete_fields if not field.has_db_default()]
-    columns = ", ".join(connection.ops.quote_name(str(field.column)) for field in fields)
-    table = connection.ops.quote_name(rows[0]._meta.db_table)
-    with connection.cursor() as cursor, cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
+    target, names, fields = _layout(type(rows[0]))
+    values: Iterator[Sequence[Any]] = map(attrgetter(*names), rows)
+    if fields:
+        values = (_prepared(row, fields) for row in values)
+    with connection.cursor() as cursor, cursor.copy(f"COPY {target} FROM STDIN") as copy:
+        write: Callable[[Sequence[Any]], None] = copy.write_row
+        for row in values:
+            write(row)
+
+
+def copy_values(model: type[models.Model], names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Inserts new rows given as plain values of the named attributes, in the caller's transaction.
+
+    The other columns get their Python defaults. Values must be as the database takes them: of JSON its text.
+    """
+    target, columns, fields = _given(model, tuple(names))
+    rest = tuple(field.get_db_prep_save(field.get_default(), connection) for field in fields)
+    with connection.cursor() as cursor, cursor.copy(f"COPY {target} ({columns}) FROM STDIN") as copy:
         for row in rows:
-            copy.write_row(
-                [field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields]
-            )
+            copy.write_row((*row, *rest))
+
+
+@cache
+def _given(
+    model: type[models.Model], names: tuple[str, ...]
+) -> tuple[str, str, tuple[models.Field[Any, Any], ...]]:
+    """Table, columns, and the fields after the named ones, which get their defaults."""
+    fields = {field.attname: field for field in model._meta.concrete_fields if not field.has_db_default()}
+    ordered = [fields.pop(name) for name in names]
+    columns = ", ".join(
+        connection.ops.quote_name(str(field.column)) for field in (*ordered, *fields.values())
+    )
+    return connection.ops.quote_name(model._meta.db_table), columns, tuple(fields.values())
+
+
+@cache
+def _layout(model: type[models.Model]) -> tuple[str, tuple[str, ...], dict[int, models.Field[Any, Any]]]:
+    """Table and columns of a model, its attributes in that order, and which of them Django must prepare."""
+    fields = [field for field in model._meta.concrete_fields if not field.has_db_default()]
+    columns = ", ".join(connection.ops.quote_name(str(field.column)) for field in fields)
+    table = connection.ops.quote_name(model._meta.db_table)
+    names = tuple(field.attname for field in fields)
+    special = {index: field for index, field in enumerate(fields) if not _is_plain(field)}
+    return f"{table} ({columns})", names, special
+
+
+def _is_plain(field: models.Field[Any, Any]) -> bool:
+    return isinstance(field, _PLAIN) or (
+        isinstance(field, ArrayField) and isinstance(field.base_field, _PLAIN)
+    )
+
+
+def _prepared(row: Sequence[Any], fields: dict[int, models.Field[Any, Any]]) -> list[Any]:
+    values = list(row)
+    for index, field in fields.items():
+        values[index] = field.get_db_prep_save(values[index], connection)
+    return values

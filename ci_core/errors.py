@@ -34,6 +34,18 @@ class InvalidInput(CiError):
     code = "invalid_input"
 
 
+class ScheduleLimitReached(InvalidInput):
+    """The project has as many pipeline schedules as a project may have."""
+
+    code = "schedule_limit_reached"
+
+
+class PlayedTooOften(InvalidInput):
+    """The schedule was run by hand a moment ago."""
+
+    code = "played_too_often"
+
+
 class RefNotFound(CiError):
     """The ref does not exist in the repository."""
 
@@ -74,6 +86,12 @@ class NotCancelable(CiError):
     """There is nothing to cancel in its present status."""
 
     code = "not_cancelable"
+
+
+class EnvironmentStateConflict(CiError):
+    """The environment is not in a state in which this can be done to it."""
+
+    code = "environment_state_conflict"
 
 
 class NotErasable(CiError):

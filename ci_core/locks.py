@@ -6,6 +6,11 @@
 3. `ResourceGroup` rows: see `ci_core.resources`.
 4. Queue rows (`PendingJob`), always with SKIP LOCKED by those who hold a pipeline; a claim, which takes its queue row
    before its pipeline, removes that row itself.
+4. Deployments, then environments: changed by whoever holds the pipeline of the job that deploys, and read or stopped by
+   others who hold no pipeline.
+
+Before all of these, by those who need them: a project's row, `FOR NO KEY UPDATE`, while its schedules are counted; then
+one schedule's row, while it is changed or fires. Firing creates a pipeline and so goes on with 1.
 
 So a claim may wait for a pipeline, but nobody who holds a pipeline ever waits for a claim.
 """

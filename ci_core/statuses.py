@@ -86,6 +86,8 @@ class FailureReason(StrEnum):
     JOB_EXECUTION_TIMEOUT = "job_execution_timeout"
     TRACE_SIZE_EXCEEDED = "trace_size_exceeded"
     NO_MATCHING_RUNNER = "no_matching_runner"
+    FAILED_OUTDATED_DEPLOYMENT_JOB = "failed_outdated_deployment_job"
+    PROTECTED_ENVIRONMENT_FAILURE = "protected_environment_failure"
     ARCHIVED_FAILURE = "archived_failure"
 
 

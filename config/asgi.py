@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from channels.routing import ProtocolTypeRouter, URLRouter
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")  # noqa: TID251 - Django reads it there
-django_application = get_asgi_application()
+# Django types the messages of ASGI more narrowly than the protocol does.
+django_application: Any = get_asgi_application()
 
 # Both import models, which needs Django to be set up first.
 from graphql_api.consumers import websocket_urlpatterns  # noqa: E402

@@ -132,6 +132,12 @@ PIPEYARD_RUNNER_SILENCE_SECONDS = 180
 PIPEYARD_DEFAULT_JOB_TIMEOUT = 3600
 #: Seconds that a pending job waits for a runner before it fails as stuck.
 PIPEYARD_PENDING_LIMIT_SECONDS = 24 * 3600
+#: Pipeline schedules that a project may have.
+PIPEYARD_SCHEDULES_PER_PROJECT = 50
+#: Seconds that must lie between two runs of a schedule, by its pattern.
+PIPEYARD_SCHEDULE_MIN_INTERVAL_SECONDS = 60
+#: Days that the record of a schedule's run is kept.
+PIPEYARD_SCHEDULE_RUNS_KEPT_DAYS = 90
 #: Seconds that a pending job waits while no runner that is online may take it, before it fails as stuck.
 PIPEYARD_STUCK_LIMIT_SECONDS = 3600
 #: Seconds after which a job whose runner has not reported since it was handed the job is taken for lost.

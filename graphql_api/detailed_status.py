@@ -73,6 +73,8 @@ FAILURE_WORDS: Final[dict[str, str]] = {
     FailureReason.JOB_EXECUTION_TIMEOUT: "job execution timeout",
     FailureReason.TRACE_SIZE_EXCEEDED: "log size limit exceeded",
     FailureReason.NO_MATCHING_RUNNER: "no matching runner available",
+    FailureReason.FAILED_OUTDATED_DEPLOYMENT_JOB: "failed outdated deployment job",
+    FailureReason.PROTECTED_ENVIRONMENT_FAILURE: "protected environment failure",
     FailureReason.ARCHIVED_FAILURE: "pipeline is archived",
 }
 #: What to tell somebody whose job failed; for the reasons that need more than their name.
@@ -88,6 +90,8 @@ FAILURE_MESSAGES: Final[dict[str, str]] = {
     FailureReason.JOB_EXECUTION_TIMEOUT: "The script exceeded the maximum execution time set for the job",
     FailureReason.TRACE_SIZE_EXCEEDED: "The job log size limit was reached",
     FailureReason.NO_MATCHING_RUNNER: "No matching runner available",
+    FailureReason.FAILED_OUTDATED_DEPLOYMENT_JOB: "A newer deployment to this environment exists",
+    FailureReason.PROTECTED_ENVIRONMENT_FAILURE: "The environment is protected, and the user may not deploy to it",
     FailureReason.ARCHIVED_FAILURE: "The pipeline is too old for its jobs to run",
 }
 

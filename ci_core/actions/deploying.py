@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection
 
-from ci_core import clock
+from ci_core import clock, deployments
 from ci_core.compiler import CompiledEnvironment, CompiledJob, expand
 from ci_core.decisions.slugs import environment_slug, guessed_tier
+from ci_core.errors import Forbidden, NotPlayable
 from ci_core.locks import next_internal_id
-from ci_core.models import Deployment, Job, Pipeline
+from ci_core.models import Deployment, Job, Pipeline, User
 from ci_core.statuses import DeploymentStatus
 
 _ENSURE = """
@@ -19,11 +22,31 @@ SELECT %(project_id)s, name, slug, url, 'available', tier, %(now)s, %(now)s
 FROM unnest(%(names)s::text[], %(slugs)s::text[], %(urls)s::text[], %(tiers)s::text[]) AS t(name, slug, url, tier)
 ORDER BY name
 ON CONFLICT (project_id, name) DO UPDATE
-SET updated_at = excluded.updated_at,
-    external_url = CASE WHEN excluded.external_url = '' THEN ci_core_environment.external_url
-                        ELSE excluded.external_url END
+SET updated_at = excluded.updated_at
 RETURNING name, id
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A deployment that a job is to make."""
+
+    environment_id: int
+    job_id: int
+    on_stop: str
+    auto_stop_in: int | None
+
+
+def environment_content(environment: CompiledEnvironment) -> dict[str, Any]:
+    """What a job's definition keeps of its environment: it is needed when the job runs and when it has run."""
+    return {
+        "name": environment.name,
+        "url": environment.url,
+        "action": environment.action,
+        "on_stop": environment.on_stop,
+        "auto_stop_in": environment.auto_stop_in,
+        "tier": environment.deployment_tier,
+    }
 
 
 def plan_deployments(
@@ -31,7 +54,8 @@ def plan_deployments(
 ) -> None:
     """Makes the environments that a new pipeline's jobs name, and a deployment for each job that deploys.
 
-    known: variables to put into environment URLs. Jobs whose `environment:action` is not `start` deploy nothing
+    known: variables to put into the URLs of new environments; one that exists keeps its own until the deployment
+    succeeds. Jobs whose `environment:action` is not `start` deploy nothing
     (https://docs.gitlab.com/ci/yaml/#environmentaction).
     """
     with_environment = [(job.environment, row, job) for job, row in jobs if job.environment is not None]
@@ -45,7 +69,7 @@ def plan_deployments(
         },
     )
     deploying = [
-        (environments[environment.name], row.pk)
+        Planned(environments[environment.name], row.pk, environment.on_stop or "", environment.auto_stop_in)
         for environment, row, _ in with_environment
         if environment.action == "start"
     ]
@@ -55,7 +79,18 @@ def plan_deployments(
 def copy_deployments(pipeline: Pipeline, copies: Mapping[int, int]) -> None:
     """Gives each copied job a deployment of its own where the original had one. copies: new job id by old."""
     old = Deployment.objects.filter(job_id__in=list(copies)).order_by("id")
-    _insert(pipeline, [(deployment.environment_id, copies[deployment.job_id]) for deployment in old])
+    _insert(
+        pipeline,
+        [
+            Planned(
+                deployment.environment_id,
+                copies[deployment.job_id],
+                deployment.on_stop,
+                deployment.auto_stop_in,
+            )
+            for deployment in old
+        ],
+    )
 
 
 def _url(environment: CompiledEnvironment, job: CompiledJob, known: Mapping[str, str]) -> str:
@@ -85,8 +120,7 @@ def _ensure(pipeline: Pipeline, wanted: Mapping[str, tuple[CompiledEnvironment, 
         return dict(cursor.fetchall())
 
 
-def _insert(pipeline: Pipeline, deploying: Sequence[tuple[int, int]]) -> None:
-    """New deployments. deploying: (environment id, job id)."""
+def _insert(pipeline: Pipeline, deploying: Sequence[Planned]) -> None:
     if not deploying:
         return
     now = clock.now()
@@ -94,10 +128,12 @@ def _insert(pipeline: Pipeline, deploying: Sequence[tuple[int, int]]) -> None:
     Deployment.objects.bulk_create(
         Deployment(
             project_id=pipeline.project_id,
-            environment_id=environment_id,
+            environment_id=planned.environment_id,
             iid=iid + offset,
             pipeline_id=pipeline.pk,
-            job_id=job_id,
+            job_id=planned.job_id,
+            on_stop=planned.on_stop,
+            auto_stop_in=planned.auto_stop_in,
             ref=pipeline.ref,
             tag=pipeline.tag,
             sha=pipeline.sha,
@@ -105,5 +141,19 @@ def _insert(pipeline: Pipeline, deploying: Sequence[tuple[int, int]]) -> None:
             user_id=pipeline.user_id,
             created_at=now,
         )
-        for offset, (environment_id, job_id) in enumerate(deploying)
+        for offset, planned in enumerate(deploying)
     )
+
+
+def refuse_protected(pipeline: Pipeline, job: Job, acting_user: User | None) -> None:
+    """Raises Forbidden when the environment's protection keeps whoever acts from starting the job."""
+    refused = deployments.protection_refusal(pipeline, job, acting_user)
+    if refused is not None:
+        raise Forbidden(refused.message)
+
+
+def refuse_outdated(pipeline: Pipeline, job: Job) -> None:
+    """Raises NotPlayable when the job would deploy something older than what is deployed."""
+    refused = deployments.outdated_refusal(pipeline, job)
+    if refused is not None:
+        raise NotPlayable(refused.message)

@@ -9,14 +9,15 @@ from django.db import transaction
 from psycopg.types.json import Jsonb
 
 from ci_core.actions.cancelling import cancel_jobs
+from ci_core.actions.deployed import note_success
+from ci_core.actions.deploying import refuse_outdated, refuse_protected
 from ci_core.actions.planning import GivenVariable
-from ci_core.actions.projects import KEY
 from ci_core.actions.retrying import copy_jobs, refuse_archived
 from ci_core.decisions.retries import failure_is_allowed, retries_itself
 from ci_core.decisions.transitions import Event, final_event
 from ci_core.errors import InvalidInput, JobNotRunning, NotCancelable, NotPlayable, NotRetryable
 from ci_core.locks import lock_job
-from ci_core.models import Job, JobDefinition, Pipeline, User
+from ci_core.models import VARIABLE_KEY, Job, JobDefinition, Pipeline, User
 from ci_core.processing import advance
 from ci_core.statuses import CANCELABLE, COMPLETED, PLAYABLE, RETRYABLE, FailureReason, Status
 from ci_core.transition import JobChange, transition
@@ -26,15 +27,17 @@ from ci_core.transition import JobChange, transition
 def play_job(job_id: int, *, acting_user: User | None, variables: Sequence[GivenVariable] = ()) -> Job:
     """Starts a manual, delayed or skipped job; one that has run already is retried instead.
 
-    variables: for this job alone, stronger than all others. Raises NotPlayable, InvalidInput. Source: processing.md,
-    section 6.
+    variables: for this job alone, stronger than all others. Raises NotPlayable, InvalidInput, and Forbidden for a
+    job of a protected environment. Source: processing.md, section 6.
     """
     pipeline, job = lock_job(job_id)
+    refuse_protected(pipeline, job, acting_user)
     refuse_archived(pipeline, NotPlayable)
     if not job.retried and job.status in RETRYABLE and job.when in ("manual", "delayed"):
         return _retry(pipeline, job, acting_user, variables)
     if job.retried or job.status not in PLAYABLE or not _is_action(job):
         raise NotPlayable(f"{job.name} is {job.status}: only manual and delayed jobs can be started by hand.")
+    refuse_outdated(pipeline, job)
     columns: dict[str, Any] = {"user_id": acting_user.pk} if acting_user else {}
     if variables:
         columns["given_variables"] = Jsonb(_stored(variables))
@@ -46,7 +49,7 @@ def play_job(job_id: int, *, acting_user: User | None, variables: Sequence[Given
 def _stored(variables: Sequence[GivenVariable]) -> list[dict[str, str]]:
     """Variables as `Job.given_variables` keeps them. Raises InvalidInput."""
     for variable in variables:
-        if not KEY.fullmatch(variable.key):
+        if not VARIABLE_KEY.fullmatch(variable.key):
             raise InvalidInput(
                 f"{variable.key!r} is not a variable's key: letters, digits and _, no digit first."
             )
@@ -59,11 +62,13 @@ def _is_action(job: Job) -> bool:
 
 @transaction.atomic
 def retry_job(job_id: int, *, acting_user: User | None, variables: Sequence[GivenVariable] = ()) -> Job:
-    """Runs a finished job again as a new copy, which is returned. Raises NotRetryable, InvalidInput.
+    """Runs a finished job again as a new copy, which is returned. Raises NotRetryable, InvalidInput, and
+    Forbidden as `play_job`.
 
     variables: for the new copy, instead of those that the old one was played or retried with.
     """
     pipeline, job = lock_job(job_id)
+    refuse_protected(pipeline, job, acting_user)
     return _retry(pipeline, job, acting_user, variables)
 
 
@@ -121,6 +126,8 @@ def succeed_job(job_id: int) -> Job:
     changes = transition(pipeline, [job.pk], event, exit_code=0)
     if not changes:
         raise JobNotRunning(f"{job.name} is {job.status}.")
+    if job.environment_name and event == Event.SUCCESS:
+        note_success(pipeline, job)
     advance(pipeline, changes)
     return _ended(job, changes[0], exit_code=0)
 

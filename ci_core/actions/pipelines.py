@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
 
 from django.db import transaction
 
 from ci_core import clock, events
 from ci_core.actions.cancelling import cancel_jobs
+from ci_core.actions.configuration import NO_COMMIT, Compiled, Situation, compile_project, runnable
 from ci_core.actions.planning import GivenVariable, write_plan
 from ci_core.actions.redundancy import cancel_redundant_pipelines
 from ci_core.actions.retrying import copy_jobs, refuse_archived
-from ci_core.compiler import CompileContext, CompileResult, compile_config
+from ci_core.compiler import CompileResult
 from ci_core.decisions.transitions import Event
-from ci_core.errors import ConfigMissing, NotCancelable, NotRetryable, PipelineFiltered
+from ci_core.errors import NotCancelable, NotRetryable, PipelineFiltered
 from ci_core.locks import lock_pipeline, next_internal_id
 from ci_core.models import EventKind, Job, OnNewCommit, Pipeline, Project, User
 from ci_core.processing import advance
-from ci_core.repositories import Commit, open_repository
 from ci_core.statuses import CANCELABLE, PipelineFailureReason, PipelineSource, Status
 from ci_core.transition import transition
-from ci_core.variables import for_rules
 
-NO_COMMIT: Final = "0" * 40
+__all__ = ["NO_COMMIT", "cancel_pipeline", "create_pipeline", "retry_pipeline"]
+
 #: Compiler diagnostics that say "no pipeline here" rather than "this file is wrong".
 FILTERED_CODES: Final = frozenset({"no_jobs", "workflow_filtered"})
 
@@ -35,35 +36,25 @@ def create_pipeline(
     *,
     acting_user: User | None,
     variables: Sequence[GivenVariable] = (),
+    inputs: Mapping[str, Any] | None = None,
+    before_sha: str | None = None,
 ) -> Pipeline:
     """Creates and starts the pipeline of a branch or tag.
 
     A configuration with errors gives a pipeline that has failed, with all its errors in `config_errors`. Raises
-    RefNotFound, RepositoryMissing, ConfigMissing, and PipelineFiltered when the rules leave no job.
+    RefNotFound, RepositoryMissing, ConfigMissing, and PipelineFiltered when the rules leave no job. before_sha: where
+    the branch was before a push (NO_COMMIT: nowhere, it is new).
     """
-    repository = open_repository(project)
-    commit = repository.resolve(ref)
-    config = repository.read(commit.sha, project.ci_config_path)
-    if config is None:
-        raise ConfigMissing(
-            f"{commit.ref} has no file {project.ci_config_path}: add one, or change the project's configuration path."
-        )
-    before_sha = commit.parent_sha or NO_COMMIT
-    protected = not commit.tag and commit.ref == project.default_branch
-    context = CompileContext(
-        ref=commit.ref,
-        source=source.value,
-        tag=commit.tag,
-        variables=for_rules(
-            project, commit, source=source.value, before_sha=before_sha, protected=protected, given=variables
-        ),
+    compiled = compile_project(
+        project, Situation(ref, source, variables, inputs or {}, before_sha), acting_user=acting_user
     )
-    result = compile_config(config, context, file=project.ci_config_path)
+    compiled = replace(compiled, result=runnable(compiled.result))
+    result = compiled.result
     _refuse_filtered(result)
     with transaction.atomic():
-        pipeline = _insert(project, commit, source, acting_user, before_sha, protected, result)
+        pipeline = _insert(project, compiled, source, acting_user)
         if result.pipeline is not None:
-            write_plan(pipeline, result.pipeline, context.variables, variables)
+            write_plan(pipeline, result.pipeline, compiled.variables.values, variables)
             advance(pipeline)
             transaction.on_commit(lambda: cancel_redundant_pipelines(pipeline), robust=True)
     return pipeline
@@ -74,16 +65,9 @@ def _refuse_filtered(result: CompileResult) -> None:
         raise PipelineFiltered(result.errors[0].message)
 
 
-def _insert(
-    project: Project,
-    commit: Commit,
-    source: PipelineSource,
-    user: User | None,
-    before_sha: str,
-    protected: bool,
-    result: CompileResult,
-) -> Pipeline:
+def _insert(project: Project, compiled: Compiled, source: PipelineSource, user: User | None) -> Pipeline:
     """The pipeline's own row: `created`, or `failed` when the configuration has errors."""
+    commit, result = compiled.commit, compiled.result
     now = clock.now()
     failed = result.pipeline is None
     pipeline = Pipeline(
@@ -91,9 +75,9 @@ def _insert(
         iid=next_internal_id(project.pk, "pipelines"),
         ref=commit.ref,
         tag=commit.tag,
-        protected=protected,
+        protected=compiled.protected,
         sha=commit.sha,
-        before_sha=before_sha,
+        before_sha=compiled.before_sha,
         source=source.value,
         user=user,
         name=(result.pipeline.name if result.pipeline else None) or "",

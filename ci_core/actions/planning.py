@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Final
 
 import orjson
 
 from ci_core import clock, events, resources
-from ci_core.actions.deploying import plan_deployments
+from ci_core.actions.deploying import environment_content, plan_deployments
 from ci_core.actions.resources import ensure_groups
 from ci_core.actions.retrying import reserve_numbers
-from ci_core.bulk import copy_rows
-from ci_core.compiler import CompiledJob, CompiledPipeline
+from ci_core.bulk import copy_rows, copy_values
+from ci_core.compiler import CompiledPipeline
 from ci_core.models import (
     EventKind,
     Job,
     JobDefinition,
+    JobKind,
     Need,
     Pipeline,
     PipelineVariable,
@@ -34,6 +36,7 @@ class GivenVariable:
     key: str
     value: str
     variable_type: str = VariableType.ENV_VAR.value
+    raw: bool = False
 
 
 def write_plan(
@@ -49,23 +52,22 @@ def write_plan(
     stages = _stages(pipeline, plan)
     definitions, definition_of = _definitions(pipeline, plan)
     first = reserve_numbers(pipeline, len(plan.jobs))
-    groups = ensure_groups(
-        pipeline.project_id, {job.resource_group for job in plan.jobs if job.resource_group}
-    )
-    jobs = [
-        _job(pipeline, job, first + offset, stages[job.stage], definition_of[offset])
-        for offset, job in enumerate(plan.jobs)
-    ]
-    for row, job in zip(jobs, plan.jobs, strict=True):
-        row.resource_group_id = groups.get(job.resource_group or "")
-    resources.follow([(job.pk, job.resource_group_id) for job in jobs], Status.CREATED)
+    ids = [in_pipeline(pipeline.pk, first + offset) for offset in range(len(plan.jobs))]
+    groups = _resource_groups(pipeline, plan)
+    resources.follow(zip(ids, groups, strict=True), Status.CREATED)
     copy_rows(list(stages.values()))
-    copy_rows(definitions)
-    copy_rows(jobs)
-    copy_rows(_needs(pipeline, plan, jobs))
+    copy_values(JobDefinition, ("id", "pipeline_id", "content"), definitions)
+    copy_values(Job, _JOB, _jobs(pipeline, plan, first, stages, definition_of, groups))
+    copy_values(Need, _NEED, _needs(pipeline, plan, ids))
     copy_rows(_variables(pipeline, given))
-    plan_deployments(pipeline, list(zip(plan.jobs, jobs, strict=True)), known)
-    events.record(pipeline, EventKind.JOB, [events.Change(job.pk, "", job.status) for job in jobs])
+    deploying = [
+        (job, Job(id=id_, pipeline_id=pipeline.pk))
+        for job, id_ in zip(plan.jobs, ids, strict=True)
+        if job.environment is not None
+    ]
+    plan_deployments(pipeline, deploying, known)
+    created = Status.CREATED.value
+    events.record(pipeline, EventKind.JOB, [events.Change(id_, "", created) for id_ in ids])
 
 
 def _stages(pipeline: Pipeline, plan: CompiledPipeline) -> dict[str, Stage]:
@@ -81,69 +83,85 @@ def _stages(pipeline: Pipeline, plan: CompiledPipeline) -> dict[str, Stage]:
     }
 
 
-def _definitions(pipeline: Pipeline, plan: CompiledPipeline) -> tuple[list[JobDefinition], list[int]]:
-    """The different definitions of a plan, and the id of each job's own; equal jobs share one."""
+def _definitions(pipeline: Pipeline, plan: CompiledPipeline) -> tuple[list[tuple[int, int, str]], list[int]]:
+    """Rows of the different definitions of a plan, and the id of each job's own; equal jobs share one."""
     seen: dict[bytes, int] = {}
-    rows: list[JobDefinition] = []
     of_jobs: list[int] = []
     for job in plan.jobs:
-        content = job.definition() | {
-            "retry": {
-                "max": job.retry_max,
-                "when": list(job.retry_when),
-                "exit_codes": list(job.retry_exit_codes),
-            },
-            "allow_failure_exit_codes": list(job.allow_failure_exit_codes),
-            "manual_confirmation": job.manual_confirmation,
-        }
-        key = orjson.dumps(content)
-        if key not in seen:
-            seen[key] = in_pipeline(pipeline.pk, len(rows) + 1)
-            rows.append(JobDefinition(id=seen[key], pipeline_id=pipeline.pk, content=content))
-        of_jobs.append(seen[key])
-    return rows, of_jobs
+        content = job.definition()
+        content["retry"] = {"max": job.retry_max, "when": job.retry_when, "exit_codes": job.retry_exit_codes}
+        content["allow_failure_exit_codes"] = job.allow_failure_exit_codes
+        content["manual_confirmation"] = job.manual_confirmation
+        if job.environment is not None:
+            content["environment"] = environment_content(job.environment)
+        of_jobs.append(seen.setdefault(orjson.dumps(content), in_pipeline(pipeline.pk, len(seen) + 1)))
+    return [(id_, pipeline.pk, content.decode()) for content, id_ in seen.items()], of_jobs
 
 
-def _job(pipeline: Pipeline, job: CompiledJob, number: int, stage: Stage, definition_id: int) -> Job:
+def _resource_groups(pipeline: Pipeline, plan: CompiledPipeline) -> list[int | None]:
+    """The id of each job's resource group, made where it is missing."""
+    names = {job.resource_group for job in plan.jobs if job.resource_group}
+    groups = ensure_groups(pipeline.project_id, names)
+    return [groups.get(job.resource_group or "") for job in plan.jobs]
+
+
+_JOB: Final = (
+    "id", "pipeline_id", "project_id", "stage_id", "definition_id", "name", "number", "kind", "status", "when",
+    "scheduling_type", "allow_failure", "interruptible", "protected", "tags", "timeout", "start_in",
+    "environment_name", "user_id", "created_at", "updated_at", "resource_group_id",
+)  # fmt: skip
+
+
+def _jobs(
+    pipeline: Pipeline,
+    plan: CompiledPipeline,
+    first: int,
+    stages: Mapping[str, Stage],
+    definitions: Sequence[int],
+    groups: Sequence[int | None],
+) -> Iterator[tuple[Any, ...]]:
+    """The values of `_JOB` for each job; no model instances, since a plan may have thousands."""
     now = clock.now()
-    scheduling = SchedulingType.STAGE if job.needs is None else SchedulingType.DAG
-    return Job(
-        id=in_pipeline(pipeline.pk, number),
-        pipeline_id=pipeline.pk,
-        project_id=pipeline.project_id,
-        stage_id=stage.pk,
-        definition_id=definition_id,
-        name=job.name,
-        number=number,
-        status=Status.CREATED.value,
-        when=job.when,
-        scheduling_type=scheduling.value,
-        allow_failure=job.allow_failure,
-        interruptible=job.interruptible,
-        protected=pipeline.protected,
-        tags=list(job.tags),
-        timeout=job.timeout,
-        start_in=job.start_in,
-        environment_name=job.environment.name if job.environment else "",
-        user_id=pipeline.user_id,
-        created_at=now,
-        updated_at=now,
-    )
-
-
-def _needs(pipeline: Pipeline, plan: CompiledPipeline, jobs: Sequence[Job]) -> list[Need]:
-    return [
-        Need(
-            id=on_job(row.pk, number),
-            pipeline_id=pipeline.pk,
-            job_id=row.pk,
-            name=need.name,
-            optional=need.optional,
-            artifacts=need.artifacts,
+    kind, created = JobKind.BUILD.value, Status.CREATED.value
+    stage_ids = {name: stage.pk for name, stage in stages.items()}
+    by_stage, by_needs = SchedulingType.STAGE.value, SchedulingType.DAG.value
+    planned = zip(plan.jobs, definitions, groups, strict=True)
+    for number, (job, definition, group) in enumerate(planned, start=first):
+        yield (
+            in_pipeline(pipeline.pk, number),
+            pipeline.pk,
+            pipeline.project_id,
+            stage_ids[job.stage],
+            definition,
+            job.name,
+            number,
+            kind,
+            created,
+            job.when,
+            by_stage if job.needs is None else by_needs,
+            job.allow_failure,
+            job.interruptible,
+            pipeline.protected,
+            list(job.tags),
+            job.timeout,
+            job.start_in,
+            job.environment.name if job.environment else "",
+            pipeline.user_id,
+            now,
+            now,
+            group,
         )
-        for job, row in zip(plan.jobs, jobs, strict=True)
+
+
+_NEED: Final = ("id", "pipeline_id", "job_id", "name", "optional", "artifacts")
+
+
+def _needs(pipeline: Pipeline, plan: CompiledPipeline, ids: Sequence[int]) -> Iterator[tuple[Any, ...]]:
+    return (
+        (on_job(id_, number), pipeline.pk, id_, need.name, need.optional, need.artifacts)
+        for job, id_ in zip(plan.jobs, ids, strict=True)
         for number, need in enumerate(job.needs or (), start=1)
-    ]
+    )
 
 
 def _variables(pipeline: Pipeline, given: Sequence[GivenVariable]) -> list[PipelineVariable]:
@@ -154,6 +172,7 @@ def _variables(pipeline: Pipeline, given: Sequence[GivenVariable]) -> list[Pipel
             key=variable.key,
             value=variable.value,
             variable_type=variable.variable_type,
+            raw=variable.raw,
         )
         for number, variable in enumerate(given, start=1)
     ]

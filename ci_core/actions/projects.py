@@ -9,14 +9,21 @@ from typing import Final
 from django.db import transaction
 
 from ci_core import clock
+from ci_core.actions.schedules import stop_schedules_of
 from ci_core.errors import InvalidInput
-from ci_core.models import Project, ProjectMembership, ProjectVariable, User, VariableType, Visibility
+from ci_core.models import (
+    VARIABLE_KEY,
+    Project,
+    ProjectMembership,
+    ProjectVariable,
+    User,
+    VariableType,
+    Visibility,
+)
 from ci_core.statuses import AccessLevel
 
 _SEGMENT: Final = r"[A-Za-z0-9_][A-Za-z0-9_.-]*"
 _FULL_PATH: Final = re.compile(rf"{_SEGMENT}(/{_SEGMENT})+")
-#: What the key of a variable looks like.
-KEY: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 #: A masked value is looked for in job logs: a short one would be found everywhere, one with spaces or lines not at all
 #: (https://docs.gitlab.com/ci/variables/#mask-a-cicd-variable).
 _MASKABLE: Final = re.compile(r"\S{8,}")
@@ -53,11 +60,13 @@ def create_project(
     return project
 
 
+@transaction.atomic
 def add_member(project: Project, user: User, access_level: int) -> ProjectMembership:
-    """Gives a user a role in a project, or changes it."""
+    """Gives a user a role in a project, or changes it; their schedules stop if it is too low for them."""
     membership, _ = ProjectMembership.objects.update_or_create(
         project=project, user=user, defaults={"access_level": access_level}
     )
+    stop_schedules_of(user, project)
     return membership
 
 
@@ -72,9 +81,10 @@ def update_project(
     repository_path: str,
     ci_config_path: str,
     build_timeout: int,
+    prevent_outdated_deployments: bool | None = None,
     auto_cancel_pending_pipelines: bool | None = None,
 ) -> Project:
-    """Changes a project's settings; its path stays. build_timeout: seconds. None: as it is. Raises InvalidInput."""
+    """Changes a project's settings; its path stays. build_timeout: seconds. None: stays. Raises InvalidInput."""
     missing = [
         words
         for words, value in (
@@ -89,6 +99,8 @@ def update_project(
         raise InvalidInput(f"A project needs a {' and a '.join(missing)}.")
     if build_timeout < 1:
         raise InvalidInput(f"A job may run for 1 second at least; the timeout is {build_timeout}.")
+    if prevent_outdated_deployments is None:
+        prevent_outdated_deployments = project.prevent_outdated_deployments
     Project.objects.filter(pk=project.pk).update(
         name=name,
         description=description,
@@ -97,6 +109,7 @@ def update_project(
         repository_path=repository_path,
         ci_config_path=ci_config_path,
         build_timeout=build_timeout,
+        prevent_outdated_deployments=prevent_outdated_deployments,
         updated_at=clock.now(),
     )
     if auto_cancel_pending_pipelines is not None:
@@ -107,9 +120,11 @@ def update_project(
     return project
 
 
+@transaction.atomic
 def remove_member(project: Project, user: User) -> bool:
-    """Takes a user's role in a project away; False if there was none."""
+    """Takes a user's role in a project away, and stops their schedules there; False if there was none."""
     deleted, _ = ProjectMembership.objects.filter(project=project, user=user).delete()
+    stop_schedules_of(user, project)
     return deleted > 0
 
 
@@ -139,7 +154,7 @@ def set_variable(
     Raises InvalidInput for a key that cannot be one, for a new variable without a value, for a masked value that could
     not be masked, and when a hidden variable would be shown again.
     """
-    if not KEY.fullmatch(key):
+    if not VARIABLE_KEY.fullmatch(key):
         raise InvalidInput(f"{key!r} is not a variable's key: letters, digits and _, no digit first.")
     found = (
         ProjectVariable.objects.select_for_update(no_key=True)

@@ -10,6 +10,7 @@ from django.contrib.auth.models import Group, Permission
 from django.db import transaction
 
 from ci_core import clock, tokens
+from ci_core.actions.schedules import stop_schedules_of
 from ci_core.errors import InvalidInput
 from ci_core.models import PersonalAccessToken, User
 
@@ -39,11 +40,15 @@ def update_user(
     permissions: Iterable[Permission] | None = None,
     **fields: Any,
 ) -> None:
-    """Changes a user's name, address, rights or groups (`_OF_USERS`); what is not given stays."""
+    """Changes a user's name, address, rights or groups (`_OF_USERS`); what is not given stays.
+
+    Schedules of a user who is blocked, or an admin no more, stop if they ran by that right alone.
+    """
     if not fields.keys() <= _OF_USERS:
         raise TypeError(f"not for update_user: {fields.keys() - _OF_USERS}")
     if fields:
         User.objects.filter(pk=user.pk).update(**fields)
+        stop_schedules_of(user)  # reads the user anew, with each schedule
     if groups is not None:
         user.groups.set(groups)
     if permissions is not None:

@@ -172,7 +172,7 @@ class WritingAdmin(DeskAdmin[M]):
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         """The form's class, which knows the refusal of this request's action."""
-        form: Any = super().get_form(request, obj, change, **kwargs)
+        form: Any = super().get_form(request, obj, change=change, **kwargs)
         form.refusal = getattr(request, _REFUSAL, None)
         return form
 

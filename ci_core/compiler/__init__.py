@@ -7,36 +7,60 @@ from __future__ import annotations
 
 from ci_core.compiler.compile import compile_config
 from ci_core.compiler.diagnostics import Diagnostic
-from ci_core.compiler.explanation import Decision, Explanation, JobExplanation, RuleTrace
+from ci_core.compiler.explanation import (
+    Decision,
+    Explanation,
+    IncludeExplanation,
+    JobExplanation,
+    PathsTrace,
+    PatternTrace,
+    PolicyTrace,
+    RuleTrace,
+)
 from ci_core.compiler.expressions import ExpressionTrace
+from ci_core.compiler.fetching import Changes, Fetcher, Place, Refusal
 from ci_core.compiler.limits import Limits
+from ci_core.compiler.merged import merged_yaml
 from ci_core.compiler.types import (
     CompileContext,
+    CompiledCrossNeed,
     CompiledEnvironment,
     CompiledJob,
     CompiledNeed,
     CompiledPipeline,
+    CompiledTrigger,
     CompileResult,
     Position,
 )
 from ci_core.compiler.variables import CompiledVariable, expand
 
 __all__ = [
+    "Changes",
     "CompileContext",
     "CompileResult",
+    "CompiledCrossNeed",
     "CompiledEnvironment",
     "CompiledJob",
     "CompiledNeed",
     "CompiledPipeline",
+    "CompiledTrigger",
     "CompiledVariable",
     "Decision",
     "Diagnostic",
     "Explanation",
     "ExpressionTrace",
+    "Fetcher",
+    "IncludeExplanation",
     "JobExplanation",
     "Limits",
+    "PathsTrace",
+    "PatternTrace",
+    "Place",
+    "PolicyTrace",
     "Position",
+    "Refusal",
     "RuleTrace",
     "compile_config",
     "expand",
+    "merged_yaml",
 ]

@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
+from ci_core.compiler.collector import collector_paused
+from ci_core.compiler.copies import expand_copies
 from ci_core.compiler.diagnostics import At, PlainMark, Report
+from ci_core.compiler.documents import load_text, read_body
 from ci_core.compiler.explanation import Decision, Explanation, JobExplanation
+from ci_core.compiler.includes import Includer
 from ci_core.compiler.jobs import JobDraft, read_defaults, read_jobs
-from ci_core.compiler.keywords.reading import report_unsupported
 from ci_core.compiler.keywords.rules import RuleSpec
 from ci_core.compiler.keywords.variables import parse_global_variables
 from ci_core.compiler.keywords.workflow import POST, PRE, WorkflowSpec, parse_stages, parse_workflow
 from ci_core.compiler.limits import Limits
-from ci_core.compiler.loader import decode, load_documents
 from ci_core.compiler.merge import Extender
-from ci_core.compiler.needs import check_graph, compile_needs
+from ci_core.compiler.needs import NeedsCompiler, check_graph
 from ci_core.compiler.plan import Scope, check_cycles, job_variables, plan_job
+from ci_core.compiler.policies import decide_by_policies
 from ci_core.compiler.references import Resolver
 from ci_core.compiler.rules import decide, decide_without_rules
 from ci_core.compiler.session import OutOfBudget, Session
-from ci_core.compiler.tree import Map, describe
+from ci_core.compiler.tree import Map
 from ci_core.compiler.types import CompileContext, CompiledJob, CompiledPipeline, CompileResult
 from ci_core.compiler.variables import expand, merge_variables, split_context
-
-_UNSUPPORTED = {
-    "include": "Copy the included configuration into this file.",
-    "spec": "Take the header document out and use variables instead of inputs.",
-}
 
 
 def compile_config(
@@ -43,21 +40,17 @@ def compile_config(
     """
     sources: dict[str, str] = {}
     report = Report(sources, limits.diagnostics)
-    text = decode(source, file, report, limits)
-    if text is None:
-        return CompileResult(None, report.errors, report.warnings)
-    sources[file] = text
-    session = Session(report, limits, context)
+    session = Session(report, limits, context, sources)
     try:
-        return _Compilation(session, file).run(load_documents(text, file, report, limits))
+        with collector_paused():
+            return _Compilation(session, file).run(source)
     except RecursionError:
         at = At(None, "", PlainMark(file))
         report.error("References and lists are nested too deeply together. Use fewer levels.", at, "limit")
-        return CompileResult(None, report.errors, report.warnings)
     except OutOfBudget as error:
         text = f"Shared parts are used so often that reading them takes more than {limits.work} steps (work)."
         report.error(text, error.at, "limit")
-        return CompileResult(None, report.errors, report.warnings)
+    return CompileResult(None, report.errors, report.warnings, sources=sources)
 
 
 class _Compilation:
@@ -66,55 +59,59 @@ class _Compilation:
     def __init__(self, session: Session, file: str) -> None:
         self._session = session
         self._report = session.report
+        self._file = file
         self._at = At(None, "", PlainMark(file))
+        session.origin = self._at
+        self._includer = Includer(session)
         self._workflow = WorkflowSpec()
         self._workflow_rule: RuleSpec | None = None
+        self._name: str | None = None
         self._workflow_decision: Decision | None = None
         self._explained: tuple[JobExplanation, ...] = ()
         strong, weak = split_context(session.context.variables, session.context.predefined)
         self._scope = Scope(session, strong, weak)
 
-    def run(self, documents: list[Any]) -> CompileResult:
-        """From documents to the result."""
-        root = self._root(documents)
+    def run(self, source: str | bytes) -> CompileResult:
+        """From the text to the result."""
+        root = self._root(source)
         pipeline = None if root is None else self._compile(root)
         if self._report.failed:
             pipeline = None
-        explanation = Explanation(self._workflow_decision, self._explained)
-        return CompileResult(pipeline, self._report.errors, self._report.warnings, explanation)
+        explanation = Explanation(self._workflow_decision, self._explained, tuple(self._includer.explained))
+        report, sources = self._report, self._session.sources
+        return CompileResult(pipeline, report.errors, report.warnings, explanation, sources, root)
 
-    def _root(self, documents: list[Any]) -> Map | None:
-        """The map of keywords and jobs, with extends and references carried out."""
-        if self._report.failed:
+    def _root(self, source: str | bytes) -> Map | None:
+        """The map of keywords and jobs, with includes, extends and references carried out."""
+        session, context = self._session, self._session.context
+        documents = load_text(session, source, self._file)
+        if documents is None or not self._few_inputs(len(context.inputs)):
             return None
-        body = documents[-1] if documents else None
-        if len(documents) > 1:
-            first = documents[0]
-            if len(documents) == 2 and isinstance(first, Map) and "spec" in first:
-                report_unsupported(
-                    self._session, "spec", _UNSUPPORTED["spec"], first.at_key("spec", self._at)
-                )
-            else:
-                self._report.error(
-                    "The file has several YAML documents. Only a spec header may stand first.", self._at
-                )
+        given = context.inputs
+        body = read_body(
+            session, self._file, documents, given=given, given_at=None, variables=context.variables
+        )
         if body is None:
-            self._report.error("The configuration is empty. Write at least one job with a script.", self._at)
             return None
-        if not isinstance(body, Map):
-            text = f"The configuration must be a map of keywords and jobs, not {describe(body)}."
-            self._report.error(text, self._at)
-            return None
-        body = Extender(body, self._at, self._session).run()
-        return Resolver(body, self._at, self._report, self._session.limits).run()
+        body = self._includer.run(body, self._at)
+        body = Extender(body, self._at, session).run()
+        return Resolver(body, self._at, self._report, session.limits).run()
+
+    def _few_inputs(self, count: int) -> bool:
+        """Source: docs.gitlab.com/ci/inputs/#for-a-pipeline"""
+        limit = self._session.limits.pipeline_inputs
+        if count > limit:
+            text = f"{count} inputs are given, more than the limit of {limit} (pipeline_inputs)."
+            self._report.error(text, self._at, "limit")
+        return count <= limit
 
     def _compile(self, root: Map) -> CompiledPipeline | None:
         session, at = self._session, self._at
-        for key, advice in _UNSUPPORTED.items():
-            if root.get(key) is not None:
-                report_unsupported(session, key, advice, root.at_key(key, at))
         stages = parse_stages(session, root.get("stages"), root.at("stages", at) if "stages" in root else at)
         self._globals(root)
+        self._name = self._pipeline_name()
+        if self._name is not None:
+            self._scope.weak["CI_PIPELINE_NAME"] = self._name
         defaults = read_defaults(session, root, at)
         order = {stage: index for index, stage in enumerate(stages)}
         drafts = read_jobs(session, root, at, defaults, order)
@@ -122,7 +119,7 @@ class _Compilation:
             self._report.error(
                 "The configuration has no visible job. Write at least one job with a script.", at
             )
-        copies = _copies(drafts)
+        drafts, copies = expand_copies(session, drafts)
         self._decide_jobs(drafts)
         check_graph(session, drafts, order, copies)
         if self._workflow_decision is not None and not self._workflow_decision.included:
@@ -151,19 +148,28 @@ class _Compilation:
             self._scope.shared = merge_variables(self._scope.shared, self._workflow_rule.variables)
 
     def _decide_jobs(self, drafts: Sequence[JobDraft]) -> None:
-        explained: list[JobExplanation] = []
+        """Decides on every job. Copies with numbers are told as one job, those of a matrix one by one."""
+        explained: dict[str, JobExplanation] = {}
         for draft in drafts:
-            rules = draft.values.get("rules")
-            if rules is not None:
-                yaml = self._scope.yaml_variables(draft)
-                variables = self._scope.layers(yaml, job_variables(draft.name, draft.stage))
-                when = draft.values.get("when") or "on_success"
-                draft.rule, draft.decision = decide(self._session, rules, when, variables)
-            else:
-                draft.decision = decide_without_rules(self._session, self._workflow.rules is not None)
+            draft.decision = self._decide_job(draft)
             mark = draft.at.mark
-            explained.append(JobExplanation(draft.name, mark.name, mark.line + 1, draft.decision))
-        self._explained = tuple(explained)
+            name = draft.name if draft.matrix else draft.base
+            if name not in explained:
+                explained[name] = JobExplanation(name, mark.name, mark.line + 1, draft.decision)
+        self._explained = tuple(explained.values())
+
+    def _decide_job(self, draft: JobDraft) -> Decision:
+        get = draft.values.get
+        rules, only, except_ = get("rules"), get("only"), get("except")
+        workflow = self._workflow.rules is not None
+        if rules is None and only is None and except_ is None:
+            return decide_without_rules(self._session, workflow)
+        yaml = self._scope.yaml_variables(draft)
+        variables = self._scope.layers(yaml, job_variables(draft))
+        if rules is None:
+            return decide_by_policies(self._session, only, except_, variables, workflow)
+        draft.rule, decision = decide(self._session, rules, get("when") or "on_success", variables)
+        return decision
 
     def _filtered(self, root: Map) -> None:
         """Source: docs.gitlab.com/ci/yaml/workflow/"""
@@ -181,27 +187,21 @@ class _Compilation:
     def _plan(
         self, drafts: Sequence[JobDraft], order: Mapping[str, int], copies: Mapping[str, Sequence[str]]
     ) -> CompiledPipeline | None:
-        included: dict[str, JobDraft] = {}
-        left_out: dict[str, JobDraft] = {}
-        for draft in drafts:
-            target = included if draft.decision.included else left_out
-            for name in (draft.name, *copies.get(draft.name, ())):
-                target[name] = draft
-        chosen = sorted(
-            (draft for draft in drafts if draft.decision.included), key=lambda d: order.get(d.stage, 0)
-        )
-        if not self._few_enough(sum(len(copies.get(draft.name, "1")) for draft in chosen)):
+        included = {draft.name: draft for draft in drafts if draft.decision.included}
+        left_out = {draft.name: draft for draft in drafts if not draft.decision.included}
+        chosen = sorted(included.values(), key=lambda draft: order.get(draft.stage, 0))
+        if not self._few_enough(len(chosen)):
             return None
-        jobs: list[CompiledJob] = []
-        for draft in chosen:
-            needs = compile_needs(self._session, draft, included, left_out, copies)
-            dependencies = _dependencies(draft, included, copies)
-            jobs.extend(plan_job(self._scope, draft, needs, dependencies, copies))
+        needs = NeedsCompiler(self._session, included, left_out, copies)
+        jobs = [
+            plan_job(self._scope, draft, needs.of(draft), _dependencies(draft, included, copies))
+            for draft in chosen
+        ]
         if not self._enough(jobs):
             return None
         used = {job.stage for job in jobs}
         return CompiledPipeline(
-            name=self._name(),
+            name=self._name,
             stages=tuple(stage for stage in order if stage in used),
             jobs=tuple(jobs),
             variables=self._scope.shared,
@@ -238,7 +238,7 @@ class _Compilation:
             return False
         return True
 
-    def _name(self) -> str | None:
+    def _pipeline_name(self) -> str | None:
         """Source: docs.gitlab.com/ci/yaml/#workflowname"""
         name = self._workflow.name
         if name is None:
@@ -254,20 +254,10 @@ class _Compilation:
         return str(value or default)
 
 
-def _copies(drafts: Sequence[JobDraft]) -> dict[str, list[str]]:
-    """The names of the copies of every `parallel` job."""
-    copies: dict[str, list[str]] = {}
-    for draft in drafts:
-        total = draft.values.get("parallel")
-        if total is not None:
-            copies[draft.name] = [f"{draft.name} {index}/{total}" for index in range(1, total + 1)]
-    return copies
-
-
 def _dependencies(
     draft: JobDraft, included: Mapping[str, JobDraft], copies: Mapping[str, Sequence[str]]
 ) -> list[str] | None:
     listed = draft.values.get("dependencies")
     if listed is None:
         return None
-    return [copy for name, _ in listed if name in included for copy in copies.get(name, (name,))]
+    return [copy for name, _ in listed for copy in copies.get(name, (name,)) if copy in included]

@@ -43,7 +43,7 @@ class Diagnostic:
 
     `code` is stable and meant for programs:
     yaml, limit, unknown_keyword, invalid, unsupported, reference, extends, expression, needs,
-    workflow_filtered, no_jobs.
+    include, inputs, fetch, workflow_filtered, no_jobs.
     """
 
     message: str
@@ -122,6 +122,11 @@ class Report:
     def warnings(self) -> tuple[Diagnostic, ...]:
         """All warnings in the order of the file."""
         return tuple(sorted(self._warnings, key=_by_place))
+
+    @property
+    def error_count(self) -> int:
+        """How many errors there are so far."""
+        return len(self._errors) + self._dropped
 
     @property
     def failed(self) -> bool:

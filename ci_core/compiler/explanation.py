@@ -9,8 +9,49 @@ from ci_core.compiler.expressions import ExpressionTrace
 
 
 @dataclass(frozen=True, slots=True)
+class PatternTrace:
+    """One pattern after its variables are put in, and the first files that match it."""
+
+    pattern: str
+    matched: bool
+    files: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as a JSON object."""
+        return {"pattern": self.pattern, "matched": self.matched, "files": list(self.files)}
+
+
+@dataclass(frozen=True, slots=True)
+class PathsTrace:
+    """The value of a `changes` or an `exists`.
+
+    `note` says why it is true or false whatever the files: no_push (nothing to compare with), too_many (more
+    files and patterns than are compared), refused (the files could not be asked for).
+    """
+
+    keyword: str
+    value: bool
+    patterns: tuple[PatternTrace, ...] = ()
+    compared_with: str | None = None
+    note: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as a JSON object."""
+        return {
+            "keyword": self.keyword,
+            "value": self.value,
+            "patterns": [pattern.to_json() for pattern in self.patterns],
+            "compared_with": self.compared_with,
+            "note": self.note,
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class RuleTrace:
-    """One entry of `rules` that was looked at: where it stands, whether it matched, and what it decided."""
+    """One entry of `rules` that was looked at: where it stands, whether it matched, and what it decided.
+
+    Of `if`, `changes` and `exists` the first that is false ends the look: the later ones are None then.
+    """
 
     index: int
     file: str
@@ -18,6 +59,8 @@ class RuleTrace:
     matched: bool
     when: str | None
     expression: ExpressionTrace | None
+    changes: PathsTrace | None = None
+    exists: PathsTrace | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The same as a JSON object."""
@@ -28,6 +71,29 @@ class RuleTrace:
             "matched": self.matched,
             "when": self.when,
             "if": None if self.expression is None else self.expression.to_json(),
+            "changes": None if self.changes is None else self.changes.to_json(),
+            "exists": None if self.exists is None else self.exists.to_json(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyTrace:
+    """One part of `only` or `except`, such as `only:refs`: its value, and the entry that made it true."""
+
+    keyword: str
+    value: bool
+    matched: str | None = None
+    expressions: tuple[ExpressionTrace, ...] = ()
+    changes: PathsTrace | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as a JSON object."""
+        return {
+            "keyword": self.keyword,
+            "value": self.value,
+            "matched": self.matched,
+            "expressions": [expression.to_json() for expression in self.expressions],
+            "changes": None if self.changes is None else self.changes.to_json(),
         }
 
 
@@ -35,13 +101,15 @@ class RuleTrace:
 class Decision:
     """Whether something is in, and why.
 
-    `reason` is one of no_rules, no_rules_in_merge_request, rule, rule_never, no_rule_matched. `rules` lists the
-    entries looked at, in order; the last one decided when `reason` begins with `rule`.
+    `reason` is one of no_rules, no_rules_in_merge_request, rule, rule_never, no_rule_matched, only,
+    only_not_matched, except_matched. `rules` lists the entries looked at, in order; the last one decided when
+    `reason` begins with `rule`. `policies` are the parts of `only` and `except`.
     """
 
     included: bool
     reason: str
     rules: tuple[RuleTrace, ...] = ()
+    policies: tuple[PolicyTrace, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The same as a JSON object."""
@@ -49,6 +117,7 @@ class Decision:
             "included": self.included,
             "reason": self.reason,
             "rules": [rule.to_json() for rule in self.rules],
+            "policies": [policy.to_json() for policy in self.policies],
         }
 
 
@@ -67,15 +136,38 @@ class JobExplanation:
 
 
 @dataclass(frozen=True, slots=True)
+class IncludeExplanation:
+    """An entry of `include`: what it names, where it stands, whether it was taken, and the files it brought."""
+
+    location: str
+    file: str
+    line: int
+    decision: Decision
+    files: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as a JSON object."""
+        return {
+            "location": self.location,
+            "file": self.file,
+            "line": self.line,
+            **self.decision.to_json(),
+            "files": list(self.files),
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
-    """The decisions on the workflow and on every visible job of the configuration."""
+    """The decisions on the workflow, on every include and on every visible job of the configuration."""
 
     workflow: Decision | None = None
     jobs: tuple[JobExplanation, ...] = ()
+    includes: tuple[IncludeExplanation, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The same as a JSON object."""
         return {
             "workflow": None if self.workflow is None else self.workflow.to_json(),
             "jobs": [job.to_json() for job in self.jobs],
+            "includes": [include.to_json() for include in self.includes],
         }

@@ -11,24 +11,33 @@ from ci_core.compiler.entries import GLOBAL_DEFAULTS, GLOBALS, entry_at
 from ci_core.compiler.explanation import Decision
 from ci_core.compiler.keywords.inherit import Inherit, takes
 from ci_core.compiler.keywords.jobs import DEFAULT_KEYWORDS, check_job, read_keywords
-from ci_core.compiler.keywords.needs import NeedSpec
+from ci_core.compiler.keywords.needs import NeedSpec, NeedsSpec
 from ci_core.compiler.keywords.rules import RuleSpec
 from ci_core.compiler.keywords.workflow import DEFAULT_STAGE
 from ci_core.compiler.session import Session
 from ci_core.compiler.tree import Map, Seq, describe
+from ci_core.compiler.variables import CompiledVariable
 
 _INHERIT_ALL = Inherit()
 
 
 @dataclass(slots=True)
 class JobDraft:
-    """A visible job of the configuration, its keywords read."""
+    """A visible job of the configuration, its keywords read.
+
+    A copy made by `parallel` carries the name of its job in `base`, its number, how many there are, and its values.
+    """
 
     name: str
     at: At
     body: Map
     values: dict[str, Any]
     stage: str
+    base: str
+    index: int | None = None
+    total: int | None = None
+    matrix: tuple[CompiledVariable, ...] = ()
+    variables: dict[str, str] = field(default_factory=dict)
     rule: RuleSpec | None = None
     decision: Decision = field(default_factory=lambda: Decision(True, "no_rules"))
 
@@ -39,15 +48,24 @@ class JobDraft:
         return found if isinstance(found, Inherit) else _INHERIT_ALL
 
     @property
-    def needs(self) -> tuple[NeedSpec, ...] | None:
+    def needs_spec(self) -> NeedsSpec | None:
         """The needs in force: those of the rule that decided, else the job's own.
 
         Source: docs.gitlab.com/ci/yaml/#rulesneeds
         """
         if self.rule is not None and self.rule.needs is not None:
             return self.rule.needs
-        needs: tuple[NeedSpec, ...] | None = self.values.get("needs")
+        needs: NeedsSpec | None = self.values.get("needs")
         return needs
+
+    @property
+    def needs(self) -> tuple[NeedSpec, ...] | None:
+        """The jobs of this pipeline that are needed; None when the job waits for its stage.
+
+        A job that only takes something from other pipelines waits for its stage.
+        """
+        spec = self.needs_spec
+        return None if spec is None or (spec.cross and not spec.jobs) else spec.jobs
 
 
 def read_defaults(session: Session, root: Map, at: At) -> dict[str, Any]:
@@ -116,8 +134,8 @@ def _read_job(
     stage = values.get("stage") or DEFAULT_STAGE
     if stage not in stages:
         _unknown_stage(session, stage, body, at, stages)
-    draft = JobDraft(name, at, body, values, stage)
-    if defaults:
+    draft = JobDraft(name, at, body, values, stage, name)
+    if defaults and "trigger" not in values:
         choice = draft.inherit.default
         for key in DEFAULT_KEYWORDS:
             if key in defaults and key not in values and takes(choice, key):

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
-from ci_core.compiler.diagnostics import At, circle_text
+from ci_core.compiler.copies import Copies
+from ci_core.compiler.diagnostics import At, circle_text, quote_list
 from ci_core.compiler.jobs import JobDraft
-from ci_core.compiler.keywords.needs import NeedSpec
+from ci_core.compiler.keywords.needs import MATRIX, NeedSpec
+from ci_core.compiler.keywords.parallel import matrix_name
 from ci_core.compiler.session import Session
 from ci_core.compiler.types import CompiledNeed
-
-Copies = Mapping[str, Sequence[str]]
+from ci_core.compiler.variables import CompiledVariable
 
 
 def check_graph(
@@ -20,17 +22,22 @@ def check_graph(
 
     Source: docs.gitlab.com/ci/yaml/#needs, docs.gitlab.com/ci/yaml/#dependencies
     """
-    jobs = {draft.name: draft for draft in drafts}
-    originals = {copy: name for name, names in copies.items() for copy in names}
+    jobs: dict[str, JobDraft] = {}
+    variants: dict[tuple[str, int], JobDraft] = {}
     for draft in drafts:
+        jobs.setdefault(draft.base, draft)
+        variants.setdefault((draft.base, id(draft.needs)), draft)
+    originals = {copy: name for name, names in copies.items() for copy in names}
+    for draft in variants.values():
         if draft.needs:
             _check_needs(session, draft, jobs, order, originals)
+    for draft in jobs.values():
         if draft.values.get("dependencies"):
             _check_dependencies(session, draft, jobs, order, originals)
         environment = draft.values.get("environment")
         if environment is not None and environment.on_stop is not None:
             _check_on_stop(session, draft, jobs)
-    _check_circles(session, jobs, originals)
+    _check_circles(session, jobs, variants.values(), originals)
 
 
 def _is_later(target: JobDraft, draft: JobDraft, order: Mapping[str, int]) -> bool:
@@ -48,19 +55,19 @@ def _check_needs(
 ) -> None:
     seen: set[str] = set()
     for need in draft.needs or ():
-        if need.job in seen:
-            text = f"'{draft.name}' needs '{need.job}' twice. Keep one of the two."
+        if need.job in seen and need.matrix is None:
+            text = f"'{draft.base}' needs '{need.job}' twice. Keep one of the two."
             session.report.error(text, need.at, "needs")
         seen.add(need.job)
         target = jobs.get(originals.get(need.job, need.job))
         if target is None:
             if not need.optional:
                 hint = session.report.did_you_mean(need.job, jobs)
-                text = f"'{draft.name}' job needs '{need.job}' job, but the configuration has no such job."
+                text = f"'{draft.base}' job needs '{need.job}' job, but the configuration has no such job."
                 session.report.error(text + hint, need.at, "needs")
         elif _is_later(target, draft, order):
             session.report.error(
-                f"'{draft.name}' job needs '{need.job}' job, but '{need.job}' is in the later stage "
+                f"'{draft.base}' job needs '{need.job}' job, but '{need.job}' is in the later stage "
                 f"'{target.stage}'. "
                 f"Needs may lead to the job's own stage '{draft.stage}' and to earlier ones.",
                 need.at,
@@ -112,12 +119,17 @@ def _check_on_stop(session: Session, draft: JobDraft, jobs: Mapping[str, JobDraf
     session.report.error(f"environment:on_stop names '{name}', {text}", environment.at)
 
 
-def _check_circles(session: Session, jobs: Mapping[str, JobDraft], originals: Mapping[str, str]) -> None:
+def _check_circles(
+    session: Session,
+    jobs: Mapping[str, JobDraft],
+    variants: Iterable[JobDraft],
+    originals: Mapping[str, str],
+) -> None:
     """Reports each circle of needs once. Walks without recursion, since chains may be long."""
-    edges: dict[str, list[tuple[str, At]]] = {}
-    for name, draft in jobs.items():
+    edges: dict[str, list[tuple[str, At]]] = {name: [] for name in jobs}
+    for draft in variants:
         found = [(originals.get(need.job, need.job), need.at) for need in draft.needs or ()]
-        edges[name] = [(target, at) for target, at in found if target in jobs]
+        edges[draft.base] += [(target, at) for target, at in found if target in jobs]
     done: set[str] = set()
     for start in edges:
         if start not in done:
@@ -145,44 +157,105 @@ def _walk(session: Session, start: str, edges: Mapping[str, list[tuple[str, At]]
             trail.append((step[0], iter(edges[step[0]])))
 
 
-def compile_needs(
-    session: Session,
-    draft: JobDraft,
-    included: Mapping[str, JobDraft],
-    left_out: Mapping[str, JobDraft],
-    copies: Copies,
-) -> tuple[CompiledNeed, ...] | None:
-    """The needs of a job that is in the pipeline; `parallel` jobs are needed with all their copies.
+class NeedsCompiler:
+    """Compiles the needs of jobs that are in the pipeline; `parallel` jobs are needed with all their copies.
 
-    Source: docs.gitlab.com/ci/yaml/#needsoptional
+    Source: docs.gitlab.com/ci/yaml/#needsoptional, docs.gitlab.com/ci/yaml/#needsparallelmatrix
     """
-    if draft.needs is None:
-        return None
-    found: dict[str, CompiledNeed] = {}
-    for need in draft.needs:
-        if need.job in included:
-            for name in copies.get(need.job, (need.job,)):
-                found[name] = CompiledNeed(name, need.optional, need.artifacts)
-        elif need.job in left_out and not need.optional:
-            _missing(session, draft, need, left_out[need.job])
-    limit = session.limits.needs_per_job
-    if len(found) > limit:
-        session.report.error(
-            f"'{draft.name}' needs {len(found)} jobs, more than the limit of {limit} (needs_per_job).",
-            draft.body.at("needs", draft.at) if "needs" in draft.body else draft.at,
-            "limit",
-        )
-    return tuple(found.values())
+
+    def __init__(
+        self,
+        session: Session,
+        included: Mapping[str, JobDraft],
+        left_out: Mapping[str, JobDraft],
+        copies: Copies,
+    ) -> None:
+        self._session = session
+        self._included = included
+        self._left_out = left_out
+        self._copies = copies
+        self._sets: dict[str, frozenset[str]] = {}
+        self._made: dict[tuple[str, bool, bool], CompiledNeed] = {}
+        self._known: dict[int, tuple[Any, tuple[CompiledNeed, ...]]] = {}
+
+    def of(self, draft: JobDraft) -> tuple[CompiledNeed, ...] | None:
+        """The needs of one job; None when it has none, and waits for its stage. Copies share theirs."""
+        needs = draft.needs
+        if needs is None:
+            return None
+        follows = any(need.matrix is not None and need.follows_matrix for need in needs)
+        known = None if follows else self._known.get(id(needs))
+        if known is None:
+            known = (needs, self._compile(draft, needs))
+            if not follows:
+                self._known[id(needs)] = known
+        return known[1]
+
+    def _compile(self, draft: JobDraft, needs: Sequence[NeedSpec]) -> tuple[CompiledNeed, ...]:
+        found: dict[str, CompiledNeed] = {}
+        for need in needs:
+            for name in self._names(draft, need):
+                if name in self._included:
+                    found[name] = self._need(name, need)
+                elif name in self._left_out and not need.optional:
+                    _missing(self._session, draft, name, need, self._left_out[name])
+        limit = self._session.limits.needs_per_job
+        if len(found) > limit:
+            self._session.report.error(
+                f"'{draft.base}' needs {len(found)} jobs, more than the limit of {limit} (needs_per_job).",
+                draft.body.at("needs", draft.at) if "needs" in draft.body else draft.at,
+                "limit",
+            )
+        self._session.spend(len(found), draft.at)
+        return tuple(found.values())
+
+    def _need(self, name: str, need: NeedSpec) -> CompiledNeed:
+        key = (name, need.optional, need.artifacts)
+        if key not in self._made:
+            self._made[key] = CompiledNeed(*key)
+        return self._made[key]
+
+    def _names(self, draft: JobDraft, need: NeedSpec) -> Sequence[str]:
+        copies = self._copies.get(need.job, (need.job,))
+        if need.matrix is None:
+            return copies
+        self._session.spend(4 * len(need.matrix), need.at)
+        own = {item.key: item.value for item in draft.matrix}
+        known = self._sets.get(need.job)
+        if known is None:
+            known = self._sets[need.job] = frozenset(copies)
+        names = []
+        for values in need.matrix:
+            name = matrix_name(need.job, [_followed(item, own) for item in values])
+            if name in known:
+                names.append(name)
+            elif not need.optional:
+                text = f"'{draft.name}' job needs '{name}' job, but '{need.job}' has no such copy."
+                listed = f" It has {quote_list(copies)}." if need.job in self._copies else ""
+                self._session.report.error(text + listed, need.at, "needs")
+        return names
 
 
-def _missing(session: Session, draft: JobDraft, need: NeedSpec, target: JobDraft) -> None:
+def _followed(item: CompiledVariable, own: Mapping[str, str]) -> CompiledVariable:
+    """`$[[ matrix.NAME ]]` is the value that the needing copy has itself.
+
+    Source: docs.gitlab.com/ci/yaml/matrix_expressions/
+    """
+    if "$[[" not in item.value:
+        return item
+    return CompiledVariable(item.key, MATRIX.sub(lambda match: own.get(match[1], match[0]), item.value))
+
+
+def _missing(session: Session, draft: JobDraft, name: str, need: NeedSpec, target: JobDraft) -> None:
     reason = {
         "rule_never": "a rule leaves it out with when: never",
         "no_rule_matched": "none of its rules matches",
         "no_rules_in_merge_request": "jobs without rules are not in merge request pipelines",
+        "only_not_matched": "its only does not match",
+        "except_matched": "its except matches",
     }.get(target.decision.reason, "its rules leave it out")
     session.report.error(
-        f"'{draft.name}' job needs '{need.job}' job, but '{need.job}' does not exist in the pipeline: "
+        f"'{draft.base}' job needs '{name}' job, but '{name}' does not exist in the pipeline: "
         f"{reason} (line {target.at.mark.line + 1}). Add optional: true to the need if that is meant.",
         need.at,
         "needs",

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ci_core.compiler.diagnostics import At, circle_text
+from ci_core.compiler.diagnostics import At, circle_text, quote_list
 from ci_core.compiler.durations import parse_duration
 from ci_core.compiler.jobs import JobDraft
+from ci_core.compiler.keywords.artifacts import archive_of
 from ci_core.compiler.keywords.control import AllowFailure, Retry
-from ci_core.compiler.keywords.environments import EnvironmentSpec
+from ci_core.compiler.keywords.environments import TIERS, EnvironmentSpec
 from ci_core.compiler.keywords.inherit import takes
-from ci_core.compiler.needs import Copies
 from ci_core.compiler.session import Session
-from ci_core.compiler.types import CompiledEnvironment, CompiledJob, CompiledNeed, Position
+from ci_core.compiler.types import (
+    CompiledEnvironment,
+    CompiledJob,
+    CompiledNeed,
+    CompiledTrigger,
+    Position,
+)
 from ci_core.compiler.variables import (
     CompiledVariable,
     Layers,
@@ -27,6 +33,7 @@ from ci_core.compiler.variables import (
 
 _NO_VARIABLES: tuple[CompiledVariable, ...] = ()
 _NO_RETRY = Retry()
+_HANDED_ON = ("id_tokens", "secrets", "release", "dast_configuration")
 _NOT_SLUG = re.compile(r"[^a-z0-9]")
 
 
@@ -38,17 +45,19 @@ class Scope:
     strong: dict[str, str]
     weak: dict[str, str]
     shared: tuple[CompiledVariable, ...] = ()
+    definitions: dict[str, dict[str, Any]] = field(default_factory=dict)
     _memory: dict[Any, Any] = field(default_factory=dict)
 
     def yaml_variables(self, draft: JobDraft) -> tuple[CompiledVariable, ...]:
-        """The configuration's variables for a job: global and workflow ones, then its own, then its rule's.
+        """The configuration's variables for a job: global and workflow ones, then its own, then those of
+        the matrix, then its rule's.
 
         Source: docs.gitlab.com/ci/yaml/#rulesvariables, docs.gitlab.com/ci/yaml/#inheritvariables
         """
         own = draft.values.get("variables") or _NO_VARIABLES
         ruled = draft.rule.variables if draft.rule is not None else _NO_VARIABLES
         choice = draft.inherit.variables
-        key = (id(own), id(ruled), choice)
+        key = (id(own), id(draft.matrix), id(ruled), choice)
         known = self._memory.get(key)
         if known is None:
             base = (
@@ -56,10 +65,11 @@ class Scope:
                 if choice is True
                 else tuple(item for item in self.shared if takes(choice, item.key))
             )
-            known = self._memory[key] = (merge_variables(base, own, ruled), own, ruled)
+            merged = merge_variables(base, own, draft.matrix, ruled)
+            known = self._memory[key] = (merged, own, draft.matrix, ruled)
             self.session.spend(2 * len(known[0]), draft.at)
-        merged: tuple[CompiledVariable, ...] = known[0]
-        return merged
+        found: tuple[CompiledVariable, ...] = known[0]
+        return found
 
     def layers(self, yaml: tuple[CompiledVariable, ...], job: Mapping[str, str]) -> Layers:
         """All variables as a mapping, the strongest source first.
@@ -87,18 +97,20 @@ class Scope:
         return found
 
 
-def job_variables(name: str, stage: str, index: int = 1, total: int = 1) -> dict[str, str]:
-    """The predefined variables that depend on the job and are known at creation.
+def job_variables(draft: JobDraft) -> dict[str, str]:
+    """The predefined variables that depend on the job and are known at creation; made once for a job.
 
     Source: docs.gitlab.com/ci/variables/predefined_variables/
     """
-    return {
-        "CI_JOB_NAME": name,
-        "CI_JOB_NAME_SLUG": _NOT_SLUG.sub("-", name.lower())[:63].strip("-"),
-        "CI_JOB_STAGE": stage,
-        "CI_NODE_INDEX": str(index),
-        "CI_NODE_TOTAL": str(total),
-    }
+    if not draft.variables:
+        draft.variables = {
+            "CI_JOB_NAME": draft.name,
+            "CI_JOB_NAME_SLUG": _NOT_SLUG.sub("-", draft.name.lower())[:63].strip("-"),
+            "CI_JOB_STAGE": draft.stage,
+            "CI_NODE_INDEX": str(draft.index or 1),
+            "CI_NODE_TOTAL": str(draft.total or 1),
+        }
+    return draft.variables
 
 
 def check_cycles(session: Session, variables: tuple[CompiledVariable, ...], at: At) -> None:
@@ -121,12 +133,8 @@ def plan_job(
     draft: JobDraft,
     needs: tuple[CompiledNeed, ...] | None,
     dependencies: list[str] | None,
-    copies: Copies,
-) -> Iterator[CompiledJob]:
-    """The entries of one job: itself, or `name 1/3`, `name 2/3`, ... with `parallel`.
-
-    Source: docs.gitlab.com/ci/yaml/#parallel
-    """
+) -> CompiledJob:
+    """One job, or one copy of a job, as an entry of the plan."""
     values = draft.values
     yaml = scope.yaml_variables(draft)
     if any("$" in item.value for item in values.get("variables") or ()):
@@ -136,34 +144,34 @@ def plan_job(
     when, start_in, interruptible = _timing(draft)
     group = values.get("resource_group")
     mark = draft.at.mark
-    names = copies.get(draft.name, (draft.name,))
-    total = len(names) if draft.name in copies else None
-    for index, name in enumerate(names, start=1):
-        variables = scope.layers(yaml, job_variables(name, draft.stage, index, total or 1))
-        yield CompiledJob(
-            name=name,
-            stage=draft.stage,
-            position=Position(mark.name, mark.line + 1, mark.column + 1),
-            when=when,
-            allow_failure=allow.allowed,
-            allow_failure_exit_codes=allow.exit_codes,
-            needs=needs,
-            tags=_tags(scope, draft, yaml, variables),
-            timeout=values.get("timeout"),
-            start_in=start_in,
-            interruptible=interruptible,
-            retry_max=retry.max,
-            retry_when=retry.when,
-            retry_exit_codes=retry.exit_codes,
-            environment=_environment(scope, values.get("environment"), yaml, variables),
-            resource_group=None if group is None else _expanded(scope, group, draft.at, yaml, variables),
-            coverage=values.get("coverage"),
-            parallel_index=None if total is None else index,
-            parallel_total=total,
-            manual_confirmation=values.get("manual_confirmation"),
-            base_name=draft.name,
-            _definition=_definition(scope, draft, yaml, dependencies, index, total),
-        )
+    index, total = draft.index or 1, draft.total
+    variables = scope.layers(yaml, job_variables(draft))
+    return CompiledJob(
+        name=draft.name,
+        stage=draft.stage,
+        position=Position(mark.name, mark.line + 1, mark.column + 1),
+        when=when,
+        allow_failure=allow.allowed,
+        allow_failure_exit_codes=allow.exit_codes,
+        needs=needs,
+        tags=_tags(scope, draft, yaml, variables),
+        timeout=values.get("timeout"),
+        start_in=start_in,
+        interruptible=interruptible,
+        retry_max=retry.max,
+        retry_when=retry.when,
+        retry_exit_codes=retry.exit_codes,
+        environment=_environment(scope, values.get("environment"), yaml, variables),
+        resource_group=None if group is None else _expanded(scope, group, draft.at, yaml, variables),
+        coverage=values.get("coverage"),
+        parallel_index=draft.index,
+        parallel_total=total,
+        manual_confirmation=values.get("manual_confirmation"),
+        base_name=draft.base,
+        trigger=_trigger(scope, draft, yaml, variables),
+        cross_needs=() if draft.needs_spec is None else draft.needs_spec.cross,
+        _definition=_definition(scope, draft, yaml, dependencies, index, total),
+    )
 
 
 def _timing(draft: JobDraft) -> tuple[str, int | None, bool]:
@@ -200,24 +208,87 @@ def _definition(
     index: int,
     total: int | None,
 ) -> dict[str, Any]:
-    get = draft.values.get
+    """What a runner needs. Copies of a job differ in their variables only."""
     variables = scope.listed(yaml)
     if total is not None:
         scope.session.spend(len(variables), draft.at)
         node = (("CI_NODE_INDEX", str(index)), ("CI_NODE_TOTAL", str(total)))
         variables = [*variables, *({"key": key, "value": value, "raw": True} for key, value in node)]
-    return {
+    common = scope.definitions.get(draft.base)
+    if common is None:
+        common = scope.definitions[draft.base] = _common(draft)
+    return {**common, "variables": variables, "dependencies": dependencies}
+
+
+def _common(draft: JobDraft) -> dict[str, Any]:
+    get = draft.values.get
+    definition = {
         "script": get("script") or [],
         "before_script": get("before_script") or [],
         "after_script": get("after_script") or [],
         "image": get("image"),
         "services": get("services") or [],
-        "variables": variables,
-        "artifacts": get("artifacts") or [],
+        "variables": [],
+        "artifacts": _artifacts(draft),
         "cache": get("cache") or [],
-        "dependencies": dependencies,
+        "dependencies": None,
         "hooks": get("hooks") or [],
     }
+    pages = _pages(draft)
+    if pages is not None:
+        definition["pages"] = pages
+    for key in _HANDED_ON:
+        if get(key):
+            definition[key] = get(key)
+    return definition
+
+
+def _pages(draft: JobDraft) -> dict[str, Any] | None:
+    """How a job publishes a site; a job called pages does so unless it says `pages: false`.
+
+    Source: docs.gitlab.com/ci/yaml/#pages
+    """
+    pages = draft.values.get("pages")
+    if pages is False or draft.values.get("trigger") is not None:
+        return None
+    older: dict[str, Any] | None = draft.values.get("publish")
+    if pages is None and (older is not None or draft.base == "pages"):
+        return older or {"publish": "public"}
+    found: dict[str, Any] | None = pages
+    return found
+
+
+def _artifacts(draft: JobDraft) -> list[dict[str, Any]]:
+    """The uploads of a job; what it publishes is among them.
+
+    Source: docs.gitlab.com/ci/yaml/#pagespublish
+    """
+    artifacts: list[dict[str, Any]] = draft.values.get("artifacts") or []
+    pages = _pages(draft)
+    if pages is None:
+        return artifacts
+    folder = pages["publish"]
+    for index, entry in enumerate(artifacts):
+        if entry["artifact_type"] == "archive":
+            if folder in entry["paths"]:
+                return artifacts
+            return [*artifacts[:index], entry | {"paths": [*entry["paths"], folder]}, *artifacts[index + 1 :]]
+    return [archive_of([folder]), *artifacts]
+
+
+def _trigger(
+    scope: Scope, draft: JobDraft, yaml: tuple[CompiledVariable, ...], variables: Mapping[str, str]
+) -> CompiledTrigger | None:
+    """Source: docs.gitlab.com/ci/yaml/#triggerproject"""
+    spec: CompiledTrigger | None = draft.values.get("trigger")
+    if spec is None or spec.project is None:
+        return spec
+    branch = spec.branch
+    return replace(
+        spec,
+        project=_expanded(scope, spec.project, draft.at, yaml, variables),
+        branch=None if branch is None else _expanded(scope, branch, draft.at, yaml, variables),
+    )
 
 
 def _tags(
@@ -269,4 +340,21 @@ def _environment(
         seconds = parse_duration(stop)
         if seconds is None:
             report.error(f"environment:auto_stop_in comes to '{stop[:60]}', which is no duration.", spec.at)
-    return CompiledEnvironment(name, url, spec.action, spec.on_stop, seconds, spec.deployment_tier, spec.name)
+    tier = None if spec.deployment_tier is None else _tier(scope, spec, yaml, variables)
+    return CompiledEnvironment(
+        name, url, spec.action, spec.on_stop, seconds, tier, spec.name, spec.kubernetes
+    )
+
+
+def _tier(
+    scope: Scope,
+    spec: EnvironmentSpec,
+    yaml: tuple[CompiledVariable, ...],
+    variables: Mapping[str, str],
+) -> str:
+    """Source: docs.gitlab.com/ci/yaml/#environmentdeployment_tier"""
+    tier = _expanded(scope, spec.deployment_tier or "", spec.at, yaml, variables)
+    if tier not in TIERS:
+        text = f"environment:deployment_tier comes to '{tier[:60]}'; it must come to {quote_list(TIERS)}."
+        scope.session.report.error(text, spec.at)
+    return tier

@@ -3,61 +3,107 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any, TypeAlias
 
 from ci_core.compiler.explanation import Decision, RuleTrace
 from ci_core.compiler.expressions import ExpressionTrace, evaluate
+from ci_core.compiler.fetching import HOME, Place
+from ci_core.compiler.filesets import PathsSpec, evaluate_paths, filled
 from ci_core.compiler.keywords.rules import Condition, RuleSpec
 from ci_core.compiler.session import Session
 
 MERGE_REQUEST = "merge_request_event"
+Verdict: TypeAlias = "tuple[RuleSpec | None, Decision]"
 
 
 def decide(
-    session: Session, rules: tuple[RuleSpec, ...], default_when: str, variables: Mapping[str, str]
-) -> tuple[RuleSpec | None, Decision]:
+    session: Session,
+    rules: tuple[RuleSpec, ...],
+    default_when: str,
+    variables: Mapping[str, str],
+    place: Place = HOME,
+) -> Verdict:
     """The first entry that matches, and the decision: out when it says never or when none matches.
 
-    Jobs that share their rules and the values of the variables in them share the answer.
+    Jobs that share their rules and the values of the variables in them share the answer. `place` is where
+    `exists` looks.
     Source: docs.gitlab.com/ci/yaml/#rules
     """
-    names = _names(session, rules)
+    names, texts = _asked(session, rules)
     if rules:
-        session.spend(len(names), rules[0].at)
-    key = (id(rules), default_when, tuple([variables.get(name) for name in names]))
-    known: tuple[RuleSpec | None, Decision] | None = session.traces.get(key)
+        session.spend(len(names) + 4 * len(texts), rules[0].at)
+    values = tuple([variables.get(name) for name in names])
+    key = (id(rules), default_when, place, values, tuple([filled(text, variables) for text in texts]))
+    known: Verdict | None = session.traces.get(key)
     if known is None:
-        known = session.traces[key] = _decide(session, rules, default_when, variables)
+        known = session.traces[key] = _decide(session, rules, default_when, variables, place)
     return known
 
 
-def _names(session: Session, rules: tuple[RuleSpec, ...]) -> tuple[str, ...]:
-    key = ("names", id(rules))
-    names: tuple[str, ...] | None = session.traces.get(key)
-    if names is None:
-        found = {name: None for rule in rules if rule.condition for name in rule.condition.names}
-        names = session.traces[key] = tuple(found)
-    return names
+def _asked(session: Session, rules: tuple[RuleSpec, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What the rules depend on: the variables of their expressions, and their texts with variables in them."""
+    key = ("asked", id(rules))
+    known: Any = session.traces.get(key)
+    if known is None:
+        names = {name: None for rule in rules if rule.condition for name in rule.condition.names}
+        specs = [spec for rule in rules for spec in (rule.changes, rule.exists) if spec is not None]
+        texts = {text: None for spec in specs for text in _texts(spec) if "$" in text}
+        known = session.traces[key] = (tuple(names), tuple(texts), rules)
+    return known[0], known[1]
+
+
+def _texts(spec: PathsSpec) -> tuple[str, ...]:
+    return (*spec.paths, spec.compare_to or "", spec.project or "", spec.ref or "")
 
 
 def _decide(
-    session: Session, rules: tuple[RuleSpec, ...], default_when: str, variables: Mapping[str, str]
-) -> tuple[RuleSpec | None, Decision]:
+    session: Session,
+    rules: tuple[RuleSpec, ...],
+    default_when: str,
+    variables: Mapping[str, str],
+    place: Place,
+) -> Verdict:
     traces: list[RuleTrace] = []
     if rules:
         session.spend(len(rules), rules[0].at)
     for index, rule in enumerate(rules):
-        trace = None if rule.condition is None else _evaluate(session, rule.condition, variables)
-        matched = trace is None or trace.value
-        when = (rule.when or default_when) if matched else None
-        mark = rule.at.mark
-        traces.append(RuleTrace(index, mark.name, mark.line + 1, matched, when, trace))
-        if matched:
-            included = when != "never"
+        trace = _look(session, index, rule, default_when, variables, place)
+        traces.append(trace)
+        if trace.matched:
+            included = trace.when != "never"
             return rule, Decision(included, "rule" if included else "rule_never", tuple(traces))
     return None, Decision(False, "no_rule_matched", tuple(traces))
 
 
-def _evaluate(session: Session, condition: Condition, variables: Mapping[str, str]) -> ExpressionTrace:
+def _look(
+    session: Session,
+    index: int,
+    rule: RuleSpec,
+    default_when: str,
+    variables: Mapping[str, str],
+    place: Place,
+) -> RuleTrace:
+    """One entry: its `if`, its `changes` and its `exists` must all be true."""
+    expression = changes = exists = None
+    matched = True
+    if rule.condition is not None:
+        expression = evaluate_condition(session, rule.condition, variables)
+        matched = expression.value
+    if matched and rule.changes is not None:
+        changes = evaluate_paths(session, rule.changes, variables)
+        matched = changes.value
+    if matched and rule.exists is not None:
+        exists = evaluate_paths(session, rule.exists, variables, place)
+        matched = exists.value
+    when = (rule.when or default_when) if matched else None
+    mark = rule.at.mark
+    return RuleTrace(index, mark.name, mark.line + 1, matched, when, expression, changes, exists)
+
+
+def evaluate_condition(
+    session: Session, condition: Condition, variables: Mapping[str, str]
+) -> ExpressionTrace:
+    """The value of an `if`; equal ones with equal values are evaluated once."""
     key = (condition.text, tuple([variables.get(name) for name in condition.names]))
     known: ExpressionTrace | None = session.traces.get(key)
     if known is None:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from ci_core.compiler.diagnostics import At, Report
+from ci_core.compiler.diagnostics import At, PlainMark, Report
+from ci_core.compiler.expressions.evaluate import MASKED
 from ci_core.compiler.limits import Limits
 from ci_core.compiler.types import CompileContext
 
@@ -26,16 +27,28 @@ class Session:
     report: Report
     limits: Limits
     context: CompileContext
+    sources: dict[str, str] = field(default_factory=dict)
     expressions: dict[str, Any] = field(default_factory=dict)
     traces: dict[Any, Any] = field(default_factory=dict)
     parsed: dict[tuple[str, int], tuple[Any, Any]] = field(default_factory=dict)
     work: int = 0
+    lookups: int = 0
+    origin: At = field(default_factory=lambda: At(None, "", PlainMark("")))
 
     def spend(self, amount: int, at: At) -> None:
         """Counts work that shared values could multiply; raises OutOfBudget beyond all reason."""
         self.work += amount
         if self.work > self.limits.work:
             raise OutOfBudget(at)
+
+    def redact(self, text: str) -> str:
+        """The text without the values of masked variables."""
+        context = self.context
+        for name in context.masked:
+            value = context.variables.get(name)
+            if value and value in text:
+                text = text.replace(value, MASKED)
+        return text
 
 
 Parser: TypeAlias = Callable[[Session, Any, At], Any]

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 from ci_core.compiler.diagnostics import Diagnostic
 from ci_core.compiler.explanation import Explanation
+from ci_core.compiler.fetching import Changes, Fetcher, NoFetcher
 from ci_core.compiler.variables import CompiledVariable
 
 FileDigest: TypeAlias = Callable[[Sequence[str]], "str | None"]
@@ -22,7 +23,9 @@ class CompileContext:
     When `predefined` is None, names that begin with `CI_` or `GITLAB_`, and `CI`, are taken as predefined.
     Values of variables in `masked` do not appear in the explanation. `raw` names variables whose values are
     not expanded. `file_digest`, given paths, returns a text that changes with those files, or None when
-    none of them exists; without it caches with `key:files` keep their file list for later.
+    none of them exists; without it caches with `key:files` keep their file list for later. `inputs` are the
+    values for `spec:inputs` of the main file; texts are read as the type of the input. `fetcher` reads what
+    `include` and `rules:exists` ask for; without `changes`, `rules:changes` is always true.
     """
 
     ref: str
@@ -33,6 +36,9 @@ class CompileContext:
     masked: frozenset[str] = frozenset()
     raw: frozenset[str] = frozenset()
     file_digest: FileDigest | None = None
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    fetcher: Fetcher = field(default_factory=NoFetcher)
+    changes: Changes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +60,38 @@ class CompiledNeed:
 
 
 @dataclass(frozen=True, slots=True)
+class CompiledCrossNeed:
+    """Something that a job takes from another pipeline.
+
+    With `project`: the artifacts of the newest successful `job` on `ref`. With `pipeline` and `job`: those of a
+    job in a pipeline of the same family, by id. With `pipeline` alone: the state of a project's newest pipeline.
+    """
+
+    position: Position
+    project: str | None = None
+    ref: str | None = None
+    job: str | None = None
+    pipeline: str | None = None
+    artifacts: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledTrigger:
+    """The pipeline that a job starts: of another project, or a child from the files in `include`.
+
+    `project` and `branch` are expanded. `strategy` is None, depend or mirror.
+    """
+
+    project: str | None = None
+    branch: str | None = None
+    include: tuple[Mapping[str, Any], ...] = ()
+    strategy: str | None = None
+    forward_yaml_variables: bool = True
+    forward_pipeline_variables: bool = False
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class CompiledEnvironment:
     """The environment that a job deploys to, stops or looks at.
 
@@ -67,6 +105,7 @@ class CompiledEnvironment:
     auto_stop_in: int | None = None
     deployment_tier: str | None = None
     original_name: str = ""
+    kubernetes: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +133,8 @@ class CompiledJob:
     parallel_total: int | None = None
     manual_confirmation: str | None = None
     base_name: str = ""
+    cross_needs: tuple[CompiledCrossNeed, ...] = ()
+    trigger: CompiledTrigger | None = None
     _definition: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def definition(self) -> dict[str, Any]:
@@ -115,9 +156,15 @@ class CompiledPipeline:
 
 @dataclass(frozen=True, slots=True)
 class CompileResult:
-    """The plan, or the errors that prevent one; and in either case the account of what was decided."""
+    """The plan, or the errors that prevent one; and in either case the account of what was decided.
+
+    `sources` are the texts of the files that were read, by their names in messages. `merged` is the whole
+    configuration after includes, extends and references, as plain maps and lists; None if it came to none.
+    """
 
     pipeline: CompiledPipeline | None
     errors: tuple[Diagnostic, ...] = ()
     warnings: tuple[Diagnostic, ...] = ()
     explanation: Explanation = field(default_factory=Explanation)
+    sources: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+    merged: Mapping[str, Any] | None = field(default=None, repr=False, compare=False)

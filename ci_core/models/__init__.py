@@ -1,7 +1,13 @@
 """The tables of the domain; no rule here goes beyond one row."""
 
 from ci_core.models.artifacts import Artifact, ArtifactFormat
-from ci_core.models.environments import Deployment, DeploymentTier, Environment, EnvironmentState
+from ci_core.models.environments import (
+    Deployment,
+    DeploymentTier,
+    Environment,
+    EnvironmentState,
+    ProtectedEnvironment,
+)
 from ci_core.models.events import Event, EventKind
 from ci_core.models.jobs import Job, JobDefinition, JobKind, JobTimer, Need, PendingJob, RunningJob
 from ci_core.models.pipelines import OnNewCommit, Pipeline, Stage
@@ -14,11 +20,18 @@ from ci_core.models.runners import (
     RunnerRegistrationToken,
     RunnerType,
 )
+from ci_core.models.schedules import (
+    PipelineSchedule,
+    PipelineScheduleVariable,
+    ScheduleRun,
+    ScheduleRunKind,
+)
 from ci_core.models.traces import Trace, TraceChunk
 from ci_core.models.users import PersonalAccessToken, User
-from ci_core.models.variables import PipelineVariable, ProjectVariable, VariableType
+from ci_core.models.variables import VARIABLE_KEY, PipelineVariable, ProjectVariable, VariableType
 
 __all__ = [
+    "VARIABLE_KEY",
     "Artifact",
     "ArtifactFormat",
     "Deployment",
@@ -37,11 +50,14 @@ __all__ = [
     "PendingJob",
     "PersonalAccessToken",
     "Pipeline",
+    "PipelineSchedule",
+    "PipelineScheduleVariable",
     "PipelineVariable",
     "ProcessMode",
     "Project",
     "ProjectMembership",
     "ProjectVariable",
+    "ProtectedEnvironment",
     "ResourceClaim",
     "ResourceGroup",
     "Runner",
@@ -50,6 +66,8 @@ __all__ = [
     "RunnerRegistrationToken",
     "RunnerType",
     "RunningJob",
+    "ScheduleRun",
+    "ScheduleRunKind",
     "Stage",
     "Trace",
     "TraceChunk",

@@ -27,6 +27,11 @@ class Project(models.Model):
     name = models.CharField(max_length=255)
     description = models.TextField(blank=True)
     visibility = models.CharField(max_length=16, choices=choices(Visibility), default=Visibility.PRIVATE)
+    prevent_outdated_deployments = models.BooleanField(
+        default=True,
+        db_default=True,
+        help_text="A job that would deploy something older than what is deployed fails instead.",
+    )
     default_branch = models.CharField(max_length=255, default="main")
     repository_path = models.CharField(
         max_length=1024,

@@ -7,6 +7,7 @@ from typing import Final
 from django.conf import settings
 from django.db import connection, transaction
 
+from ci_core import deployments
 from ci_core.decisions.timeouts import job_timeout
 from ci_core.decisions.transitions import Event
 from ci_core.errors import NotFound
@@ -74,6 +75,11 @@ def _start(candidate: PendingJob, runner: Runner, manager: RunnerManager | None)
     if not started:
         return None
     job: Job = Job.objects.by_ids([candidate.job_id]).get()
+    refused = deployments.refusal(pipeline, job)
+    if refused is not None:
+        dropped = transition(pipeline, [job.pk], Event.DROP, failure_reason=refused.reason.value)
+        advance(pipeline, [*started, *dropped])
+        return None
     project_timeout = pipeline.project.build_timeout or settings.PIPEYARD_DEFAULT_JOB_TIMEOUT
     timeout = job_timeout(job.timeout, project_timeout, runner.maximum_timeout)
     started_on(pipeline, job.pk, runner.pk, timeout)

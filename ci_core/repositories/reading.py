@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pygit2
 from django.conf import settings
 
 from ci_core.errors import CiError, RefNotFound, RepositoryMissing
-from ci_core.models import Project
+
+if TYPE_CHECKING:
+    from ci_core.models import Project
 
 #: Largest file that is read out of a repository, bytes. A CI configuration has a smaller limit of its own.
 MAX_FILE: Final = 16 * 1024 * 1024
+
+
+_SHA: Final = re.compile(r"[0-9a-f]{7,40}")
 
 
 class FileTooLarge(CiError):
@@ -25,7 +33,7 @@ class FileTooLarge(CiError):
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """A commit that a ref points to. ref: name without refs/heads/ or refs/tags/."""
+    """A commit that a ref points to. ref: name without refs/heads/ or refs/tags/. tag_message: of an annotated tag."""
 
     sha: str
     ref: str
@@ -35,6 +43,7 @@ class Commit:
     author_email: str
     committed_at: datetime
     parent_sha: str | None
+    tag_message: str = ""
 
     @property
     def title(self) -> str:
@@ -73,7 +82,8 @@ class Repository:
                 target = self._git.lookup_reference(name).peel(pygit2.Commit)
             except (KeyError, ValueError, pygit2.GitError):
                 continue
-            return _commit(target, name.removeprefix(prefix), tag)
+            short = name.removeprefix(prefix)
+            return _commit(target, short, tag, self._tag_message(short) if tag else "")
         raise RefNotFound(f"The repository has no branch or tag named {ref!r}.")
 
     def commit(self, sha: str, ref: str = "", tag: bool = False) -> Commit | None:
@@ -82,7 +92,68 @@ class Repository:
             found = self._git.get(pygit2.Oid(hex=sha))
         except ValueError:
             return None
-        return _commit(found, ref, tag) if isinstance(found, pygit2.Commit) else None
+        message = self._tag_message(ref) if tag else ""
+        return _commit(found, ref, tag, message) if isinstance(found, pygit2.Commit) else None
+
+    def _tag_message(self, name: str) -> str:
+        """The message of an annotated tag; nothing for others."""
+        try:
+            target = self._git.lookup_reference(f"refs/tags/{name}").target
+        except (KeyError, ValueError, pygit2.GitError):
+            return ""
+        found = self._git.get(target) if isinstance(target, pygit2.Oid) else None
+        return str(found.message).strip() if isinstance(found, pygit2.Tag) else ""
+
+    def find(self, ref: str) -> Commit | None:
+        """The commit of a branch, a tag or a commit id (short ones too), in this order; None if there is none."""
+        try:
+            return self.resolve(ref)
+        except RefNotFound:
+            pass
+        if not _SHA.fullmatch(ref):
+            return None
+        try:
+            found = self._git.get(ref)
+        except ValueError:  # ambiguous
+            return None
+        return _commit(found, ref, False) if isinstance(found, pygit2.Commit) else None
+
+    def tags(self) -> list[str]:
+        """The names of all tags."""
+        names = self._git.references.iterator(pygit2.enums.ReferenceFilter.TAGS)
+        return [reference.name.removeprefix("refs/tags/") for reference in names]
+
+    def files(self, sha: str) -> list[str]:
+        """The paths of all files at a commit, sorted."""
+        commit = self._git.get(pygit2.Oid(hex=sha))
+        index = pygit2.Index()
+        if isinstance(commit, pygit2.Commit):
+            index.read_tree(commit.tree)
+        return [entry.path for entry in index]
+
+    def changed(self, old: str, new: str) -> list[str] | None:
+        """The paths that differ between two commits, sorted; None if the repository does not have both."""
+        first, second = self.commit(old), self.commit(new)
+        if first is None or second is None:
+            return None
+        delta = self._git.diff(first.sha, second.sha, flags=pygit2.enums.DiffOption.SKIP_BINARY_CHECK)
+        return sorted({file.path for item in delta.deltas for file in (item.old_file, item.new_file)})
+
+    def merge_base(self, one: str, other: str) -> str | None:
+        """The commit at which two histories parted; None if they have nothing in common."""
+        found = self._git.merge_base(pygit2.Oid(hex=one), pygit2.Oid(hex=other))
+        return None if found is None else str(found)
+
+    def digest(self, sha: str, paths: Sequence[str]) -> str | None:
+        """A text that changes with these files; None if none of them is there."""
+        commit = self._git.get(pygit2.Oid(hex=sha))
+        found = []
+        for path in paths:
+            try:
+                found.append(str(commit.tree[path].id) if isinstance(commit, pygit2.Commit) else "")
+            except (KeyError, ValueError):
+                continue
+        return hashlib.sha256("".join(found).encode()).hexdigest()[:40] if found else None
 
     def read(self, sha: str, path: str) -> bytes | None:
         """Content of a file at a commit; None if it is not there. Raises FileTooLarge."""
@@ -98,7 +169,7 @@ class Repository:
         return entry.data
 
 
-def _commit(found: pygit2.Commit, ref: str, tag: bool) -> Commit:
+def _commit(found: pygit2.Commit, ref: str, tag: bool, tag_message: str = "") -> Commit:
     return Commit(
         sha=str(found.id),
         ref=ref,
@@ -108,4 +179,5 @@ def _commit(found: pygit2.Commit, ref: str, tag: bool) -> Commit:
         author_email=found.author.email,
         committed_at=datetime.fromtimestamp(found.commit_time, UTC),
         parent_sha=str(found.parent_ids[0]) if found.parent_ids else None,
+        tag_message=tag_message,
     )

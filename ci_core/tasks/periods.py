@@ -2,17 +2,41 @@
 
 from __future__ import annotations
 
+import time
 from typing import Final
 
 from procrastinate import JobContext
 
-from ci_core.actions import artifacts, deleting, resources, upkeep
-from ci_core.tasks.procrastinate import blueprint
+from ci_core.actions import artifacts, deleting, firing, resources, stopping, upkeep
+from ci_core.tasks.procrastinate import URGENT, blueprint
 
 #: Hours that records of failed tasks are kept.
 KEEP_TASKS_HOURS: Final = 24
+#: Seconds that the task which fires schedules looks ahead: until its next call.
+LOOK_AHEAD: Final = 1.0
 #: Tasks of a lost worker that one sweep hands to another.
 STALLED_BATCH: Final = 100
+
+
+@blueprint.periodic(cron="* * * * * *")
+@blueprint.task(name="fire_due_schedules", queue=URGENT, queueing_lock="fire_due_schedules")
+def fire_due_schedules(timestamp: int) -> None:
+    """Every second: pipeline schedules that are due or will be before the next call, which helps while this is busy.
+
+    procrastinate wakes up half a second after the second; what is due at the full minute need not wait for that.
+    """
+    firing.fire_due_schedules()
+    wait = firing.seconds_to_next(LOOK_AHEAD)
+    if wait is not None:
+        time.sleep(wait)
+        firing.fire_due_schedules()
+
+
+@blueprint.periodic(cron="41 3 * * *")
+@blueprint.task(name="forget_old_runs", queueing_lock="forget_old_runs")
+def forget_old_runs(timestamp: int) -> None:
+    """Every night: records of schedules' runs that are older than they are kept."""
+    firing.forget_old_runs()
 
 
 @blueprint.periodic(cron="* * * * * */5")
@@ -65,6 +89,14 @@ def fail_archived_pipelines(timestamp: int) -> None:
 def remove_expired_artifacts(timestamp: int) -> None:
     """Every 10 minutes: artifacts whose time has come."""
     artifacts.remove_expired_artifacts()
+
+
+@blueprint.periodic(cron="* * * * *")
+@blueprint.task(name="stop_environments", queueing_lock="stop_environments")
+def stop_environments(timestamp: int) -> None:
+    """Every minute: environments whose time has come, and those whose stop jobs came to nothing."""
+    stopping.stop_due_environments()
+    stopping.settle_stopping_environments()
 
 
 @blueprint.periodic(cron="17 * * * *")

@@ -1,6 +1,11 @@
 """The procrastinate app that tasks are declared on."""
 
+from typing import Final
+
 from procrastinate import App, Blueprint
+
+#: Queue of tasks that must be punctual; every worker keeps slots for it.
+URGENT: Final = "urgent"
 
 blueprint = Blueprint()
 

@@ -21,10 +21,12 @@ from ci_core.models import (
     Project,
     ProjectVariable,
     Runner,
+    ScheduleRun,
     Stage,
     VariableType,
 )
 from ci_core.repositories import Commit
+from ci_core.statuses import PipelineSource
 from ci_core.variables import predefined
 
 
@@ -56,9 +58,10 @@ def job_variables(
         *_plain(predefined.of_project(project)),
         *_plain(predefined.of_commit(commit, pipeline.before_sha, pipeline.protected)),
         *_plain(_of_pipeline(pipeline)),
+        *_plain(_of_schedule(pipeline)),
         *_plain(_of_job(job, stage, pipeline, runner)),
         *_secret(job, project),
-        *_plain(_of_environment(environment)),
+        *_of_environment(environment, definition.get("environment") or {}),
         *(
             JobVariable(entry["key"], str(entry["value"]), raw=bool(entry.get("raw")))
             for entry in definition.get("variables", [])
@@ -103,6 +106,13 @@ def _of_pipeline(pipeline: Pipeline) -> dict[str, str]:
     }
 
 
+def _of_schedule(pipeline: Pipeline) -> dict[str, str]:
+    if pipeline.source != PipelineSource.SCHEDULE:
+        return {}
+    run = ScheduleRun.objects.select_related("schedule").filter(pipeline_id=pipeline.pk).first()
+    return {"CI_PIPELINE_SCHEDULE_DESCRIPTION": run.schedule.description} if run else {}
+
+
 def _of_job(job: Job, stage: Stage, pipeline: Pipeline, runner: Runner) -> dict[str, str]:
     return {
         "CI_JOB_ID": str(job.pk),
@@ -129,15 +139,19 @@ def repository_url(job: Job, project: Project) -> str:
     return f"{scheme}://gitlab-ci-token:{tokens.job_token(job)}@{rest}/{project.full_path}.git"
 
 
-def _of_environment(environment: Environment | None) -> dict[str, str]:
+def _of_environment(environment: Environment | None, own: Mapping[str, Any]) -> Iterator[JobVariable]:
+    """own: the environment as the job's definition keeps it; its URL may refer to the job's other variables."""
     if environment is None:
-        return {}
-    return {
+        return
+    known = {
         "CI_ENVIRONMENT_NAME": environment.name,
         "CI_ENVIRONMENT_SLUG": environment.slug,
         "CI_ENVIRONMENT_TIER": environment.tier,
-        "CI_ENVIRONMENT_URL": environment.external_url,
+        "CI_ENVIRONMENT_ACTION": own.get("action") or "start",
     }
+    yield from _plain(known)
+    url = own.get("url")
+    yield JobVariable("CI_ENVIRONMENT_URL", url or environment.external_url, raw=not url)
 
 
 def _of_project(project: Project, job: Job, pipeline: Pipeline) -> Iterator[JobVariable]:

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Final, Protocol
 from urllib.parse import urlsplit
 
 from django.conf import settings
 
+from ci_core import clock
 from ci_core.decisions.slugs import ref_slug
-from ci_core.models import Project
+from ci_core.models import Project, User
 from ci_core.repositories import Commit
+from ci_core.statuses import PipelineSource
+
+#: A title this long or longer is repeated in the description.
+LONG_TITLE: Final = 100
 
 
 class GivenVariable(Protocol):
@@ -74,11 +80,51 @@ def of_commit(commit: Commit, before_sha: str, protected: bool) -> dict[str, str
         "CI_COMMIT_REF_PROTECTED": "true" if protected else "false",
         "CI_COMMIT_MESSAGE": commit.message,
         "CI_COMMIT_TITLE": title,
-        "CI_COMMIT_DESCRIPTION": description.strip(),
+        "CI_COMMIT_DESCRIPTION": description.strip() if len(title) < LONG_TITLE else commit.message,
         "CI_COMMIT_AUTHOR": author,
         "CI_COMMIT_TIMESTAMP": commit.committed_at.isoformat(),
-        **({"CI_COMMIT_TAG": commit.ref} if commit.tag else {"CI_COMMIT_BRANCH": commit.ref}),
+        **(
+            {"CI_COMMIT_TAG": commit.ref, "CI_COMMIT_TAG_MESSAGE": commit.tag_message}
+            if commit.tag
+            else {"CI_COMMIT_BRANCH": commit.ref}
+        ),
     }
+
+
+def of_source(source: str, schedule: str | None = None) -> dict[str, str]:
+    """Variables that tell what asked for the pipeline; `schedule` is the description of its schedule."""
+    found = {"CI_PIPELINE_SOURCE": source, "CI_PIPELINE_CREATED_AT": clock.now().isoformat()}
+    if source == PipelineSource.TRIGGER:
+        found["CI_PIPELINE_TRIGGERED"] = "true"
+    if schedule is not None:
+        found["CI_PIPELINE_SCHEDULE_DESCRIPTION"] = schedule
+    return found
+
+
+def of_user(user: User | None) -> dict[str, str]:
+    """Variables that tell who asked for the pipeline."""
+    if user is None:
+        return {}
+    return {
+        "GITLAB_USER_ID": str(user.pk),
+        "GITLAB_USER_LOGIN": user.username,
+        "GITLAB_USER_NAME": user.name or user.username,
+        "GITLAB_USER_EMAIL": user.email,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class RuleVariables:
+    """Variables that are known when a pipeline is created, the weaker source overridden by the stronger.
+
+    predefined: names that the configuration may override. masked: names whose values are secret. raw: names whose
+    values are not expanded.
+    """
+
+    values: dict[str, str]
+    predefined: frozenset[str]
+    masked: frozenset[str]
+    raw: frozenset[str]
 
 
 def for_rules(
@@ -89,20 +135,33 @@ def for_rules(
     before_sha: str,
     protected: bool,
     given: Iterable[GivenVariable],
-) -> dict[str, str]:
-    """What `rules:if` and names of environments see when a pipeline is created; later sources win.
+    user: User | None = None,
+    schedule: str | None = None,
+) -> RuleVariables:
+    """What `rules:if`, `include` and names of environments see when a pipeline is created; later sources win.
 
     Precedence: https://docs.gitlab.com/ci/variables/#cicd-variable-precedence. The configuration's own variables
-    are added by the compiler. Protected variables are left out unless the ref is protected.
+    are added by the compiler. Protected variables are left out unless the ref is protected. What exists only once the
+    pipeline or its jobs do (CI_PIPELINE_ID, CI_PIPELINE_IID, CI_JOB_ID, ...) is not among them.
     """
-    stored = project.variables.filter(environment_scope="*").order_by("key")
-    if not protected:
-        stored = stored.filter(protected=False)
-    return {
+    predefined = {
         **of_server(),
         **of_project(project),
         **of_commit(commit, before_sha, protected),
-        "CI_PIPELINE_SOURCE": source,
-        **{variable.key: variable.value for variable in stored},
+        **of_source(source, schedule),
+        **of_user(user),
+    }
+    stored = project.variables.filter(environment_scope="*").order_by("key")
+    if not protected:
+        stored = stored.filter(protected=False)
+    project_variables = list(stored)
+    overriding = {
+        **{variable.key: variable.value for variable in project_variables},
         **{variable.key: variable.value for variable in given},
     }
+    return RuleVariables(
+        values={**predefined, **overriding},
+        predefined=frozenset(predefined.keys() - overriding.keys()),
+        masked=frozenset(item.key for item in project_variables if item.masked or item.hidden),
+        raw=frozenset(predefined) | frozenset(item.key for item in project_variables if item.raw),
+    )

@@ -57,7 +57,7 @@ def test_jobs_and_pipelines_follow_their_project() -> None:
     assert access.access_job(job.pk, guest) == job
     assert access.access_pipeline(pipeline.pk, guest) == pipeline
     with pytest.raises(NotFound):
-        access.access_job(((pipeline.pk + 1) << 16) + 1, guest)
+        access.access_job(99_999 << 16 | 1, guest)
 
 
 def test_a_reading_token_changes_nothing() -> None:

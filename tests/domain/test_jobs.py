@@ -245,7 +245,7 @@ def test_nothing_to_cancel_or_retry_is_said() -> None:
 
 def test_a_job_that_does_not_exist() -> None:
     with pytest.raises(NotFound):
-        succeed_job(1 << 16 | 1)
+        succeed_job(99_999 << 16 | 1)
 
 
 class TestClaim:

@@ -20,6 +20,10 @@ _TOKENS = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+_INPUTS = re.compile(
+    r"\$\[\[\s*inputs\.(?P<variable>[A-Za-z0-9_-]+)\s*\]\]|(?P<text>(?:true|false)\b)",
+    re.ASCII,
+)
 _WORD = re.compile(r"[^\s()'\"=!&|]+")
 
 
@@ -42,11 +46,20 @@ class Token:
     flags: str = ""
 
 
-def tokenize(text: str) -> list[Token]:
-    """All tokens of an expression; raises ExpressionError at the first character that fits nothing."""
+def tokenize(text: str, inputs: bool = False) -> list[Token]:
+    """All tokens of an expression; raises ExpressionError at the first character that fits nothing.
+
+    inputs: the language of `spec:inputs:rules`, with `$[[ inputs.name ]]`, true and false.
+    """
     tokens: list[Token] = []
     offset = _skip(text, 0)
     while offset < len(text):
+        special = _INPUTS.match(text, offset) if inputs else None
+        if special is not None:
+            name = special["variable"]
+            tokens.append(Token("variable" if name else "text", name or special.group(), offset))
+            offset = _skip(text, special.end())
+            continue
         match = _TOKENS.match(text, offset)
         if match is None:
             raise ExpressionError(_complaint(text, offset), offset)

@@ -14,6 +14,7 @@ def parse(
     max_depth: int = 100,
     max_operators: int = 200,
     max_regex: int = 2_000,
+    inputs: bool = False,
 ) -> Expression:
     """The tree of an expression, or ExpressionError with the character at which it goes wrong.
 
@@ -25,7 +26,7 @@ def parse(
         raise ExpressionError(
             f"it has more than the limit of {max_length} characters (expression_length)", max_length
         )
-    tokens = tokenize(text)
+    tokens = tokenize(text, inputs)
     if not tokens:
         raise ExpressionError("it is empty", 0)
     parser = _Parser(tokens, len(text), max_depth, max_operators, max_regex)

@@ -96,6 +96,11 @@ def _entry(artifact_type: str, artifact_format: str, name: str | None, paths: li
     }
 
 
+def archive_of(paths: list[str]) -> dict[str, Any]:
+    """The upload of these paths alone."""
+    return _entry("archive", "zip", None, paths)
+
+
 def _archive(session: Session, options: Map, at: At, expire_in: str | None) -> dict[str, Any] | None:
     entry = _entry("archive", "zip", None, [])
     entry["expire_in"] = expire_in

@@ -81,30 +81,33 @@ def _policy(session: Session, value: Any, at: At) -> str | None:
 
 
 def _key(session: Session, value: Any, at: At) -> dict[str, Any]:
-    """Source: docs.gitlab.com/ci/yaml/#cachekey, docs.gitlab.com/ci/yaml/#cachekeyfiles"""
+    """A text, or a key that follows what is in files; files_commits is taken as files.
+
+    Source: docs.gitlab.com/ci/yaml/#cachekey, docs.gitlab.com/ci/yaml/#cachekeyfiles
+    """
     if not isinstance(value, Map):
         text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
         key = read_text(session, text, at, "cache:key")
         if key is not None and key.strip(".") == "":
             session.report.error("cache:key must not consist of dots.", at)
         return {"key": key}
-    options = read_map(
-        session, value, at, "cache:key", ("files", "prefix"), {"files_commits": "Use files instead."}
-    )
+    options = read_map(session, value, at, "cache:key", ("files", "files_commits", "prefix"))
     assert options is not None
     prefix = None
     if options.get("prefix") is not None:
         prefix = read_text(session, options["prefix"], options.at("prefix", at), "cache:key:prefix")
-    if options.get("files") is None:
-        if "files_commits" not in options:
-            session.report.error("cache:key needs files, a list of up to two files.", at)
+    given = [key for key in ("files", "files_commits") if options.get(key) is not None]
+    if len(given) != 1:
+        text = "cache:key needs files or files_commits, and one of them only: a list of up to two files."
+        session.report.error(text, at)
         return {}
-    files = read_texts(session, options["files"], options.at("files", at), "cache:key:files")
+    place = options.at(given[0], at)
+    files = read_texts(session, options[given[0]], place, f"cache:key:{given[0]}")
     if files is None:
         return {}
     if not 1 <= len(files) <= _MAX_KEY_FILES:
-        place = options.at("files", at)
-        session.report.error(f"cache:key:files must have one or two files, not {len(files)}.", place)
+        text = f"cache:key:{given[0]} must have one or two files, not {len(files)}."
+        session.report.error(text, place)
         return {}
     return _file_key(session, files, prefix)
 

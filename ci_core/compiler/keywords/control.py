@@ -16,7 +16,6 @@ from ci_core.compiler.keywords.reading import (
     read_map,
     read_text,
     read_texts,
-    report_unsupported,
     wrong,
 )
 from ci_core.compiler.session import Session
@@ -162,27 +161,6 @@ def parse_tags(session: Session, value: Any, at: At) -> tuple[str, ...] | None:
         session.report.error("tags must not hold a blank tag.", at)
         return None
     return tuple(dict.fromkeys(tags))
-
-
-def parse_parallel(session: Session, value: Any, at: At) -> int | None:
-    """How many copies of a job run. The form with `matrix` is not read yet.
-
-    Source: docs.gitlab.com/ci/yaml/#parallel
-    """
-    if isinstance(value, Map):
-        known = read_map(session, value, at, "parallel", ("matrix",))
-        if known is not None and "matrix" in known:
-            advice = "Write the jobs out, or use parallel with a number."
-            report_unsupported(session, "parallel:matrix", advice, known.at_key("matrix", at))
-        elif not value:
-            wrong(session, at, "parallel", "a number", value)
-        return None
-    limit = session.limits.parallel
-    if isinstance(value, int) and not isinstance(value, bool) and value > limit:
-        text = f"parallel asks for {value} jobs, more than the limit of {limit} (parallel)."
-        session.report.error(text, at, "limit")
-        return None
-    return read_int(session, value, at, "parallel", 1, limit)
 
 
 def parse_coverage(session: Session, value: Any, at: At) -> str | None:

@@ -10,12 +10,14 @@ from ci_core.compiler.diagnostics import At
 from ci_core.compiler.durations import parse_duration
 from ci_core.compiler.keywords.reading import read_choice, read_map, read_text, wrong
 from ci_core.compiler.session import Session
+from ci_core.compiler.tree import Map
 
-_KEYS = ("name", "url", "action", "on_stop", "auto_stop_in", "deployment_tier")
+_KEYS = ("name", "url", "action", "on_stop", "auto_stop_in", "deployment_tier", "kubernetes")
 _ACTIONS = ("start", "prepare", "stop", "verify", "access")
-_TIERS = ("production", "staging", "testing", "development", "other")
+TIERS = ("production", "staging", "testing", "development", "other")
+_DASHBOARD = ("namespace", "flux_resource_path")
+_KUBERNETES = ("agent", "dashboard", "managed_resources", *_DASHBOARD)
 _NAME = re.compile(r"[A-Za-z0-9_/${}. -]+", re.ASCII)
-_UNSUPPORTED = {"kubernetes": "Deployments to clusters run in script; take the key out."}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,7 @@ class EnvironmentSpec:
     on_stop: str | None = None
     auto_stop_in: str | None = None
     deployment_tier: str | None = None
+    kubernetes: dict[str, Any] | None = None
 
 
 def parse_environment(session: Session, value: Any, at: At) -> EnvironmentSpec | None:
@@ -39,7 +42,7 @@ def parse_environment(session: Session, value: Any, at: At) -> EnvironmentSpec |
     if isinstance(value, str):
         name = _name(session, value, at)
         return None if name is None else EnvironmentSpec(name, at)
-    options = read_map(session, value, at, "environment", _KEYS, _UNSUPPORTED)
+    options = read_map(session, value, at, "environment", _KEYS)
     if options is None:
         return None
     if options.get("name") is None:
@@ -49,11 +52,12 @@ def parse_environment(session: Session, value: Any, at: At) -> EnvironmentSpec |
     for key in ("url", "on_stop"):
         if options.get(key) is not None:
             texts[key] = read_text(session, options[key], options.at(key, at), f"environment:{key}", 1024)
-    for key, choices in (("action", _ACTIONS), ("deployment_tier", _TIERS)):
-        if options.get(key) is not None:
-            texts[key] = read_choice(
-                session, options[key], options.at(key, at), f"environment:{key}", choices
-            )
+    for key, choices in (("action", _ACTIONS), ("deployment_tier", TIERS)):
+        value = options.get(key)
+        if key == "deployment_tier" and isinstance(value, str) and "$" in value:
+            texts[key] = value
+        elif value is not None:
+            texts[key] = read_choice(session, value, options.at(key, at), f"environment:{key}", choices)
     if options.get("auto_stop_in") is not None:
         texts["auto_stop_in"] = _auto_stop(session, options["auto_stop_in"], options.at("auto_stop_in", at))
     name = _name(session, options["name"], options.at("name", at))
@@ -67,7 +71,27 @@ def parse_environment(session: Session, value: Any, at: At) -> EnvironmentSpec |
         texts.get("on_stop"),
         texts.get("auto_stop_in"),
         texts.get("deployment_tier"),
+        _kubernetes(session, options, at),
     )
+
+
+def _kubernetes(session: Session, options: Map, at: At) -> dict[str, Any] | None:
+    """The cluster that a dashboard shows; nothing here acts on it.
+
+    Source: docs.gitlab.com/ci/yaml/#environmentkubernetes
+    """
+    if options.get("kubernetes") is None:
+        return None
+    place = options.at("kubernetes", at)
+    found = read_map(session, options["kubernetes"], place, "environment:kubernetes", _KUBERNETES)
+    if found is None:
+        return None
+    if found.get("agent") is not None:
+        read_text(session, found["agent"], found.at("agent", place), "environment:kubernetes:agent", 1024)
+    for key, known in (("dashboard", _DASHBOARD), ("managed_resources", ("enabled",))):
+        if found.get(key) is not None:
+            read_map(session, found[key], found.at(key, place), f"environment:kubernetes:{key}", known)
+    return {key: value for key, value in found.items() if value is not None}
 
 
 def _name(session: Session, value: Any, at: At) -> str | None:

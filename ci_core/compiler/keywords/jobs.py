@@ -12,7 +12,6 @@ from ci_core.compiler.keywords.control import (
     parse_coverage,
     parse_interruptible,
     parse_manual_confirmation,
-    parse_parallel,
     parse_retry,
     parse_stage,
     parse_start_in,
@@ -21,9 +20,19 @@ from ci_core.compiler.keywords.control import (
     parse_when,
 )
 from ci_core.compiler.keywords.environments import parse_environment, parse_resource_group
+from ci_core.compiler.keywords.handed_on import (
+    parse_dast_configuration,
+    parse_id_tokens,
+    parse_pages,
+    parse_publish,
+    parse_release,
+    parse_secrets,
+)
 from ci_core.compiler.keywords.images import parse_image, parse_services
 from ci_core.compiler.keywords.inherit import parse_inherit
 from ci_core.compiler.keywords.needs import parse_dependencies, parse_needs
+from ci_core.compiler.keywords.parallel import parse_parallel
+from ci_core.compiler.keywords.policies import parse_policy
 from ci_core.compiler.keywords.reading import report_unknown, report_unsupported
 from ci_core.compiler.keywords.rules import parse_rules
 from ci_core.compiler.keywords.scripts import (
@@ -32,6 +41,7 @@ from ci_core.compiler.keywords.scripts import (
     parse_hooks,
     parse_script,
 )
+from ci_core.compiler.keywords.triggers import TRIGGER_KEYWORDS, TRIGGER_WHENS, parse_trigger
 from ci_core.compiler.keywords.variables import parse_job_variables
 from ci_core.compiler.session import KeywordTable, Session
 from ci_core.compiler.tree import Map, Seq
@@ -44,24 +54,33 @@ JOB_KEYWORDS: KeywordTable = {
     "before_script": parse_before_script,
     "cache": parse_cache,
     "coverage": parse_coverage,
+    "dast_configuration": parse_dast_configuration,
     "dependencies": parse_dependencies,
     "environment": parse_environment,
+    "except": parse_policy,
     "hooks": parse_hooks,
+    "id_tokens": parse_id_tokens,
     "image": parse_image,
     "inherit": parse_inherit,
     "interruptible": parse_interruptible,
     "manual_confirmation": parse_manual_confirmation,
     "needs": parse_needs,
+    "only": parse_policy,
+    "pages": parse_pages,
     "parallel": parse_parallel,
+    "publish": parse_publish,
+    "release": parse_release,
     "resource_group": parse_resource_group,
     "retry": parse_retry,
     "rules": parse_rules,
     "script": parse_script,
+    "secrets": parse_secrets,
     "services": parse_services,
     "stage": parse_stage,
     "start_in": parse_start_in,
     "tags": parse_tags,
     "timeout": parse_timeout,
+    "trigger": parse_trigger,
     "variables": parse_job_variables,
     "when": parse_when,
 }
@@ -73,6 +92,7 @@ DEFAULT_KEYWORDS = (
     "before_script",
     "cache",
     "hooks",
+    "id_tokens",
     "image",
     "interruptible",
     "retry",
@@ -82,21 +102,13 @@ DEFAULT_KEYWORDS = (
 )
 
 UNSUPPORTED = {
-    "dast_configuration": "~It is passed over.",
-    "except": "Use rules with when: never instead.",
-    "id_tokens": "The job would run without its tokens; take the key out.",
     "identity": "The job would run without its identity; take the key out.",
     "inputs": "Use variables instead.",
-    "only": "Use rules instead.",
-    "pages": "Publish from a script instead, and take the key out.",
-    "publish": "Publish from a script instead, and take the key out.",
-    "release": "Create the release in script instead.",
     "run": "Use script instead.",
-    "secrets": "The job would run without its secrets; use CI/CD variables instead.",
-    "trigger": "Child and multi-project pipelines cannot be started; take the job out.",
 }
 
-_RULES_EXCLUDE = ("start_in",)
+# Source: docs.gitlab.com/ci/yaml/#rules
+_RULES_EXCLUDE = {"start_in": "Write it in the rule.", "only": "Keep rules.", "except": "Keep rules."}
 
 
 def read_keywords(session: Session, body: Map, at: At, owner: str) -> dict[str, Any]:
@@ -128,7 +140,7 @@ def _refuse(session: Session, body: Map, key: str, at: At, owner: str) -> None:
     if body[key] is None and (key in UNSUPPORTED or key in JOB_KEYWORDS):
         return
     place = body.at_key(key, at)
-    if key in UNSUPPORTED and (owner != "default" or key in ("id_tokens", "identity", "secrets")):
+    if key in UNSUPPORTED and (owner != "default" or key == "identity"):
         report_unsupported(session, key, UNSUPPORTED[key], place)
         return
     if owner == "default" and key in JOB_KEYWORDS:
@@ -142,19 +154,35 @@ def _refuse(session: Session, body: Map, key: str, at: At, owner: str) -> None:
 def check_job(session: Session, job: dict[str, Any], body: Map, at: At) -> None:
     """The rules that bind several keywords of one job."""
     report = session.report
+    if body.get("trigger") is not None:
+        _check_trigger(session, job, body, at)
     if not body.broken and all(body.get(key) is None for key in ("script", "trigger", "run")):
         text = "The job has no script. Give it one, or begin its name with a dot if it is only a template."
         report.error(text, at)
     when = job.get("when")
     if "rules" in job:
-        for key in _RULES_EXCLUDE:
+        for key, advice in _RULES_EXCLUDE.items():
             if key in job:
-                report.error(
-                    f"{key} does not go together with rules. Write it in the rule.", body.at_key(key, at)
-                )
+                report.error(f"{key} does not go together with rules. {advice}", body.at_key(key, at))
     elif when == "delayed" and body.get("start_in") is None:
         report.error("when: delayed needs start_in, such as start_in: 30 minutes.", body.at("when", at))
     elif "start_in" in job and when != "delayed":
         report.error("start_in needs when: delayed.", body.at_key("start_in", at))
     if "manual_confirmation" in job and "rules" not in job and when != "manual":
-        report.error("manual_confirmation needs when: manual.", body.at_key("manual_confirmation", at))
+        text = "manual_confirmation has no effect without when: manual."
+        report.warning(text, body.at_key("manual_confirmation", at))
+
+
+def _check_trigger(session: Session, job: dict[str, Any], body: Map, at: At) -> None:
+    """Source: docs.gitlab.com/ci/yaml/#trigger"""
+    for key in body:
+        if key not in TRIGGER_KEYWORDS and key in JOB_KEYWORDS and body[key] is not None:
+            text = f"{key} does not go together with trigger. A job with trigger runs nothing itself."
+            session.report.error(text, body.at_key(key, at))
+    if job.get("when") not in (None, *TRIGGER_WHENS):
+        text = f"when: {job['when']} does not go together with trigger."
+        session.report.error(text, body.at("when", at))
+    needs = job.get("needs")
+    if needs is not None and any(need.job is not None for need in needs.cross):
+        text = "Needs of other pipelines do not go together with trigger."
+        session.report.error(text, body.at("needs", at))

@@ -8,26 +8,37 @@ from typing import Any
 from ci_core.compiler.diagnostics import At
 from ci_core.compiler.expressions import Expression, ExpressionError, parse, variable_names
 from ci_core.compiler.expressions.syntax import Binary, Text
+from ci_core.compiler.filesets import PathsSpec
 from ci_core.compiler.keywords.control import (
     AllowFailure,
     parse_allow_failure,
     parse_interruptible,
     parse_start_in,
 )
-from ci_core.compiler.keywords.needs import NeedSpec, parse_needs
+from ci_core.compiler.keywords.needs import NeedsSpec, parse_needs
+from ci_core.compiler.keywords.paths import parse_changes, parse_exists
 from ci_core.compiler.keywords.reading import items, read_choice, read_map, wrong
 from ci_core.compiler.keywords.variables import parse_job_variables
 from ci_core.compiler.session import Session
 from ci_core.compiler.tree import Map, Seq
 from ci_core.compiler.variables import CompiledVariable
 
-_JOB_KEYS = ("if", "when", "start_in", "allow_failure", "variables", "needs", "interruptible")
-_WORKFLOW_KEYS = ("if", "when", "variables", "auto_cancel")
+_JOB_KEYS = (
+    "if",
+    "changes",
+    "exists",
+    "when",
+    "start_in",
+    "allow_failure",
+    "variables",
+    "needs",
+    "interruptible",
+)
+_WORKFLOW_KEYS = ("if", "changes", "exists", "when", "variables", "auto_cancel")
+_INCLUDE_KEYS = ("if", "changes", "exists", "when")
+# Source: docs.gitlab.com/ci/yaml/#workflowrules
+_NO_EFFECT = dict.fromkeys(("start_in", "allow_failure", "needs"), "~It has no effect in workflow:rules.")
 _WHENS = ("on_success", "on_failure", "always", "manual", "delayed", "never")
-_UNSUPPORTED = {
-    "changes": "Decide with if instead, or take this rule out.",
-    "exists": "Decide with if instead, or take this rule out.",
-}
 _ON_NEW_COMMIT = ("conservative", "interruptible", "none")
 _ON_JOB_FAILURE = ("none", "all")
 
@@ -56,10 +67,12 @@ class RuleSpec:
     at: At
     condition: Condition | None = None
     when: str | None = None
+    changes: PathsSpec | None = None
+    exists: PathsSpec | None = None
     start_in: int | None = None
     allow_failure: AllowFailure | None = None
     variables: tuple[CompiledVariable, ...] = ()
-    needs: tuple[NeedSpec, ...] | None = None
+    needs: NeedsSpec | None = None
     interruptible: bool | None = None
     auto_cancel: AutoCancel | None = None
 
@@ -80,6 +93,14 @@ def parse_workflow_rules(session: Session, value: Any, at: At) -> tuple[RuleSpec
     return _rules(session, value, at, _WORKFLOW_KEYS, ("always", "never"))
 
 
+def parse_include_rules(session: Session, value: Any, at: At) -> tuple[RuleSpec, ...] | None:
+    """`include:rules`.
+
+    Source: docs.gitlab.com/ci/yaml/#includerules
+    """
+    return _rules(session, value, at, _INCLUDE_KEYS, _WHENS)
+
+
 def _rules(
     session: Session, value: Any, at: At, known: tuple[str, ...], whens: tuple[str, ...]
 ) -> tuple[RuleSpec, ...] | None:
@@ -93,11 +114,12 @@ def _rules(
 def _rule(
     session: Session, value: Any, at: At, known: tuple[str, ...], whens: tuple[str, ...]
 ) -> RuleSpec | None:
-    key = ("rule" if known is _JOB_KEYS else "workflow rule", id(value))
+    key = (f"rule {len(known)}", id(value))
     cached = session.parsed.get(key)
     if cached is not None:
         return cached[0]  # type: ignore[no-any-return]
-    options = read_map(session, value, at, "rules", known, _UNSUPPORTED)
+    unsupported = _NO_EFFECT if known is _WORKFLOW_KEYS else None
+    options = read_map(session, value, at, "rules", known, unsupported)
     rule = None if options is None else _read_rule(session, options, at, whens)
     session.parsed[key] = (rule, value)
     return rule
@@ -117,6 +139,8 @@ def _read_rule(session: Session, options: Map, at: At, whens: tuple[str, ...]) -
             values[key] = _VALUES[key](session, item, place)
     if values.get("variables", ()) is None:
         del values["variables"]
+    if any(values.get(key, ()) is None for key in ("changes", "exists")):
+        return None
     when, start_in = values.get("when"), options.get("start_in")
     if when == "delayed" and start_in is None:
         session.report.error("A rule with when: delayed needs start_in, such as start_in: 30 minutes.", at)
@@ -196,6 +220,8 @@ def parse_auto_cancel(session: Session, value: Any, at: At) -> AutoCancel | None
 
 
 _VALUES = {
+    "changes": parse_changes,
+    "exists": parse_exists,
     "start_in": parse_start_in,
     "allow_failure": parse_allow_failure,
     "variables": parse_job_variables,

@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 
 from ci_core.compiler import CompileContext, CompileResult, compile_config
+from ci_core.management.working_tree import WorkingTree
+from tests.unit.compiler.conftest import MemoryChanges
 
 CASES = Path(__file__).parents[3] / "fixtures" / "ci_yaml"
 VARIABLES = {
@@ -23,6 +25,7 @@ VARIABLES = {
     "CI_COMMIT_REF_SLUG": "main",
     "CI_DEFAULT_BRANCH": "main",
     "CI_PIPELINE_SOURCE": "push",
+    "CI_SERVER_HOST": "localhost",
 }
 
 
@@ -50,7 +53,13 @@ def as_json(result: CompileResult) -> dict[str, Any]:
 @pytest.mark.parametrize("case", sorted(path.name for path in CASES.iterdir() if path.is_dir()))
 def test_golden(case: str) -> None:
     folder = CASES / case
-    result = compile_config((folder / "input.yml").read_bytes(), CompileContext("main", variables=VARIABLES))
+    context = CompileContext(
+        "main",
+        variables=VARIABLES,
+        fetcher=WorkingTree(folder, {}),
+        changes=MemoryChanges(["app/models/user.rb"]),
+    )
+    result = compile_config((folder / "input.yml").read_bytes(), context)
     found = json.loads(json.dumps(as_json(result)))
     expected = folder / "expected.json"
     if os.environ.get("UPDATE_GOLDENS"):

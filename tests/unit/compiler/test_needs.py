@@ -148,3 +148,49 @@ def test_a_long_chain_of_needs(plan: Plan, errors: Errors) -> None:
     chain = "j0: {script: x}\n" + "".join(f"j{i}: {{script: x, needs: [j{i - 1}]}}\n" for i in range(1, 3000))
     assert len(plan(chain).jobs) == 3000
     assert "circle" in errors(chain.replace("j0: {script: x}", "j0: {script: x, needs: [j2999]}"))[0]
+
+
+def test_what_comes_from_other_pipelines_is_kept_apart(plan: Plan) -> None:
+    # docs.gitlab.com/ci/yaml/#needsproject, #needspipelinejob, #needspipeline
+    pipeline = plan("""
+        build: {stage: build, script: x}
+        a:
+          script: x
+          needs:
+            - build
+            - {project: g/p, job: build-1, ref: main, artifacts: true}
+            - {pipeline: $PARENT, job: create}
+        b: {script: x, needs: [{project: g/p, job: build-1, ref: main, artifacts: true}]}
+        c: {script: x, needs: {pipeline: other/project}}
+    """)
+    jobs = {job.name: job for job in pipeline.jobs}
+    assert [need.name for need in jobs["a"].needs or ()] == ["build"]
+    assert [(need.project, need.ref, need.job, need.pipeline) for need in jobs["a"].cross_needs] == [
+        ("g/p", "main", "build-1", None),
+        (None, None, "create", "$PARENT"),
+    ]
+    assert jobs["b"].needs is None
+    assert [need.pipeline for need in jobs["c"].cross_needs] == ["other/project"]
+
+
+@pytest.mark.parametrize(
+    ("need", "message"),
+    [
+        ("{project: p, job: j, artifacts: true}", "needs:project needs ref."),
+        ("{project: p, job: j, ref: r}", "needs:project needs artifacts: true."),
+        ("{project: p, job: j, ref: r, artifacts: false}", "needs:project needs artifacts: true."),
+        (
+            "{project: p, pipeline: 1, job: j, ref: r, artifacts: true}",
+            "needs:pipeline does not go with needs:project.",
+        ),
+        ("{pipeline: 1, job: j, optional: true}", "needs:optional does not go with needs:pipeline."),
+        ("{job: b, ref: main}", "needs:ref goes with needs:project only."),
+    ],
+)
+def test_wrong_needs_of_other_pipelines(errors: Errors, need: str, message: str) -> None:
+    assert message in errors(f"b: {{script: x}}\na: {{script: x, needs: [{need}]}}")[0]
+
+
+def test_few_needs_of_other_projects(errors: Errors) -> None:
+    need = "{project: p, job: j, ref: r, artifacts: true}, "
+    assert "more than the limit of 5 jobs" in errors(f"a: {{script: x, needs: [{need * 6}]}}")[0]

@@ -107,7 +107,6 @@ def test_delayed(plan: Plan, errors: Errors) -> None:
         ("a: {script: x, when: never}", "inside rules only"),
         ("a: {script: x, rules: [{if: $CI, allow_failure: maybe}]}", "allow_failure must be"),
         ("workflow: {rules: [{when: manual}]}\na: {script: x}", "rules:when must be 'always' or 'never'"),
-        ("workflow: {rules: [{allow_failure: true}]}\na: {script: x}", "unknown keys: allow_failure"),
         (
             "workflow: {auto_cancel: {on_new_commit: all}}\na: {script: x}",
             "auto_cancel:on_new_commit must be",
@@ -191,7 +190,7 @@ def test_explanation_names_the_rule_and_masks_secrets() -> None:
     )
     result = compile_config(text, context)
     assert result.explanation.to_json() == {
-        "workflow": {"included": True, "reason": "no_rules", "rules": []},
+        "workflow": {"included": True, "reason": "no_rules", "rules": [], "policies": []},
         "jobs": [
             {
                 "name": "a",
@@ -212,6 +211,8 @@ def test_explanation_names_the_rule_and_masks_secrets() -> None:
                             "variables": {"TOKEN": "[MASKED]"},
                             "steps": [{"text": '$TOKEN == "y"', "value": False}],
                         },
+                        "changes": None,
+                        "exists": None,
                     },
                     {
                         "index": 1,
@@ -225,10 +226,14 @@ def test_explanation_names_the_rule_and_masks_secrets() -> None:
                             "variables": {"CI_COMMIT_BRANCH": "main"},
                             "steps": [],
                         },
+                        "changes": None,
+                        "exists": None,
                     },
                 ],
+                "policies": [],
             }
         ],
+        "includes": [],
     }
 
 

@@ -14,29 +14,10 @@ Run = Callable[..., CompileResult]
 @pytest.mark.parametrize(
     ("text", "path"),
     [
-        ("include: a.yml\na: {script: x}", "include"),
-        ("spec: {inputs: {}}\n---\na: {script: x}", "spec"),
-        ("a: {trigger: other/project}", "jobs:a:trigger"),
+        ("spec: {include: [{local: a.yml}]}\n---\na: {script: x}", "spec:include"),
         ("a: {run: []}", "jobs:a:run"),
-        ("a: {script: x, only: [main]}", "jobs:a:only"),
-        ("a: {script: x, except: [main]}", "jobs:a:except"),
-        ("a: {script: x, rules: [{changes: [a]}]}", "jobs:a:rules[0]:changes"),
-        ("a: {script: x, rules: [{exists: [a]}]}", "jobs:a:rules[0]:exists"),
-        ("workflow: {rules: [{changes: [a]}]}\na: {script: x}", "workflow:rules[0]:changes"),
-        ("a: {script: x, parallel: {matrix: []}}", "jobs:a:parallel:matrix"),
-        ("a: {script: x, needs: [{project: p, ref: r, job: j, artifacts: true}]}", "jobs:a:needs[0]:project"),
-        ("a: {script: x, needs: [{pipeline: p}]}", "jobs:a:needs[0]:pipeline"),
-        ("a: {script: x, needs: [{job: b, parallel: {}}]}\nb: {script: x}", "jobs:a:needs[0]:parallel"),
-        ("a: {script: x, release: {tag_name: v}}", "jobs:a:release"),
-        ("a: {script: x, secrets: {}}", "jobs:a:secrets"),
-        ("a: {script: x, id_tokens: {}}", "jobs:a:id_tokens"),
-        ("default: {id_tokens: {}}\na: {script: x}", "default:id_tokens"),
         ("a: {script: x, identity: google_cloud}", "jobs:a:identity"),
-        ("a: {script: x, pages: true}", "jobs:a:pages"),
-        ("a: {script: x, publish: public}", "jobs:a:publish"),
         ("a: {script: x, inputs: {}}", "jobs:a:inputs"),
-        ("a: {script: x, environment: {name: b, kubernetes: {}}}", "jobs:a:environment:kubernetes"),
-        ("a: {script: x, cache: {key: {files_commits: [a]}}}", "jobs:a:cache:key:files_commits"),
     ],
 )
 def test_unsupported(run: Run, text: str, path: str) -> None:
@@ -47,11 +28,3 @@ def test_unsupported(run: Run, text: str, path: str) -> None:
     for error in found:
         assert "is not supported here yet. " in error.message
         assert path.rpartition(":")[2] in " ".join(item.message for item in found)
-
-
-def test_what_changes_nothing_is_only_warned_of(run: Run) -> None:
-    result = run("a: {script: x, dast_configuration: {}}")
-    assert result.pipeline is not None
-    assert [(item.code, item.path) for item in result.warnings] == [
-        ("unsupported", "jobs:a:dast_configuration")
-    ]

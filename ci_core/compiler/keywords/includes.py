@@ -1,0 +1,116 @@
+"""Owns the entries of `include` as they are written."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from ci_core.compiler.diagnostics import At, quote_list
+from ci_core.compiler.keywords.reading import items, read_map, read_text, read_texts, wrong
+from ci_core.compiler.keywords.rules import RuleSpec, parse_include_rules
+from ci_core.compiler.session import Session
+from ci_core.compiler.tree import Map, Seq
+
+KINDS = ("local", "project", "remote", "template", "component")
+_KEYS = (*KINDS, "file", "ref", "inputs", "with", "rules", "integrity")
+_URL = re.compile(r"https?://", re.IGNORECASE)
+# Which further keys go with which kind.
+_ONLY_WITH = {"file": "project", "ref": "project", "integrity": "remote"}
+
+
+@dataclass(frozen=True, slots=True)
+class IncludeSpec:
+    """One entry: what it names, under which conditions, with which inputs."""
+
+    kind: str
+    target: str
+    at: At
+    files: tuple[str, ...] = ()
+    ref: str | None = None
+    inputs: dict[str, Any] = field(default_factory=dict)
+    rules: tuple[RuleSpec, ...] | None = None
+    integrity: str | None = None
+
+
+def parse_includes(session: Session, value: Any, at: At) -> list[IncludeSpec]:
+    """`include`: one entry or a list of them.
+
+    Source: docs.gitlab.com/ci/yaml/#include
+    """
+    if isinstance(value, Seq):
+        found = [_entry(session, item, place) for item, place in items(session, value, at)]
+    else:
+        found = [_entry(session, value, at)]
+    return [spec for spec in found if spec is not None]
+
+
+def _entry(session: Session, value: Any, at: At) -> IncludeSpec | None:
+    if isinstance(value, str):
+        text = read_text(session, value, at, "An entry of include", 1024)
+        if text is None:
+            return None
+        return IncludeSpec("remote" if _URL.match(text) else "local", text, at)
+    if not isinstance(value, Map):
+        wrong(session, at, "An entry of include", "a path, a URL or a map", value)
+        return None
+    options = read_map(session, value, at, "include", _KEYS)
+    assert options is not None
+    kinds = [kind for kind in KINDS if options.get(kind) is not None]
+    if len(kinds) != 1:
+        found = f"both {kinds[0]} and {kinds[1]}" if kinds else "none of them"
+        session.report.error(f"An entry of include needs one of {quote_list(KINDS)}; it has {found}.", at)
+        return None
+    kind = kinds[0]
+    for key, owner in _ONLY_WITH.items():
+        if options.get(key) is not None and kind != owner:
+            session.report.error(f"include:{key} goes with include:{owner} only.", options.at_key(key, at))
+            return None
+    return _spec(session, options, at, kind)
+
+
+def _spec(session: Session, options: Map, at: At, kind: str) -> IncludeSpec | None:
+    texts: dict[str, str | None] = {}
+    for key in (kind, "ref", "integrity"):
+        if options.get(key) is not None:
+            value = options[key]
+            text = str(value) if isinstance(value, int | float) and key == "ref" else value
+            texts[key] = read_text(session, text, options.at(key, at), f"include:{key}", 1024)
+            if texts[key] is None:
+                return None
+    files = _files(session, options, at) if kind == "project" else ()
+    rules = None
+    if options.get("rules") is not None:
+        rules = parse_include_rules(session, options["rules"], options.at("rules", at))
+    target = texts[kind]
+    if files is None or target is None or (options.get("rules") is not None and rules is None):
+        return None
+    inputs = _inputs(session, options, at)
+    return IncludeSpec(kind, target, at, files, texts.get("ref"), inputs, rules, texts.get("integrity"))
+
+
+def _files(session: Session, options: Map, at: At) -> tuple[str, ...] | None:
+    """Source: docs.gitlab.com/ci/yaml/#includeproject"""
+    if options.get("file") is None:
+        session.report.error("include:project needs file, a path or a list of paths.", at)
+        return None
+    files = read_texts(session, options["file"], options.at("file", at), "include:file", single=True)
+    if files is not None and not files:
+        session.report.error("include:file must not be an empty list.", options.at("file", at))
+        return None
+    return None if files is None else tuple(files)
+
+
+def _inputs(session: Session, options: Map, at: At) -> dict[str, Any]:
+    """The values for the inputs of the included file; `with` is the older name.
+
+    Source: docs.gitlab.com/ci/yaml/#includeinputs
+    """
+    key = "inputs" if options.get("inputs") is not None else "with"
+    value = options.get(key)
+    if value is None:
+        return {}
+    if not isinstance(value, Map):
+        wrong(session, options.at(key, at), f"include:{key}", "a map of names and values", value)
+        return {}
+    return dict(value)

@@ -1,0 +1,60 @@
+"""Owns `changes` and `exists` of rules as they are written."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ci_core.compiler.diagnostics import At
+from ci_core.compiler.filesets import PathsSpec
+from ci_core.compiler.keywords.reading import read_map, read_text, read_texts
+from ci_core.compiler.session import Session
+from ci_core.compiler.tree import Map
+
+
+def parse_changes(session: Session, value: Any, at: At) -> PathsSpec | None:
+    """A list of patterns, or a map with `paths` and `compare_to`.
+
+    Source: docs.gitlab.com/ci/yaml/#ruleschanges
+    """
+    return _parse(session, value, at, "changes", ("compare_to",))
+
+
+def parse_exists(session: Session, value: Any, at: At) -> PathsSpec | None:
+    """A list of patterns, or a map with `paths`, `project` and `ref`.
+
+    Source: docs.gitlab.com/ci/yaml/#rulesexists
+    """
+    return _parse(session, value, at, "exists", ("project", "ref"))
+
+
+def _parse(session: Session, value: Any, at: At, keyword: str, more: tuple[str, ...]) -> PathsSpec | None:
+    name = f"rules:{keyword}"
+    if not isinstance(value, Map):
+        return _spec(session, value, at, keyword, {})
+    options = read_map(session, value, at, name, ("paths", *more))
+    assert options is not None
+    if options.get("paths") is None:
+        session.report.error(f"{name} needs paths, a list of files and patterns.", at)
+        return None
+    texts: dict[str, str | None] = {}
+    for key in more:
+        if options.get(key) is not None:
+            texts[key] = read_text(session, options[key], options.at(key, at), f"{name}:{key}", 1024)
+    if texts.get("ref") is not None and "project" not in texts:
+        session.report.error(f"{name}:ref needs {name}:project.", options.at_key("ref", at))
+        return None
+    return _spec(session, options["paths"], options.at("paths", at), keyword, texts)
+
+
+def _spec(
+    session: Session, value: Any, at: At, keyword: str, texts: dict[str, str | None]
+) -> PathsSpec | None:
+    paths = read_texts(session, value, at, f"rules:{keyword}")
+    if paths is None:
+        return None
+    limit = session.limits.paths_per_rule
+    if len(paths) > limit:
+        text = f"rules:{keyword} has {len(paths)} paths, more than the limit of {limit} (paths_per_rule)."
+        session.report.error(text, at, "limit")
+        return None
+    return PathsSpec(keyword, tuple(paths), at, **texts)

@@ -1,0 +1,127 @@
+"""Owns trigger: the jobs that start other pipelines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ci_core.compiler.diagnostics import At, quote_list
+from ci_core.compiler.keywords.reading import (
+    items,
+    read_bool,
+    read_choice,
+    read_map,
+    read_text,
+    wrong,
+)
+from ci_core.compiler.session import Session
+from ci_core.compiler.tree import Map, Seq
+from ci_core.compiler.types import CompiledTrigger
+
+_KEYS = ("project", "branch", "include", "strategy", "forward", "inputs")
+_INCLUDE_KINDS = ("local", "project", "template", "remote", "artifact", "component")
+_INCLUDE_KEYS = (*_INCLUDE_KINDS, "file", "ref", "job", "inputs")
+_MOST_INCLUDES = 3
+# What a job with trigger may have besides. Source: docs.gitlab.com/ci/yaml/#trigger
+TRIGGER_KEYWORDS = frozenset({
+    "allow_failure", "environment", "except", "extends", "inherit", "interruptible", "manual_confirmation",
+    "needs", "only", "parallel", "resource_group", "rules", "stage", "trigger", "variables", "when",
+})  # fmt: skip
+TRIGGER_WHENS = ("on_success", "on_failure", "always", "manual")
+
+
+def parse_trigger(session: Session, value: Any, at: At) -> CompiledTrigger | None:
+    """A project, or a map with project or include.
+
+    Source: docs.gitlab.com/ci/yaml/#trigger
+    """
+    if isinstance(value, str):
+        project = read_text(session, value, at, "trigger", 1024)
+        return None if project is None else CompiledTrigger(project=project)
+    options = read_map(session, value, at, "trigger", _KEYS)
+    if options is None:
+        return None
+    both = [key for key in ("project", "include") if options.get(key) is not None]
+    if len(both) != 1:
+        text = "trigger needs project or include, and not both."
+        session.report.error(text, at)
+        return None
+    values: dict[str, Any] = {}
+    for key in ("project", "branch"):
+        if options.get(key) is not None:
+            values[key] = read_text(session, options[key], options.at(key, at), f"trigger:{key}", 1024)
+    if options.get("branch") is not None and "project" not in values:
+        session.report.error("trigger:branch goes with trigger:project only.", options.at_key("branch", at))
+    if options.get("strategy") is not None:
+        place = options.at("strategy", at)
+        values["strategy"] = read_choice(
+            session, options["strategy"], place, "trigger:strategy", ("mirror", "depend")
+        )
+    if options.get("include") is not None:
+        values["include"] = _includes(session, options["include"], options.at("include", at))
+    values.update(_forward(session, options, at))
+    if options.get("inputs") is not None:
+        values["inputs"] = _inputs(session, options["inputs"], options.at("inputs", at))
+    return CompiledTrigger(**values)
+
+
+def _forward(session: Session, options: Map, at: At) -> dict[str, bool]:
+    """Source: docs.gitlab.com/ci/yaml/#triggerforward"""
+    if options.get("forward") is None:
+        return {}
+    place = options.at("forward", at)
+    keys = ("yaml_variables", "pipeline_variables")
+    forward = read_map(session, options["forward"], place, "trigger:forward", keys)
+    found: dict[str, bool] = {}
+    for key in keys:
+        if forward is not None and forward.get(key) is not None:
+            read = read_bool(session, forward[key], forward.at(key, place), f"trigger:forward:{key}")
+            if read is not None:
+                found[f"forward_{key}"] = read
+    return found
+
+
+def _inputs(session: Session, value: Any, at: At) -> dict[str, Any]:
+    """Source: docs.gitlab.com/ci/yaml/#triggerinputs"""
+    if not isinstance(value, Map):
+        wrong(session, at, "trigger:inputs", "a map of names and values", value)
+        return {}
+    return dict(value)
+
+
+def _includes(session: Session, value: Any, at: At) -> tuple[dict[str, Any], ...]:
+    """Source: docs.gitlab.com/ci/yaml/#triggerinclude"""
+    entries = list(items(session, value, at)) if isinstance(value, Seq) else [(value, at)]
+    if not 1 <= len(entries) <= _MOST_INCLUDES:
+        text = f"trigger:include must have 1 to {_MOST_INCLUDES} entries, not {len(entries)}."
+        session.report.error(text, at)
+        return ()
+    found = [_include(session, item, place) for item, place in entries]
+    return tuple(entry for entry in found if entry is not None)
+
+
+def _include(session: Session, value: Any, at: At) -> dict[str, Any] | None:
+    if isinstance(value, str):
+        text = read_text(session, value, at, "trigger:include", 1024)
+        return None if text is None else {"local": text}
+    options = read_map(session, value, at, "trigger:include", _INCLUDE_KEYS)
+    if options is None:
+        return None
+    kinds = [kind for kind in _INCLUDE_KINDS if options.get(kind) is not None]
+    if len(kinds) != 1:
+        session.report.error(f"An entry of trigger:include needs one of {quote_list(_INCLUDE_KINDS)}.", at)
+        return None
+    needed = {"artifact": ("job",), "project": ("file",)}.get(kinds[0], ())
+    entry: dict[str, Any] = {}
+    for key in (*_INCLUDE_KINDS, "file", "ref", "job"):
+        if options.get(key) is None:
+            if key in needed:
+                session.report.error(f"trigger:include:{kinds[0]} needs {key}.", at)
+                return None
+            continue
+        text = read_text(session, options[key], options.at(key, at), f"trigger:include:{key}", 1024)
+        if text is None:
+            return None
+        entry[key] = text
+    if options.get("inputs") is not None:
+        entry["inputs"] = _inputs(session, options["inputs"], options.at("inputs", at))
+    return entry

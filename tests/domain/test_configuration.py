@@ -1,0 +1,377 @@
+"""Reading a project's configuration out of git: includes, access, changed and existing files."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pygit2
+import pytest
+
+from ci_core.actions.configuration import NO_COMMIT, Compiled, Situation, compile_project
+from ci_core.actions.pipelines import create_pipeline
+from ci_core.actions.planning import GivenVariable
+from ci_core.errors import ConfigMissing
+from ci_core.models import Job, Project, ProjectVariable, User
+from ci_core.repositories import open_repository
+from ci_core.repositories.remote import fetch, is_allowed
+from ci_core.statuses import PipelineSource
+from tests.factories import ProjectFactory, UserFactory, member
+from tests.support.repositories import AUTHOR, commit_files
+
+pytestmark = pytest.mark.django_db
+
+
+def names(found: Compiled) -> list[str]:
+    assert [str(error) for error in found.result.errors] == []
+    assert found.result.pipeline is not None
+    return [job.name for job in found.result.pipeline.jobs]
+
+
+def errors(found: Compiled) -> str:
+    return " ".join(str(error) for error in found.result.errors)
+
+
+def compiled(project: Project, user: User | None = None, **situation: Any) -> Compiled:
+    values = {"ref": "main", "source": PipelineSource.PUSH, **situation}
+    return compile_project(project, Situation(**values), acting_user=user)
+
+
+def shared(**fields: Any) -> Project:
+    """A project whose files others include, with tags."""
+    job = "theirs: {script: x}\n"
+    project: Project = ProjectFactory(
+        files={"ci/a.yml": job, "templates/scan.yml": "scan-1: {script: x}", "Makefile": ""}, **fields
+    )
+    repository = open_repository(project)._git
+    repository.references.create("refs/tags/1.0.0", repository.references["refs/heads/main"].target)
+    commit_files(repository, {"ci/a.yml": job, "templates/scan.yml": "scan-2: {script: x}"})
+    repository.references.create("refs/tags/1.0.10", repository.references["refs/heads/main"].target)
+    commit_files(repository, {"ci/a.yml": job, "templates/scan.yml": "scan-3: {script: x}"})
+    repository.references.create("refs/tags/v2.0.0", repository.references["refs/heads/main"].target)
+    return project
+
+
+def including(entry: str, **files: str) -> Project:
+    project: Project = ProjectFactory(
+        files={".gitlab-ci.yml": f"include: {entry}\nours: {{script: x}}\n", **files}
+    )
+    return project
+
+
+def test_local_files_and_wildcards() -> None:
+    project = including("['/ci/*.yml']", **{"ci/a.yml": "a: {script: x}", "ci/deep/b.yml": "b: {script: x}"})
+    pipeline = create_pipeline(project, "main", PipelineSource.PUSH, acting_user=None)
+    assert list(Job.objects.in_pipeline(pipeline.pk).in_order().values_list("name", flat=True)) == [
+        "a",
+        "ours",
+    ]
+
+
+def test_other_projects_are_included_as_the_acting_user_may_see_them() -> None:
+    private, public = shared(), shared(visibility="public")
+    allowed = member(private)
+    project = including(f"{{project: {private.full_path}, file: ci/a.yml}}")
+    assert names(compiled(project, allowed)) == ["theirs", "ours"]
+    for stranger in (None, UserFactory()):
+        assert "project not found or access denied" in errors(compiled(project, stranger))
+    missing = including("{project: no/where, file: ci/a.yml}")
+    assert "project not found or access denied" in errors(compiled(missing, allowed))
+    assert names(compiled(including(f"{{project: {public.full_path}, file: ci/a.yml}}"))) == [
+        "theirs",
+        "ours",
+    ]
+
+
+def test_the_project_itself_may_be_named() -> None:
+    project = including(
+        "{project: $CI_PROJECT_PATH, ref: $CI_COMMIT_SHA, file: a.yml}", **{"a.yml": "a: {script: x}"}
+    )
+    assert names(compiled(project)) == ["a", "ours"]
+
+
+@pytest.mark.parametrize("ref", ["main", "1.0.0", "sha", "short"])
+def test_refs_of_other_projects(ref: str) -> None:
+    other = shared(visibility="public")
+    sha = open_repository(other).resolve("main").sha
+    ref = {"sha": sha, "short": sha[:10]}.get(ref, ref)
+    project = including(f"{{project: {other.full_path}, ref: '{ref}', file: ci/a.yml}}")
+    assert names(compiled(project)) == ["theirs", "ours"]
+
+
+def test_an_unknown_ref_is_named() -> None:
+    other = shared(visibility="public")
+    found = compiled(including(f"{{project: {other.full_path}, ref: nope, file: ci/a.yml}}"))
+    assert "has no branch, tag or commit 'nope'" in errors(found)
+
+
+@pytest.mark.parametrize(
+    ("version", "job"),
+    [("1.0.0", "scan-1"), ("1.0", "scan-2"), ("1", "scan-2"), ("~latest", "scan-3"), ("main", "scan-3")],
+)
+def test_components(version: str, job: str) -> None:
+    # docs.gitlab.com/ci/components/#component-versions
+    other = shared(visibility="public")
+    project = including(f"{{component: $CI_SERVER_FQDN/{other.full_path}/scan@{version}}}")
+    assert names(compiled(project)) == [job, "ours"]
+
+
+def test_components_of_other_servers_are_refused() -> None:
+    project = including("{component: gitlab.example.com/group/p/scan@1.0}")
+    assert "components are taken from this server only" in errors(compiled(project))
+
+
+@pytest.mark.parametrize(
+    ("url", "allowed"),
+    [
+        ("https://ci.example.com/shared/a.yml", True),
+        ("https://CI.example.com/shared/deep/a.yml", True),
+        ("https://ci.example.com/other/a.yml", False),
+        ("https://ci.example.com/sharedx/a.yml", False),
+        ("http://ci.example.com/shared/a.yml", False),
+        ("https://ci.example.com.evil.test/shared/a.yml", False),
+        ("https://ci.example.com@evil.test/shared/a.yml", False),
+        ("https://ci.example.com:8443/shared/a.yml", False),
+        ("https://ci.example.com/shared/../other/a.yml", False),
+        ("https://ci.example.com/shared/%2e%2e/other/a.yml", False),
+        ("https://ci.example.com/shared/%252e%252e/other/a.yml", False),
+        ("https://ci.example.com/shared\\..\\a.yml", False),
+        ("file:///etc/passwd", False),
+        ("https://[broken/shared/a.yml", False),
+    ],
+)
+def test_remote_files_come_from_allowed_places_only(url: str, allowed: bool) -> None:
+    assert is_allowed(url, ["https://ci.example.com/shared/"]) == allowed
+    assert not is_allowed(url, [])
+
+
+def test_nothing_is_fetched_without_permission() -> None:
+    refusal = fetch("https://example.com/a.yml", ())
+    assert not isinstance(refusal, bytes)
+    assert (refusal.reason, "PIPEYARD_INCLUDE_PREFIXES" in refusal.detail) == ("not_allowed", True)
+    assert "PIPEYARD_INCLUDE_PREFIXES" in errors(compiled(including("https://example.com/a.yml")))
+    assert "PIPEYARD_INCLUDE_TEMPLATES" in errors(compiled(including("{template: Auto.gitlab-ci.yml}")))
+
+
+def answering(monkeypatch: pytest.MonkeyPatch, status: int, content: bytes) -> None:
+    def stream(method: str, url: str, **options: Any) -> Any:
+        assert options["follow_redirects"] is False
+        client = httpx.Client(
+            transport=httpx.MockTransport(lambda request: httpx.Response(status, content=content))
+        )
+        return client.stream(method, url)
+
+    monkeypatch.setattr(httpx, "stream", stream)
+
+
+@pytest.mark.parametrize(
+    ("status", "content", "words"),
+    [
+        (200, b"theirs: {script: x}", ""),
+        (404, b"", "the server answers 404"),
+        (302, b"", "the server answers 302"),
+        (200, b"#" * (5 * 1024 * 1024), "the file has more than 4194304 bytes"),
+    ],
+)
+def test_remote_files(
+    settings: Any, monkeypatch: pytest.MonkeyPatch, status: int, content: bytes, words: str
+) -> None:
+    settings.PIPEYARD_INCLUDE_PREFIXES = ["https://ci.example.com/shared"]
+    settings.PIPEYARD_INCLUDE_TEMPLATES = "https://ci.example.com/shared/templates/"
+    answering(monkeypatch, status, content)
+    for entry in ("'https://ci.example.com/shared/a.yml'", "{template: A.gitlab-ci.yml}"):
+        found = compiled(including(entry))
+        if words:
+            assert words in errors(found)
+        else:
+            assert names(found) == ["theirs", "ours"]
+
+
+def test_a_server_that_fails_is_named(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.PIPEYARD_INCLUDE_PREFIXES = ["https://ci.example.com/"]
+
+    def stream(*args: Any, **options: Any) -> Any:
+        raise httpx.ConnectError("no")
+
+    monkeypatch.setattr(httpx, "stream", stream)
+    assert "it cannot be fetched (ConnectError)" in errors(
+        compiled(including("https://ci.example.com/a.yml"))
+    )
+
+
+RULES = """
+keep: {script: x}
+docs: {script: x, rules: [{changes: ["docs/**/*"]}]}
+code: {script: x, rules: [{changes: {paths: ["*.c"], compare_to: main}}]}
+make: {script: x, rules: [{exists: [Makefile]}]}
+none: {script: x, rules: [{exists: ["**/*.none"]}]}
+"""
+
+
+def changing() -> tuple[Project, str, str]:
+    """A project with a branch that changed docs in its last commit, and code in the one before."""
+    project: Project = ProjectFactory(files={".gitlab-ci.yml": RULES, "Makefile": ""})
+    repository = open_repository(project)._git
+    first = repository.references["refs/heads/main"].target
+    repository.references.create("refs/heads/topic", first)
+    base = {".gitlab-ci.yml": RULES, "Makefile": ""}
+    second = commit_files(repository, {**base, "x.c": "1"}, branch="topic")
+    commit_files(repository, {**base, "x.c": "1", "docs/a.md": "1"}, branch="topic")
+    return project, str(first), second
+
+
+def test_changes_are_those_of_the_push() -> None:
+    # docs.gitlab.com/ci/yaml/#ruleschanges
+    project, first, second = changing()
+    assert names(compiled(project, ref="topic")) == ["keep", "docs", "code", "make"]
+    assert names(compiled(project, ref="topic", before_sha=second)) == ["keep", "docs", "code", "make"]
+    repository = open_repository(project)
+    assert repository.changed(first, repository.resolve("topic").sha) == ["docs/a.md", "x.c"]
+    commit_files(repository._git, {".gitlab-ci.yml": RULES, "Makefile": "", "x.c": "2"}, branch="topic")
+    tip = repository.resolve("topic")
+    commit_files(repository._git, {".gitlab-ci.yml": RULES, "Makefile": "", "x.c": "3"}, branch="topic")
+    assert names(compiled(project, ref="topic", before_sha=tip.sha)) == ["keep", "code", "make"]
+
+
+@pytest.mark.parametrize(
+    "situation",
+    [
+        {"before_sha": NO_COMMIT},
+        {"before_sha": "f" * 40},
+        {"source": PipelineSource.WEB},
+        {"source": PipelineSource.SCHEDULE},
+        {"source": PipelineSource.API},
+    ],
+)
+def test_without_a_push_changes_are_true(situation: dict[str, Any]) -> None:
+    project, _, _ = changing()
+    assert "docs" in names(compiled(project, **situation))
+
+
+def test_a_tag_has_no_push_to_compare() -> None:
+    project, _, _ = changing()
+    repository = open_repository(project)._git
+    repository.references.create("refs/tags/v1", repository.references["refs/heads/main"].target)
+    found = compiled(project, ref="v1")
+    assert "docs" in names(found)
+    assert found.before_sha == NO_COMMIT
+
+
+def test_compare_to_a_ref_that_is_not_there() -> None:
+    project: Project = ProjectFactory(
+        files={".gitlab-ci.yml": "a: {script: x, rules: [{changes: {paths: [a], compare_to: nope}}]}"}
+    )
+    assert "rules:changes cannot look at 'nope': it is no branch, tag or commit" in errors(compiled(project))
+
+
+def test_secrets_stay_out_of_the_account() -> None:
+    rules = "[{if: '$TOKEN == \"x\"'}, {exists: ['$TOKEN']}, {when: always}]"
+    project: Project = ProjectFactory(files={".gitlab-ci.yml": f"a: {{script: x, rules: {rules}}}"})
+    ProjectVariable.objects.create(project=project, key="TOKEN", value="hunter2", masked=True)
+    found = compiled(project)
+    assert names(found) == ["a"]
+    assert "hunter2" not in str(found.result)
+
+
+def test_caches_by_files_get_a_key_that_follows_their_content() -> None:
+    text = "a: {script: x, cache: {key: {files: [lock]}, paths: [v/]}}"
+    keys = []
+    for content in ("1", "2", "1"):
+        project: Project = ProjectFactory(files={".gitlab-ci.yml": text, "lock": content})
+        plan = compiled(project).result.pipeline
+        assert plan is not None
+        keys.append(plan.jobs[0].definition()["cache"][0]["key"])
+    assert keys[0] == keys[2] != keys[1]
+
+
+def test_inputs_reach_the_main_file() -> None:
+    text = "spec: {inputs: {name: {default: a}}}\n---\njob-$[[ inputs.name ]]: {script: x}"
+    project: Project = ProjectFactory(files={".gitlab-ci.yml": text})
+    assert names(compiled(project)) == ["job-a"]
+    pipeline = create_pipeline(project, "main", PipelineSource.WEB, acting_user=None, inputs={"name": "b"})
+    assert Job.objects.in_pipeline(pipeline.pk).get().name == "job-b"
+
+
+def test_other_content_may_be_tried() -> None:
+    project: Project = ProjectFactory(files={"a.yml": "a: {script: x}"})
+    with pytest.raises(ConfigMissing):
+        compiled(project)
+    found = compile_project(
+        project, Situation("main", PipelineSource.WEB), acting_user=None, content="include: a.yml"
+    )
+    assert names(found) == ["a"]
+
+
+def seen(project: Project, user: User | None = None, **situation: Any) -> dict[str, str]:
+    return compiled(project, user, **situation).variables.values
+
+
+def test_predefined_variables_by_kind_of_pipeline() -> None:
+    # docs.gitlab.com/ci/variables/predefined_variables/
+    project: Project = ProjectFactory(files={".gitlab-ci.yml": "a: {script: x}"})
+    git = open_repository(project)._git
+    tip = git.references["refs/heads/main"].target
+    git.references.create("refs/tags/light", tip)
+    git.create_tag("v1", tip, pygit2.enums.ObjectType.COMMIT, AUTHOR, "The first\n")
+    user = UserFactory()
+    branch = seen(project, user)
+    assert (branch["CI_COMMIT_BRANCH"], branch["CI_PIPELINE_SOURCE"]) == ("main", "push")
+    assert branch["GITLAB_USER_LOGIN"] == user.username
+    assert not {"CI_COMMIT_TAG", "CI_PIPELINE_TRIGGERED", "CI_PIPELINE_SCHEDULE_DESCRIPTION"} & branch.keys()
+    assert not {"CI_PIPELINE_ID", "CI_JOB_ID", "CI_RUNNER_ID", "CI_JOB_TOKEN"} & branch.keys()
+    assert branch["CI_PIPELINE_CREATED_AT"]
+    tag = seen(project, ref="v1")
+    assert (tag["CI_COMMIT_TAG"], tag["CI_COMMIT_TAG_MESSAGE"]) == ("v1", "The first")
+    again = open_repository(project).commit(tag["CI_COMMIT_SHA"], "v1", True)
+    assert again is not None
+    assert again.tag_message == "The first"
+    assert "CI_COMMIT_BRANCH" not in tag
+    assert seen(project, ref="light")["CI_COMMIT_TAG_MESSAGE"] == ""
+    nightly = seen(project, source=PipelineSource.SCHEDULE, schedule="nightly")
+    assert nightly["CI_PIPELINE_SCHEDULE_DESCRIPTION"] == "nightly"
+    assert nightly["CI_COMMIT_BEFORE_SHA"] == NO_COMMIT
+    assert seen(project, source=PipelineSource.TRIGGER)["CI_PIPELINE_TRIGGERED"] == "true"
+
+
+@pytest.mark.parametrize(
+    ("given", "stored", "job", "top", "winner"),
+    [
+        ("given", "stored", "job", "top", "given"),
+        (None, "stored", "job", "top", "stored"),
+        (None, None, "job", "top", "job"),
+        (None, None, None, "top", "top"),
+        (None, None, None, None, "predefined"),
+    ],
+)
+def test_the_stronger_source_wins(
+    given: str | None, stored: str | None, job: str | None, top: str | None, winner: str
+) -> None:
+    # docs.gitlab.com/ci/variables/#cicd-variable-precedence; CI_SERVER_NAME stands for a predefined variable
+    def block(value: str | None) -> str:
+        return "{}" if value is None else f"{{CI_SERVER_NAME: {value}}}"
+
+    rules = f"[{{if: '$CI_SERVER_NAME == \"{winner.replace('predefined', 'Pipeyard')}\"'}}]"
+    text = f"variables: {block(top)}\na: {{script: x, variables: {block(job)}, rules: {rules}}}"
+    project: Project = ProjectFactory(files={".gitlab-ci.yml": text})
+    if stored is not None:
+        ProjectVariable.objects.create(project=project, key="CI_SERVER_NAME", value=stored)
+    variables = [] if given is None else [GivenVariable("CI_SERVER_NAME", given)]
+    assert names(compiled(project, variables=variables)) == ["a"]
+
+
+def test_raw_project_variables_are_not_expanded() -> None:
+    text = "a: {script: x, environment: 'e/$PLAIN-$RAW'}"
+    project: Project = ProjectFactory(files={".gitlab-ci.yml": text})
+    ProjectVariable.objects.create(project=project, key="PLAIN", value="p$CI_COMMIT_BRANCH")
+    ProjectVariable.objects.create(project=project, key="RAW", value="r$CI_COMMIT_BRANCH", raw=True)
+    plan = compiled(project).result.pipeline
+    assert plan is not None
+    environment = plan.jobs[0].environment
+    assert environment is not None
+    assert environment.name == "e/pmain-r$CI_COMMIT_BRANCH"
+
+
+def test_the_name_of_the_pipeline_is_known_to_its_rules() -> None:
+    text = "workflow: {name: 'For $CI_COMMIT_BRANCH'}\n"
+    text += "a: {script: x, rules: [{if: '$CI_PIPELINE_NAME == \"For main\"'}]}"
+    assert names(compiled(ProjectFactory(files={".gitlab-ci.yml": text}))) == ["a"]
