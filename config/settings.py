@@ -104,6 +104,20 @@ SESSION_COOKIE_SECURE = _HTTPS
 CSRF_COOKIE_SECURE = _HTTPS
 CSRF_TRUSTED_ORIGINS = [ENV.external_url]
 
+# A new token is shown in a message: keep it out of the session table.
+MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"
+
+UNFOLD = {
+    "SITE_TITLE": "Pipeyard",
+    "SITE_HEADER": "Pipeyard",
+    "SITE_SUBHEADER": "Support desk",
+    "SITE_SYMBOL": "conveyor_belt",
+    "SITE_URL": "/",
+    "SHOW_VIEW_ON_SITE": False,
+    "SHOW_BACK_BUTTON": True,
+    "SIDEBAR": {"show_search": True, "show_all_applications": False},
+}
+
 LOGGING_CONFIG = None
 LOGGING = logging_config()
 

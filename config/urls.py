@@ -12,6 +12,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(url="/-/graphql-explorer")),
     path("-/health", health.health),
     path("-/readiness", health.readiness),
+    path("admin", RedirectView.as_view(url="/admin/")),
     path("admin/", admin.site.urls),
     *graphql_urls,
     *runner_urls,

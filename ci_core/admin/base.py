@@ -33,6 +33,7 @@ class DeskAdmin(VerbsAdmin[M]):
     list_max_show_all = 50
     list_filter_submit = True
     list_fullwidth = True
+    list_disable_select_all = True
     show_full_result_count = False
     show_facets = ShowFacets.NEVER
     paginator = BoundedPaginator

@@ -34,6 +34,7 @@ _COLOURS: Final = {
     "scheduled": "warning",
     "blocked": "warning",
     "canceling": "warning",
+    "stopping": "warning",
     "paused": "warning",
 }
 

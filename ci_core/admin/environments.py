@@ -1,4 +1,4 @@
-"""Environments and deployments in the support desk, to read."""
+"""Environments and deployments in the support desk: to read, and to stop an environment."""
 
 from __future__ import annotations
 
@@ -10,15 +10,21 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from ci_core.actions.stopping import stop_environment
 from ci_core.admin import display
 from ci_core.admin.base import DeskAdmin
 from ci_core.admin.display import Section
 from ci_core.admin.filters import from_filterset
 from ci_core.admin.filtersets import DeploymentRows, EnvironmentRows
-from ci_core.models import Deployment, Environment
+from ci_core.admin.verbs import Verb
+from ci_core.models import Deployment, Environment, EnvironmentState
 
 #: Deployments that an environment's page shows.
 MOST_DEPLOYMENTS: Final = 50
+
+
+def _stop(request: HttpRequest, environment: Environment) -> None:
+    stop_environment(environment.pk, acting_user=request.user)  # type: ignore[arg-type]
 
 
 @admin.register(Environment)
@@ -37,10 +43,20 @@ class EnvironmentAdmin(DeskAdmin[Environment]):
     search_fields = ("name", "slug", "project__full_path")
     search_help_text = "Name or project path"
     fieldsets = (
-        (None, {"fields": (("name", "slug"), ("project", "up"), ("tier", "external_url"))}),
-        ("Times (UTC)", {"fields": (("created", "updated"), "stops")}),
+        (None, {"fields": (("name", "slug"), ("project", "up"), ("tier", "external_url"), "description")}),
+        ("Times (UTC)", {"fields": (("created", "updated"), ("stops", "stopping"))}),
     )
-    readonly_fields = ("up", "created", "updated", "stops")
+    readonly_fields = ("up", "created", "updated", "stops", "stopping")
+    verbs = (
+        Verb(
+            "stop",
+            "Stop",
+            "stopped",
+            _stop,
+            lambda row: row.state == EnvironmentState.AVAILABLE,
+            caution=True,
+        ),
+    )
 
     def sections(self, request: HttpRequest, row: Environment) -> Iterable[Section]:
         """The newest deployments."""
@@ -75,6 +91,11 @@ class EnvironmentAdmin(DeskAdmin[Environment]):
     def stops(self, row: Environment) -> str:
         """When it is to be stopped."""
         return display.moment(row.auto_stop_at)
+
+    @admin.display(description="Stopping since")
+    def stopping(self, row: Environment) -> str:
+        """Since when its stop jobs are at work."""
+        return display.moment(row.stopping_since)
 
     @admin.display(description="Created")
     def created(self, row: Environment) -> str:

@@ -38,7 +38,7 @@ class OfProject(df.FilterSet):
 class PipelineRows(PipelineFilter, OfProject):
     """Pipelines, as the API filters them, of any project; the sources to choose from."""
 
-    source = df.ChoiceFilter(choices=choices(PipelineSource))
+    source = df.ChoiceFilter(choices=choices(PipelineSource))  # type: ignore[assignment]
 
 
 class JobRows(JobFilter, OfProject):

@@ -74,7 +74,6 @@ class JobAdmin(DeskAdmin[Job]):
 
     joined = ("project", "pipeline", "user", "runner")
     sortable_by = ()
-    list_disable_select_all = True
     list_before_template = "admin/ci_core/job_reach.html"
     list_display = (
         "id",
@@ -196,7 +195,8 @@ class JobAdmin(DeskAdmin[Job]):
         """The stage's name."""
         if not hasattr(row, "name_of_stage"):
             self.complete([row])
-        return row.name_of_stage  # type: ignore[attr-defined]
+        name: str = row.name_of_stage  # type: ignore[attr-defined]
+        return name
 
     @admin.display(description="Pipeline")
     def of_pipeline(self, row: Job) -> SafeString:

@@ -71,14 +71,16 @@ class PipelineAdmin(DeskAdmin[Pipeline]):
     search_fields = ("id",)
     search_help_text = "Id, #iid, commit, ref or project path"
     fieldsets = (
-        (None, {"fields": (("state", "reason"), ("project", "iid"), ("ref", "kind"), ("sha", "before_sha"))}),
+        (None, {"fields": (("state", "reason"), ("project", "iid"), ("ref", "kind"), "sha", "before_sha")}),
         ("Origin", {"fields": (("source", "user"), "name", "cancel_on_job_failure")}),
         ("Times", {"fields": (("created", "started"), ("finished", "took"))}),
     )
     readonly_fields = ("state", "reason", "kind", "created", "started", "finished", "took")
     verbs = (
         Verb("cancel", "Cancel", "cancelled", _cancel, lambda row: row.status not in COMPLETED, caution=True),
-        Verb("retry", "Retry failed and cancelled jobs", "retried", _retry),
+        Verb(
+            "retry", "Retry failed and cancelled jobs", "retried", _retry, lambda row: not row.failure_reason
+        ),
     )
 
     def get_search_results(
@@ -96,11 +98,15 @@ class PipelineAdmin(DeskAdmin[Pipeline]):
             yield _diagnostics("Errors of the configuration", row.config_errors)
         if row.config_warnings:
             yield _diagnostics("Warnings of the configuration", row.config_warnings)
-        yield _jobs_by_stage(row, jobs, total)
+        stages = list(Stage.objects.in_pipeline(row.pk).order_by("pipeline_id", "position"))
+        yield _jobs_by_stage(row, stages, jobs, total)
         variables = list(PipelineVariable.objects.in_pipeline(row.pk).order_by("pipeline_id", "id"))
         if variables:
             yield _variables(variables)
-        yield _events(row, {job.pk: job.name for job in jobs})
+        names = {("job", job.pk): job.name for job in jobs} | {
+            ("stage", stage.pk): stage.name for stage in stages
+        }
+        yield _events(row, {**names, ("pipeline", row.pk): str(row)})
 
     @admin.display(description="Project")
     def project_path(self, row: Pipeline) -> str:
@@ -117,7 +123,7 @@ class PipelineAdmin(DeskAdmin[Pipeline]):
         """Why the pipeline failed without any job failing."""
         return row.get_failure_reason_display() if row.failure_reason else ""
 
-    @admin.display(description="Ref is")
+    @admin.display(description="Kind of ref")
     def kind(self, row: Pipeline) -> str:
         """What the ref is."""
         return f"a {'protected ' if row.protected else ''}{'tag' if row.tag else 'branch'}"
@@ -173,13 +179,12 @@ def _diagnostics(title: str, found: Sequence[dict[str, Any]]) -> Table:
     return display.table(title, ("Place", "Key", "What is wrong"), rows)
 
 
-def _jobs_by_stage(pipeline: Pipeline, jobs: Sequence[Job], total: int) -> Table:
+def _jobs_by_stage(pipeline: Pipeline, stages: Sequence[Stage], jobs: Sequence[Job], total: int) -> Table:
     retries = Counter(job.name for job in jobs if job.retried)
     by_stage: dict[int, list[Sequence[Any]]] = {}
     for job in jobs:
         if not job.retried:
             by_stage.setdefault(job.stage_id, []).append(_job_row(job, retries[job.name]))
-    stages = Stage.objects.in_pipeline(pipeline.pk).order_by("pipeline_id", "position")
     groups = [
         Group(format_html("{} {}", stage.name, display.badge(stage.status)), by_stage[stage.pk])
         for stage in stages
@@ -220,13 +225,13 @@ def _variables(variables: Sequence[PipelineVariable]) -> Table:
     )
 
 
-def _events(pipeline: Pipeline, names: dict[int, str]) -> Table:
+def _events(pipeline: Pipeline, names: dict[tuple[str, int], str]) -> Table:
     newest = Event.objects.in_pipeline(pipeline.pk).order_by("-pipeline_id", "-id")[:MOST_EVENTS]
     rows = [
         (
             display.moment(event.created_at),
             event.get_kind_display(),
-            names.get(event.subject_id, event.subject_id) if event.kind == "job" else event.subject_id,
+            names.get((event.kind, event.subject_id), event.subject_id),
             display.badge(event.old_status) if event.old_status else display.NOTHING,
             display.badge(event.status),
         )

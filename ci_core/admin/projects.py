@@ -111,6 +111,7 @@ class ProjectAdmin(WritingAdmin[Project]):
         "description",
         ("default_branch", "ci_config_path"),
         ("repository_path", "build_timeout"),
+        "prevent_outdated_deployments",
     )
     add_fieldsets = ((None, {"fields": ("full_path", *_settings)}),)
     fieldsets = (

@@ -143,7 +143,7 @@ admin.site.unregister(Group)
 
 
 @admin.register(Group)
-class GroupAdmin(DjangoGroupAdmin, ModelAdmin[Group]):  # type: ignore[type-arg]
+class GroupAdmin(DjangoGroupAdmin, ModelAdmin[Group]):
     """Django's groups, which give rights: for superusers alone."""
 
     def has_module_permission(self, request: HttpRequest) -> bool:

@@ -100,7 +100,7 @@ class ProjectVariableAdmin(WritingAdmin[ProjectVariable]):
         return set_variable(
             entered["project"],
             entered["key"],
-            entered["value"] or "",
+            entered["value"],
             _settings(entered),
             environment_scope=entered["environment_scope"],
         )

@@ -60,8 +60,8 @@ class VerbsAdmin(ModelAdmin[M]):
         return request.user.has_perm(f"{self.opts.app_label}.change_{self.opts.model_name}")
 
     def rows_of_action(self, queryset: QuerySet[M], keys: Sequence[str]) -> Iterable[M]:
-        """The rows that an action of the list is meant for."""
-        return queryset[:MOST_ROWS]
+        """The rows that an action of the list is meant for: those that were chosen, whatever `select_across` says."""
+        return queryset.filter(pk__in=keys)
 
     def get_urls(self) -> list[URLPattern]:
         """The usual pages, and one address per row and verb."""
