@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeVar
+
+from django.db.models import QuerySet
 
 from ci_core import clock, tokens
 from ci_core.errors import Forbidden, NotFound
@@ -20,6 +22,8 @@ from ci_core.models import (
 )
 from ci_core.models.ids import pipeline_of
 from ci_core.statuses import AccessLevel
+
+R = TypeVar("R", Pipeline, Environment, Deployment)
 
 READ_SCOPES: Final = frozenset({"read_api", "api"})
 WRITE_SCOPES: Final = frozenset({"api"})
@@ -100,17 +104,19 @@ def access_project(full_path: str, principal: Principal, at_least: int = 0) -> P
     return project
 
 
+def _visible(rows: QuerySet[R], what: str, principal: Principal, at_least: int) -> R:
+    """The one row, of a model with a project, if the principal may see that project and has the access level."""
+    row = rows.filter(project__in=Project.objects.visible_to(principal.user)).first()
+    if row is None:
+        raise NotFound(f"There is no such {what}, or you may not see it.")
+    _require(principal, row.project_id, at_least)
+    return row
+
+
 def access_pipeline(pipeline_id: int, principal: Principal, at_least: int = 0) -> Pipeline:
     """A pipeline by id, with its project. Raises NotFound or Forbidden as `access_project` does."""
-    pipeline: Pipeline | None = (
-        Pipeline.objects.select_related("project")
-        .filter(pk=pipeline_id, project__in=Project.objects.visible_to(principal.user))
-        .first()
-    )
-    if pipeline is None:
-        raise NotFound("There is no such pipeline, or you may not see it.")
-    _require(principal, pipeline.project_id, at_least)
-    return pipeline
+    rows = Pipeline.objects.select_related("project").filter(pk=pipeline_id)
+    return _visible(rows, "pipeline", principal, at_least)
 
 
 def access_job(job_id: int, principal: Principal, at_least: int = 0) -> Job:
@@ -127,28 +133,14 @@ def access_job(job_id: int, principal: Principal, at_least: int = 0) -> Job:
 
 def access_environment(environment_id: int, principal: Principal, at_least: int = 0) -> Environment:
     """An environment by id, with its project. Raises NotFound or Forbidden as `access_project` does."""
-    environment: Environment | None = (
-        Environment.objects.select_related("project")
-        .filter(pk=environment_id, project__in=Project.objects.visible_to(principal.user))
-        .first()
-    )
-    if environment is None:
-        raise NotFound("There is no such environment, or you may not see it.")
-    _require(principal, environment.project_id, at_least)
-    return environment
+    rows = Environment.objects.select_related("project").filter(pk=environment_id)
+    return _visible(rows, "environment", principal, at_least)
 
 
 def access_deployment(deployment_id: int, principal: Principal, at_least: int = 0) -> Deployment:
     """A deployment by id, with its environment. Raises NotFound or Forbidden as `access_project` does."""
-    deployment: Deployment | None = (
-        Deployment.objects.select_related("project", "environment")
-        .filter(pk=deployment_id, project__in=Project.objects.visible_to(principal.user))
-        .first()
-    )
-    if deployment is None:
-        raise NotFound("There is no such deployment, or you may not see it.")
-    _require(principal, deployment.project_id, at_least)
-    return deployment
+    rows = Deployment.objects.select_related("project", "environment").filter(pk=deployment_id)
+    return _visible(rows, "deployment", principal, at_least)
 
 
 def schedule_abilities(schedule: PipelineSchedule, principal: Principal) -> frozenset[str]:
