@@ -23,7 +23,7 @@ from ci_core.models import (
 from ci_core.models.ids import pipeline_of
 from ci_core.statuses import AccessLevel
 
-R = TypeVar("R", Pipeline, Environment, Deployment)
+R = TypeVar("R", bound="Pipeline | Environment | Deployment")
 
 READ_SCOPES: Final = frozenset({"read_api", "api"})
 WRITE_SCOPES: Final = frozenset({"api"})
@@ -106,7 +106,7 @@ def access_project(full_path: str, principal: Principal, at_least: int = 0) -> P
 
 def _visible(rows: QuerySet[R], what: str, principal: Principal, at_least: int) -> R:
     """The one row, of a model with a project, if the principal may see that project and has the access level."""
-    row = rows.filter(project__in=Project.objects.visible_to(principal.user)).first()
+    row: R | None = rows.filter(project__in=Project.objects.visible_to(principal.user)).first()
     if row is None:
         raise NotFound(f"There is no such {what}, or you may not see it.")
     _require(principal, row.project_id, at_least)
@@ -115,7 +115,7 @@ def _visible(rows: QuerySet[R], what: str, principal: Principal, at_least: int) 
 
 def access_pipeline(pipeline_id: int, principal: Principal, at_least: int = 0) -> Pipeline:
     """A pipeline by id, with its project. Raises NotFound or Forbidden as `access_project` does."""
-    rows = Pipeline.objects.select_related("project").filter(pk=pipeline_id)
+    rows: QuerySet[Pipeline] = Pipeline.objects.select_related("project").filter(pk=pipeline_id)
     return _visible(rows, "pipeline", principal, at_least)
 
 

@@ -116,8 +116,8 @@ class ActionForm(forms.ModelForm):  # type: ignore[type-arg]
 class WritingAdmin(DeskAdmin[M]):
     """An admin whose rows are entered in a form and stored by actions.
 
-    Subclasses write `create`, where rows can be edited `update`, and where they can be deleted `remove`; the first two get
-    the form's cleaned data.
+    Subclasses write `create`, where rows can be edited `update`, and where they can be deleted `remove`; the first
+    two get the form's cleaned data.
     """
 
     form: type[forms.ModelForm[Any]] = ActionForm
