@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from inspect import iscoroutinefunction
 from ipaddress import ip_address
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from asgiref.sync import sync_to_async
+from django.db import connection
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
@@ -18,6 +19,7 @@ from runner_api.wire import responses
 from runner_api.wire.fields import Fields
 
 Handler = Callable[..., Any]
+Result = TypeVar("Result")
 View = Callable[..., Coroutine[Any, Any, HttpResponseBase]]
 
 #: Bytes of a body of fields.
@@ -36,14 +38,32 @@ def endpoint(**methods: Handler) -> View:
             allowed = ", ".join(methods)
             return responses.message(405, f"This path takes {allowed}.", {"Allow": allowed})
         try:
-            if not iscoroutinefunction(handler):
-                handler = sync_to_async(handler)
-            response: HttpResponseBase = await handler(request, **arguments)
+            response: HttpResponseBase
+            if iscoroutinefunction(handler):
+                response = await handler(request, **arguments)
+            else:
+                response = await in_thread(handler, request, **arguments)
         except Exception as error:
             return errors.answer(error)
         return response
 
     return csrf_exempt(view)
+
+
+async def in_thread(function: Callable[..., Result], *arguments: Any, **named: Any) -> Result:
+    """Runs what asks the database in the request's thread, and gives its connection back at once.
+
+    Else a request would keep it to its end, and waiting runners and slow downloads would use up the pool.
+    """
+
+    def run() -> Result:
+        try:
+            return function(*arguments, **named)
+        finally:
+            if not connection.in_atomic_block:
+                connection.close()
+
+    return await sync_to_async(run)()
 
 
 def read_body(request: HttpRequest, limit: int) -> bytes:

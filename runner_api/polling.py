@@ -25,6 +25,7 @@ from ci_core.events.log import QUEUE_CHANNEL
 from ci_core.models import Job, Runner, RunnerManager
 from ci_core.queueing import claim_job
 from ci_core.statuses import FailureReason
+from runner_api.http import in_thread
 from runner_api.wire.job import payload
 
 log = structlog.get_logger("pipeyard.runner_api")
@@ -102,7 +103,7 @@ async def next_job(runner_id: int, manager: RunnerManager, hold: float) -> Hande
 async def _take(runner_id: int, manager: RunnerManager) -> Handed | None:
     """`take_job` in a thread. A request that is cancelled before never claims; after, the job goes back."""
     async with _turns():
-        taking = asyncio.ensure_future(sync_to_async(_take_and_release)(runner_id, manager))
+        taking = asyncio.ensure_future(in_thread(take_job, runner_id, manager))
         try:
             return await asyncio.shield(taking)
         except asyncio.CancelledError:
@@ -111,15 +112,6 @@ async def _take(runner_id: int, manager: RunnerManager) -> Handed | None:
             returning.add_done_callback(_RETURNING.discard)
             await asyncio.shield(returning)
             raise
-
-
-def _take_and_release(runner_id: int, manager: RunnerManager) -> Handed | None:
-    """A held request keeps no database connection while it waits."""
-    try:
-        return take_job(runner_id, manager)
-    finally:
-        if not connection.in_atomic_block:
-            connection.close()
 
 
 async def _give_back(taking: asyncio.Future[Handed | None]) -> None:

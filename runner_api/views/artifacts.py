@@ -21,7 +21,7 @@ from ci_core.actions.runners import heard_of
 from ci_core.errors import ArtifactInvalid, JobNotRunning, NotFound
 from ci_core.models import Artifact
 from runner_api import auth
-from runner_api.http import endpoint
+from runner_api.http import endpoint, in_thread
 from runner_api.wire import responses
 from runner_api.wire.fields import Fields
 from runner_api.wire.requests import Upload
@@ -86,7 +86,7 @@ def _multipart(request: HttpRequest) -> Iterator[tuple[QueryDict, UploadedFile[b
 
 async def _download(request: HttpRequest, job_id: int) -> StreamingHttpResponse:
     """The archive of a job, for whoever shows the job's own token, also after its end, or may see the project."""
-    artifact = await sync_to_async(_archive)(request, job_id)
+    artifact = await in_thread(_archive, request, job_id)
     headers = {
         "Content-Length": str(artifact.size),
         "Cache-Control": "private, no-store",

@@ -9,7 +9,6 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import Final
 
-from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 
 from ci_core.errors import CiError
@@ -18,7 +17,7 @@ from ci_core.repositories.reading import repository_folder
 from ci_core.repositories.serving import advertise, upload_pack
 from runner_api import auth
 from runner_api.errors import Refused
-from runner_api.http import endpoint, read_body
+from runner_api.http import endpoint, in_thread, read_body
 
 SERVICE: Final = "git-upload-pack"
 #: Largest request for objects, bytes, also once it is unpacked.
@@ -32,13 +31,13 @@ async def _info_refs(request: HttpRequest, full_path: str) -> StreamingHttpRespo
     service = request.GET.get("service", "")
     if service != SERVICE:
         raise _read_only()
-    folder = await sync_to_async(_folder)(request, full_path)
+    folder = await in_thread(_folder, request, full_path)
     return await _stream(advertise(folder, _protocol(request)), f"application/x-{SERVICE}-advertisement")
 
 
 async def _upload_pack(request: HttpRequest, full_path: str) -> StreamingHttpResponse:
     """Refs and objects."""
-    folder = await sync_to_async(_folder)(request, full_path)
+    folder = await in_thread(_folder, request, full_path)
     body = _unpacked(request, read_body(request, MAX_REQUEST))
     return await _stream(upload_pack(folder, _protocol(request), body), f"application/x-{SERVICE}-result")
 

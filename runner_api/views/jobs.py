@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
@@ -14,7 +13,7 @@ from ci_core.errors import JobNotRunning, TraceOffsetMismatch, TraceTooLarge
 from ci_core.models import Job, Runner, RunnerManager
 from ci_core.statuses import ON_RUNNER, Status
 from runner_api import auth
-from runner_api.http import client_ip, endpoint, read_fields
+from runner_api.http import client_ip, endpoint, in_thread, read_fields
 from runner_api.polling import next_job
 from runner_api.views.traces import too_large
 from runner_api.wire import responses
@@ -29,7 +28,7 @@ async def _request_job(request: HttpRequest) -> HttpResponse:
     first time, or keeps no such state, is answered at once.
     """
     fields = read_fields(request)
-    runner, manager = await sync_to_async(_caller)(request, fields)
+    runner, manager = await in_thread(_caller, request, fields)
     held = bool(fields.text("last_update")) and not runner.paused
     marker = f"{clock.now().timestamp():.6f}"
     handed = await next_job(runner.pk, manager, settings.PIPEYARD_LONG_POLL_SECONDS if held else 0)
