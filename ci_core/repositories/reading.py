@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pygit2
+import structlog
 from django.conf import settings
 
 from ci_core.errors import CiError, RefNotFound, RepositoryMissing
 
 if TYPE_CHECKING:
     from ci_core.models import Project
+
+log = structlog.get_logger("pipeyard.repositories")
 
 #: Largest file that is read out of a repository, bytes. A CI configuration has a smaller limit of its own.
 MAX_FILE: Final = 16 * 1024 * 1024
@@ -62,9 +65,11 @@ def open_repository(project: Project) -> Repository:
     try:
         return Repository(pygit2.Repository(str(folder), pygit2.enums.RepositoryOpenFlag.NO_SEARCH))
     except (pygit2.GitError, KeyError) as error:
+        # The folder is for the log alone: whoever asks need not learn how the server is laid out.
+        log.warning("no git repository", project=project.full_path, folder=str(folder))
         raise RepositoryMissing(
-            f"Project {project.full_path} has no git repository at {folder}: "
-            "set its repository path to that of a bare repository."
+            f"Project {project.full_path} has no git repository where its repository path points: "
+            "an administrator sets it to that of a bare repository."
         ) from error
 
 

@@ -22,7 +22,6 @@ pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.support.admin_urls"
 
 @pytest.fixture(autouse=True)
 def _no_static_files(settings: Any) -> None:
-    settings.STATIC_ROOT = None
     settings.WHITENOISE_AUTOREFRESH = True
 
 

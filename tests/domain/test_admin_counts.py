@@ -27,7 +27,6 @@ PARTITIONED = re.compile(r'(?:FROM|JOIN) "?(' + "|".join(partitions.TABLES) + r'
 
 @pytest.fixture(autouse=True)
 def _no_static_files(settings: Any) -> None:
-    settings.STATIC_ROOT = None
     settings.WHITENOISE_AUTOREFRESH = True
 
 

@@ -33,7 +33,6 @@ OPERATOR = (
 
 @pytest.fixture(autouse=True)
 def _no_static_files(settings: Any) -> None:
-    settings.STATIC_ROOT = None
     settings.WHITENOISE_AUTOREFRESH = True
 
 

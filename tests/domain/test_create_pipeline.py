@@ -124,8 +124,9 @@ def test_a_ref_that_cannot_be_one_is_not_found(ref: str) -> None:
 
 def test_a_repository_that_is_not_there_is_named() -> None:
     project = ProjectFactory(repository_path="nowhere.git")
-    with pytest.raises(RepositoryMissing, match="nowhere"):
+    with pytest.raises(RepositoryMissing, match=project.full_path) as refused:
         create_pipeline(project, "main", PipelineSource.API, acting_user=None)
+    assert "nowhere.git" not in refused.value.message
     assert not Pipeline.objects.exists()
 
 

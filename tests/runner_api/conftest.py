@@ -26,9 +26,8 @@ def other_runner(db: None) -> RunnerCalls:
 
 @pytest.fixture(autouse=True)
 def _only_this_door(settings: Any) -> None:
-    """These tests need no other door; and WhiteNoise warns of a folder that only `collectstatic` makes."""
+    """These tests need no other door."""
     settings.ROOT_URLCONF = "runner_api.urls"
-    settings.STATIC_ROOT = None
 
 
 @pytest.fixture

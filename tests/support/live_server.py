@@ -21,7 +21,6 @@ PATIENCE = 10.0
 @contextmanager
 def serving(settings: Any) -> Iterator[str]:
     """Serves `config.asgi:application` on a free port; gives the address, which is also the external URL."""
-    settings.STATIC_ROOT = None  # WhiteNoise warns of a folder that only `collectstatic` makes
     # With the protocol named, asyncio turns Nagle's algorithm off; else each answer would take 40 ms longer.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
