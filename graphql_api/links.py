@@ -51,6 +51,11 @@ def environment(row: Project, environment_id: int) -> str:
     return f"/{row.full_path}/-/environments/{environment_id}"
 
 
+def schedule(row: Project, schedule_id: int) -> str:
+    """The page on which a schedule is changed."""
+    return f"/{row.full_path}/-/pipeline_schedules/{schedule_id}/edit"
+
+
 def runner_admin(runner_id: int, verb: str = "") -> str:
     """A runner's page in the admin area."""
     return f"/admin/runners/{runner_id}" + (f"/{verb}" if verb else "")

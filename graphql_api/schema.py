@@ -21,7 +21,6 @@ from strawberry.types.graphql import OperationType
 
 from graphql_api import node_ids, scalars
 from graphql_api.errors import PresentErrors, Unauthenticated
-from graphql_api.mutations import inputs
 from graphql_api.mutations.jobs import JobMutations
 from graphql_api.mutations.pipelines import PipelineMutations
 from graphql_api.queries.jobs import JobQueries
@@ -92,6 +91,6 @@ schema: Final = Schema(
     query=Query,
     mutation=Mutation,
     subscription=Subscription,
-    config=StrawberryConfig(scalar_map={**scalars.SCALARS, **node_ids.SCALARS, **inputs.SCALARS}),
+    config=StrawberryConfig(scalar_map={**scalars.SCALARS, **node_ids.SCALARS}),
     extensions=[OwnContext, PresentErrors, LenientIds],
 )

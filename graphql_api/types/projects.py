@@ -9,6 +9,7 @@ from graphql_api.fields import batched, leaf
 from graphql_api.node_ids import global_id
 from graphql_api.types import project_relations as relations
 from graphql_api.types import references as refs
+from graphql_api.types import schedule_relations
 from graphql_api.types.project_relations import PipelineCounts
 
 
@@ -42,3 +43,8 @@ class Project:
         refs.ENVIRONMENT | None, relations.environment, "The first of its environments that fits."
     )
     deployment = batched(refs.DEPLOYMENT | None, relations.deployment, "One of its deployments.")
+    pipeline_schedules = batched(
+        refs.SCHEDULES,
+        schedule_relations.of_projects,
+        "The schedules that create pipelines of it by the clock.",
+    )

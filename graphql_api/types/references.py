@@ -28,6 +28,10 @@ USER = _type("users", "UserCore")
 COMMIT = _type("commits", "Commit")
 PIPELINE_MESSAGE = _type("messages", "PipelineMessage")
 MANUAL_VARIABLE = _type("messages", "PipelineManualVariable")
+SCHEDULE = _type("schedules", "PipelineSchedule")
+SCHEDULE_VARIABLE = _type("schedules", "PipelineScheduleVariable")
+SCHEDULE_RUN = _type("schedules", "PipelineScheduleRun")
+INPUT = _type("schedules", "CiInputsField")
 
 JOB_NEED = Annotated[
     NEED | JOB,  # type: ignore[valid-type]
@@ -50,3 +54,7 @@ DEPLOYMENTS = connection("Deployment", DEPLOYMENT, "deployments")
 RUNNER_MANAGERS = connection("CiRunnerManager", RUNNER_MANAGER, "runner managers", Count.EXACT)
 PIPELINE_MESSAGES = connection("PipelineMessage", PIPELINE_MESSAGE, "messages")
 MANUAL_VARIABLES = connection("PipelineManualVariable", MANUAL_VARIABLE, "variables")
+SCHEDULES = connection("PipelineSchedule", SCHEDULE, "schedules", Count.EXACT)
+SCHEDULE_VARIABLES = connection("PipelineScheduleVariable", SCHEDULE_VARIABLE, "variables")
+SCHEDULE_RUNS = connection("PipelineScheduleRun", SCHEDULE_RUN, "runs", Count.LIMITED)
+INPUTS = connection("CiInputsField", INPUT, "inputs")
