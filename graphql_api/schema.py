@@ -23,6 +23,7 @@ from graphql_api import node_ids, scalars
 from graphql_api.errors import PresentErrors, Unauthenticated
 from graphql_api.mutations.jobs import JobMutations
 from graphql_api.mutations.pipelines import PipelineMutations
+from graphql_api.mutations.schedules import ScheduleMutations
 from graphql_api.queries.jobs import JobQueries
 from graphql_api.queries.projects import ProjectQueries
 from graphql_api.queries.users import UserQueries
@@ -36,7 +37,7 @@ class Query(UserQueries, ProjectQueries, JobQueries):
 
 
 @strawberry.type(description="What can be changed.")
-class Mutation(PipelineMutations, JobMutations):
+class Mutation(PipelineMutations, JobMutations, ScheduleMutations):
     """The root of mutations."""
 
 

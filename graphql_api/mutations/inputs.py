@@ -25,3 +25,6 @@ class CiInputsInput:
 
     name: str = strawberry.field(description="Name of the input.")
     value: CiInputsValueInputType | None = strawberry.field(description="Value of the input.")
+    destroy: bool | None = strawberry.field(
+        description="Removes the input from a pipeline schedule; ignored elsewhere."
+    )

@@ -109,6 +109,8 @@ def test_names_of_the_kinds():
         "CiInputsValueInputType",
         "CiJobArtifactID",
         "CiPipelineID",
+        "CiPipelineScheduleID",
+        "CiPipelineScheduleVariableID",
         "CiProcessableID",
         "CiRunnerID",
         "CiRunnerManagerID",
