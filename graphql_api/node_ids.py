@@ -26,6 +26,7 @@ CiStageID = NewType("CiStageID", int)
 CiRunnerID = NewType("CiRunnerID", int)
 CiRunnerManagerID = NewType("CiRunnerManagerID", int)
 CiJobArtifactID = NewType("CiJobArtifactID", int)
+ClustersAgentID = NewType("ClustersAgentID", int)
 EnvironmentID = NewType("EnvironmentID", int)
 ProjectID = NewType("ProjectID", int)
 
@@ -43,6 +44,7 @@ _MODELS: Final[dict[object, tuple[str, ...]]] = {
     CiRunnerID: ("Ci::Runner",),
     CiRunnerManagerID: ("Ci::RunnerManager",),
     CiJobArtifactID: ("Ci::JobArtifact",),
+    ClustersAgentID: ("Clusters::Agent",),
     EnvironmentID: ("Environment",),
     ProjectID: ("Project",),
 }

@@ -21,6 +21,7 @@ from strawberry.types.graphql import OperationType
 
 from graphql_api import node_ids, scalars
 from graphql_api.errors import PresentErrors, Unauthenticated
+from graphql_api.mutations.environments import EnvironmentMutations
 from graphql_api.mutations.jobs import JobMutations
 from graphql_api.mutations.pipelines import PipelineMutations
 from graphql_api.mutations.schedules import ScheduleMutations
@@ -37,7 +38,7 @@ class Query(UserQueries, ProjectQueries, JobQueries):
 
 
 @strawberry.type(description="What can be changed.")
-class Mutation(PipelineMutations, JobMutations, ScheduleMutations):
+class Mutation(PipelineMutations, JobMutations, ScheduleMutations, EnvironmentMutations):
     """The root of mutations."""
 
 

@@ -1,4 +1,4 @@
-"""Owns reading rows by id, once a request: projects, users, runners, pipelines, schedules, stages, jobs."""
+"""Owns reading rows by id, once a request: of projects, users, runners, pipelines, schedules, environments, jobs."""
 
 from __future__ import annotations
 
@@ -50,6 +50,13 @@ def schedules(context: Context, ids: Iterable[int | None]) -> Mapping[int, model
         models.PipelineSchedule,
         _given(ids),
         lambda missing: _by_id(models.PipelineSchedule.objects.all(), missing),
+    )
+
+
+def environments(context: Context, ids: Iterable[int]) -> Mapping[int, models.Environment | None]:
+    """Environments by id."""
+    return context.remembered(
+        models.Environment, ids, lambda missing: _by_id(models.Environment.objects.all(), missing)
     )
 
 

@@ -163,7 +163,9 @@ def _environments(name: str | None, search: str | None, states: list[str] | None
 
 EnvironmentName = Annotated[str | None, argument("Only the one with this name.")]
 EnvironmentSearch = Annotated[str | None, argument("Only those whose name holds this.")]
-EnvironmentStates = Annotated[list[str] | None, argument("Only these states: `available`, `stopped`.")]
+EnvironmentStates = Annotated[
+    list[str] | None, argument("Only these states: `available`, `stopping`, `stopped`.")
+]
 
 
 def environments(

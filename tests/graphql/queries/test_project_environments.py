@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from ci_core.actions.environments import create_environment, protect_environment
 from ci_core.actions.pipelines import create_pipeline
 from ci_core.models import Environment
-from ci_core.statuses import PipelineSource
+from ci_core.statuses import AccessLevel, PipelineSource
 from tests.factories import member, project_with
 from tests.support.graphql_client import as_anonymous, as_user
 from tests.support.jobs import fail, succeed
@@ -87,6 +88,48 @@ def test_deployments(deployed):
     assert len(staging["ended"]["nodes"]) == 1
 
 
+def test_what_was_given(project):
+    create_environment(
+        project, name="review/a", description="*x*", kubernetes_namespace="ns", flux_resource_path="p"
+    )
+    fields = "name tier environmentType description kubernetesNamespace fluxResourcePath"
+    assert ask(f'environment(name: "review/a") {{ {fields} }}')["environment"] == {
+        "name": "review/a",
+        "tier": "DEVELOPMENT",
+        "environmentType": "review",
+        "description": "*x*",
+        "kubernetesNamespace": "ns",
+        "fluxResourcePath": "p",
+    }
+
+
+def test_permissions(project, deployed):
+    Environment.objects.filter(name="staging").update(state="stopped")
+    protect_environment(project, "production", access_level=AccessLevel.MAINTAINER)
+    document = """{ project(fullPath: "group/shop") { environments { nodes {
+      userPermissions { updateEnvironment stopEnvironment destroyEnvironment }
+      deployments { nodes { userPermissions { updateDeployment destroyDeployment } } }
+    } } } }"""
+
+    def able(client):
+        found = client.data(document)["project"]["environments"]["nodes"]
+        return [
+            (
+                list(row["userPermissions"].values()),
+                [list(made["userPermissions"].values()) for made in row["deployments"]["nodes"]],
+            )
+            for row in found
+        ]
+
+    nothing = ([False] * 3, [[False] * 2])
+    guest, developer = member(project, AccessLevel.GUEST), member(project)
+    for client in (as_anonymous(), as_user(guest), as_user(developer, ["read_api"])):
+        assert able(client) == [nothing, nothing]
+    assert able(as_user(developer)) == [nothing, ([True] * 3, [[True, False]])]
+    maintainer = as_user(member(project, AccessLevel.MAINTAINER))
+    assert able(maintainer)[0] == ([True, True, False], [[True, False]])
+
+
 def test_one_deployment(deployed):
     assert ask('deployment(iid: "1") { status }')["deployment"] is not None
     assert ask('deployment(iid: "99") { status }') == {"deployment": None}
@@ -97,7 +140,8 @@ def test_statements_do_not_depend_on_rows(project):
     client = as_user(member(project))
     document = """
     query($path: ID!) { project(fullPath: $path) { environments(first: 50) { nodes {
-      id name path slug deployments(first: 3) { nodes { iid status
+      id name path slug userPermissions { stopEnvironment }
+      deployments(first: 3) { nodes { iid status userPermissions { updateDeployment }
         commit { title } job { name detailedStatus { label } } triggerer { name } } }
       lastDeployment(status: CREATED) { iid status }
     } } } }
