@@ -9,7 +9,7 @@ from graphql_api.fields import batched, leaf
 from graphql_api.node_ids import global_id
 from graphql_api.types import project_relations as relations
 from graphql_api.types import references as refs
-from graphql_api.types import schedule_relations
+from graphql_api.types import schedule_relations, variables
 from graphql_api.types.project_relations import PipelineCounts
 
 
@@ -43,6 +43,11 @@ class Project:
         refs.ENVIRONMENT | None, relations.environment, "The first of its environments that fits."
     )
     deployment = batched(refs.DEPLOYMENT | None, relations.deployment, "One of its deployments.")
+    ci_variables = batched(
+        refs.PROJECT_VARIABLES,
+        variables.of_projects,
+        "The variables that its jobs get; null for all but its maintainers.",
+    )
     pipeline_schedules = batched(
         refs.SCHEDULES,
         schedule_relations.of_projects,

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import strawberry
 
+from graphql_api.fields import leaf
 from graphql_api.types.connections import Count, connection
+
+#: Largest Int of GraphQL.
+MAX_INT: Final = 2**31 - 1
 
 
 def _type(module: str, name: str) -> Any:
@@ -31,6 +35,7 @@ MANUAL_VARIABLE = _type("messages", "PipelineManualVariable")
 SCHEDULE = _type("schedules", "PipelineSchedule")
 SCHEDULE_VARIABLE = _type("schedules", "PipelineScheduleVariable")
 SCHEDULE_RUN = _type("schedules", "PipelineScheduleRun")
+PROJECT_VARIABLE = _type("variables", "CiProjectVariable")
 INPUT = _type("schedules", "CiInputsField")
 
 JOB_NEED = Annotated[
@@ -58,3 +63,13 @@ SCHEDULES = connection("PipelineSchedule", SCHEDULE, "schedules", Count.EXACT)
 SCHEDULE_VARIABLES = connection("PipelineScheduleVariable", SCHEDULE_VARIABLE, "variables")
 SCHEDULE_RUNS = connection("PipelineScheduleRun", SCHEDULE_RUN, "runs", Count.LIMITED)
 INPUTS = connection("CiInputsField", INPUT, "inputs")
+PROJECT_VARIABLES = connection(
+    "CiProjectVariable",
+    PROJECT_VARIABLE,
+    "variables",
+    limit=leaf(
+        int,
+        "How many variables a project may have. There is no limit here: it is the largest number.",
+        lambda page: MAX_INT,
+    ),
+)
