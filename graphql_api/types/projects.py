@@ -7,9 +7,9 @@ import strawberry
 from graphql_api import links
 from graphql_api.fields import batched, leaf
 from graphql_api.node_ids import global_id
+from graphql_api.types import nested_environments, schedule_relations, variables
 from graphql_api.types import project_relations as relations
 from graphql_api.types import references as refs
-from graphql_api.types import schedule_relations, variables
 from graphql_api.types.project_relations import PipelineCounts
 
 
@@ -41,6 +41,11 @@ class Project:
     environments = batched(refs.ENVIRONMENTS, relations.environments, "Its environments, by name.")
     environment = batched(
         refs.ENVIRONMENT | None, relations.environment, "The first of its environments that fits."
+    )
+    nested_environments = batched(
+        refs.NESTED_ENVIRONMENTS,
+        nested_environments.of_projects,
+        "The folders of its environments, and those that are in none, by name.",
     )
     deployment = batched(refs.DEPLOYMENT | None, relations.deployment, "One of its deployments.")
     ci_variables = batched(
