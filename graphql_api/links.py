@@ -46,6 +46,11 @@ def ref(row: Project, name: str) -> str:
     return f"/{row.full_path}/-/commits/{quote(name)}"
 
 
+def tag(row: Project, name: str) -> str:
+    """A tag's page."""
+    return f"/{row.full_path}/-/tags/{quote(name)}"
+
+
 def environment(row: Project, environment_id: int) -> str:
     """An environment's page."""
     return f"/{row.full_path}/-/environments/{environment_id}"

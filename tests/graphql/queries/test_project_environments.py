@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+
+import pygit2
 import pytest
 
 from ci_core.actions.environments import create_environment, protect_environment
@@ -12,6 +15,7 @@ from tests.factories import member, project_with
 from tests.support.graphql_client import as_anonymous, as_user
 from tests.support.jobs import fail, succeed
 from tests.support.query_counts import assert_same_count
+from tests.support.repositories import commit_files
 
 pytestmark = pytest.mark.django_db
 
@@ -130,6 +134,23 @@ def test_permissions(project, deployed):
     assert able(maintainer)[0] == ([True, True, False], [[True, False]])
 
 
+def test_tags(project, deployed):
+    git = pygit2.Repository(project.repository_path)
+    author = pygit2.Signature("Ada", "ada@example.com")
+    git.create_tag("v1", deployed.sha, pygit2.enums.ObjectType.COMMIT, author, "Release")
+    git.references.create("refs/tags/a/b", deployed.sha)
+    git.references.create("refs/tags/tree", git[deployed.sha].tree.id)
+    commit_files(git, {"README": "x"})
+    git.references.create("refs/tags/later", git.references["refs/heads/main"].target)
+    found = ask('deployment(iid: "1") { tags { name path webPath } }')["deployment"]["tags"]
+    assert found == [
+        {"name": "a/b", "path": "tags/a/b", "webPath": "/group/shop/-/tags/a/b"},
+        {"name": "v1", "path": "tags/v1", "webPath": "/group/shop/-/tags/v1"},
+    ]
+    shutil.rmtree(project.repository_path)
+    assert ask('deployment(iid: "1") { tags { name } }')["deployment"]["tags"] == []
+
+
 def test_one_deployment(deployed):
     assert ask('deployment(iid: "1") { status }')["deployment"] is not None
     assert ask('deployment(iid: "99") { status }') == {"deployment": None}
@@ -141,16 +162,13 @@ def test_statements_do_not_depend_on_rows(project):
     document = """
     query($path: ID!) { project(fullPath: $path) { environments(first: 50) { nodes {
       id name path slug userPermissions { stopEnvironment }
-      deployments(first: 3) { nodes { iid status userPermissions { updateDeployment }
+      deployments(first: 3) { nodes { iid status userPermissions { updateDeployment } tags { name }
         commit { title } job { name detailedStatus { label } } triggerer { name } } }
       lastDeployment(status: CREATED) { iid status }
     } } } }
     """
-    from tests.support.repositories import commit_files
 
     def grow(size):
-        import pygit2
-
         config = "\n".join(f"d{n}: {{script: x, environment: env-{n:02}}}" for n in range(size))
         commit_files(pygit2.Repository(project.repository_path), {".gitlab-ci.yml": config})
         user = member(project)
