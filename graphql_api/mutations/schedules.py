@@ -201,6 +201,7 @@ def _update(
     def action() -> models.PipelineSchedule:
         return actions.update_schedule(
             schedule.pk,
+            acting_user=_user(info),
             description=input.description,
             ref=input.ref,
             cron=input.cron,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ci_core.actions.schedules import InputChange, VariableChange
+from ci_core.access import access_schedule
+from ci_core.actions.schedules import InputChange, VariableChange, take_ownership
 from ci_core.models import ProjectMembership
 from ci_core.statuses import AccessLevel
 from tests.factories import member
@@ -104,6 +105,18 @@ def test_who_may_not(project, made):
 def test_an_owner_who_lost_the_role(project, made):
     ProjectMembership.objects.filter(user=made.owner).update(access_level=AccessLevel.REPORTER)
     assert as_user(made.owner).execute(UPDATE, input={"id": gid(made), "active": True})["errors"]
+
+
+def test_somebody_takes_over_meanwhile(project, made, monkeypatch):
+    def overtaken(*arguments):
+        found = access_schedule(*arguments)
+        take_ownership(made.pk, acting_user=member(project, AccessLevel.MAINTAINER))
+        return found
+
+    monkeypatch.setattr("graphql_api.mutations.schedules.access_schedule", overtaken)
+    given = {"id": gid(made), "variables": [{"key": "A2", "value": "1", "variableType": "ENV_VAR"}]}
+    assert as_user(made.owner).execute(UPDATE, input=given)["data"] == {"pipelineScheduleUpdate": None}
+    assert made.variables.count() == 2
 
 
 def test_unknown(project, made):
