@@ -46,9 +46,19 @@ def ref(row: Project, name: str) -> str:
     return f"/{row.full_path}/-/commits/{quote(name)}"
 
 
+def tag(row: Project, name: str) -> str:
+    """A tag's page."""
+    return f"/{row.full_path}/-/tags/{quote(name)}"
+
+
 def environment(row: Project, environment_id: int) -> str:
     """An environment's page."""
     return f"/{row.full_path}/-/environments/{environment_id}"
+
+
+def schedule(row: Project, schedule_id: int) -> str:
+    """The page on which a schedule is changed."""
+    return f"/{row.full_path}/-/pipeline_schedules/{schedule_id}/edit"
 
 
 def runner_admin(runner_id: int, verb: str = "") -> str:

@@ -20,10 +20,14 @@ JobID = NewType("JobID", int)
 CiBuildID = NewType("CiBuildID", int)
 CiProcessableID = NewType("CiProcessableID", int)
 CiPipelineID = NewType("CiPipelineID", int)
+CiPipelineScheduleID = NewType("CiPipelineScheduleID", int)
+CiPipelineScheduleVariableID = NewType("CiPipelineScheduleVariableID", int)
 CiStageID = NewType("CiStageID", int)
 CiRunnerID = NewType("CiRunnerID", int)
 CiRunnerManagerID = NewType("CiRunnerManagerID", int)
 CiJobArtifactID = NewType("CiJobArtifactID", int)
+ClustersAgentID = NewType("ClustersAgentID", int)
+EnvironmentID = NewType("EnvironmentID", int)
 ProjectID = NewType("ProjectID", int)
 
 _FORM: Final = re.compile(r"gid://gitlab/([A-Z][A-Za-z]*(?:::[A-Z][A-Za-z]*)*)/([0-9]{1,19})")
@@ -34,10 +38,14 @@ _MODELS: Final[dict[object, tuple[str, ...]]] = {
     CiBuildID: ("Ci::Build",),
     CiProcessableID: (*_BUILDS, "Ci::Processable"),
     CiPipelineID: ("Ci::Pipeline",),
+    CiPipelineScheduleID: ("Ci::PipelineSchedule",),
+    CiPipelineScheduleVariableID: ("Ci::PipelineScheduleVariable",),
     CiStageID: ("Ci::Stage",),
     CiRunnerID: ("Ci::Runner",),
     CiRunnerManagerID: ("Ci::RunnerManager",),
     CiJobArtifactID: ("Ci::JobArtifact",),
+    ClustersAgentID: ("Clusters::Agent",),
+    EnvironmentID: ("Environment",),
     ProjectID: ("Project",),
 }
 #: Scalars that stand for the same jobs: a variable of one may be used where another is expected, as in GitLab.

@@ -67,14 +67,18 @@ def decode_cursor(cursor: str, length: int) -> list[Any]:
         key = json.loads(base64.urlsafe_b64decode(padded))
     except (binascii.Error, ValueError, RecursionError):
         key = None
-    if not isinstance(key, list) or len(key) != length or not all(isinstance(v, str | int) for v in key):
+    if (
+        not isinstance(key, list)
+        or len(key) != length
+        or not all(isinstance(v, str | int | None) for v in key)
+    ):
         raise InvalidInput(f"{cursor!r} is not a cursor of this list.")
     return key
 
 
 @dataclass(frozen=True, slots=True)
 class Keyset:
-    """The columns that order a list, all in one direction; together they are unique."""
+    """The columns that order a list, all in one direction; together they are unique. Null is greater than all else."""
 
     columns: tuple[str, ...] = ("id",)
     descending: bool = False
@@ -97,12 +101,24 @@ class Keyset:
             ]
         except ValidationError:
             raise InvalidInput(f"{cursor!r} is not a cursor of this list.") from None
-        comparison = "gt" if after != self.descending else "lt"
-        condition = Q()
-        for place, column in enumerate(self.columns):
-            equal = dict(zip(self.columns[:place], values[:place], strict=True))
-            condition |= Q(**equal, **{f"{column}__{comparison}": values[place]})
+        greater = after != self.descending
+        equal, condition = Q(), Q()
+        for column, value in zip(self.columns, values, strict=True):
+            if value is None and not _field(model, column).null:
+                raise InvalidInput(f"{cursor!r} is not a cursor of this list.")
+            beyond = _beyond(column, value, greater, nullable=_field(model, column).null)
+            condition |= Q() if beyond is None else equal & beyond
+            equal &= Q(**{f"{column}__isnull": True} if value is None else {column: value})
         return condition
+
+
+def _beyond(column: str, value: Any, greater: bool, *, nullable: bool) -> Q | None:
+    """The condition for a column greater (or less) than a value, null being greater than all; None for never."""
+    if value is None:
+        return None if greater else Q(**{f"{column}__isnull": False})
+    if not greater:
+        return Q(**{f"{column}__lt": value})
+    return Q(**{f"{column}__gt": value}) | (Q(**{f"{column}__isnull": True}) if nullable else Q())
 
 
 def _field(model: type[models.Model], column: str) -> Any:

@@ -1,4 +1,4 @@
-"""Owns the custom scalars that are no ids: Time, Duration, BigInt."""
+"""Owns the custom scalars that are no ids: Time, Duration, BigInt, and the values of inputs."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from strawberry.types.scalar import ScalarDefinition
 Time = NewType("Time", datetime)
 Duration = NewType("Duration", float)
 BigInt = NewType("BigInt", int)
+CiInputsValueInputType = NewType("CiInputsValueInputType", object)
 
 
 def _time_out(value: datetime) -> str:
@@ -41,6 +42,10 @@ def _duration_in(value: Any) -> float:
     return float(value)
 
 
+def _anything(value: Any) -> Any:
+    return value
+
+
 SCALARS: dict[object, ScalarDefinition] = {
     Time: strawberry.scalar(
         name="Time",
@@ -59,5 +64,11 @@ SCALARS: dict[object, ScalarDefinition] = {
         description="An integer that may need more than 32 bits; written as a string, as GitLab does.",
         serialize=str,
         parse_value=_big_in,
+    ),
+    CiInputsValueInputType: strawberry.scalar(
+        name="CiInputsValueInputType",
+        description="Value of an input: a string, a number, true or false, or a list of them.",
+        serialize=_anything,
+        parse_value=_anything,
     ),
 }

@@ -21,9 +21,10 @@ from strawberry.types.graphql import OperationType
 
 from graphql_api import node_ids, scalars
 from graphql_api.errors import PresentErrors, Unauthenticated
-from graphql_api.mutations import inputs
+from graphql_api.mutations.environments import EnvironmentMutations
 from graphql_api.mutations.jobs import JobMutations
 from graphql_api.mutations.pipelines import PipelineMutations
+from graphql_api.mutations.schedules import ScheduleMutations
 from graphql_api.queries.jobs import JobQueries
 from graphql_api.queries.projects import ProjectQueries
 from graphql_api.queries.users import UserQueries
@@ -37,7 +38,7 @@ class Query(UserQueries, ProjectQueries, JobQueries):
 
 
 @strawberry.type(description="What can be changed.")
-class Mutation(PipelineMutations, JobMutations):
+class Mutation(PipelineMutations, JobMutations, ScheduleMutations, EnvironmentMutations):
     """The root of mutations."""
 
 
@@ -92,6 +93,6 @@ schema: Final = Schema(
     query=Query,
     mutation=Mutation,
     subscription=Subscription,
-    config=StrawberryConfig(scalar_map={**scalars.SCALARS, **node_ids.SCALARS, **inputs.SCALARS}),
+    config=StrawberryConfig(scalar_map={**scalars.SCALARS, **node_ids.SCALARS}),
     extensions=[OwnContext, PresentErrors, LenientIds],
 )

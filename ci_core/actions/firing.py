@@ -115,7 +115,13 @@ def _create(schedule: PipelineSchedule, run: ScheduleRun, user: User | None) -> 
     try:
         with transaction.atomic():
             pipeline = create_pipeline(
-                schedule.project, schedule.ref, PipelineSource.SCHEDULE, acting_user=user, variables=variables
+                schedule.project,
+                schedule.ref,
+                PipelineSource.SCHEDULE,
+                acting_user=user,
+                variables=variables,
+                inputs=schedule.inputs,
+                schedule=schedule.description,
             )
     except CiError as error:
         run.error, run.error_code = error.message, error.code

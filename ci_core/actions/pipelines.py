@@ -38,16 +38,16 @@ def create_pipeline(
     variables: Sequence[GivenVariable] = (),
     inputs: Mapping[str, Any] | None = None,
     before_sha: str | None = None,
+    schedule: str | None = None,
 ) -> Pipeline:
     """Creates and starts the pipeline of a branch or tag.
 
     A configuration with errors gives a pipeline that has failed, with all its errors in `config_errors`. Raises
     RefNotFound, RepositoryMissing, ConfigMissing, and PipelineFiltered when the rules leave no job. before_sha: where
-    the branch was before a push (NO_COMMIT: nowhere, it is new).
+    the branch was before a push (NO_COMMIT: nowhere, it is new). schedule: the description of the schedule that fires.
     """
-    compiled = compile_project(
-        project, Situation(ref, source, variables, inputs or {}, before_sha), acting_user=acting_user
-    )
+    situation = Situation(ref, source, variables, inputs or {}, before_sha, schedule)
+    compiled = compile_project(project, situation, acting_user=acting_user)
     compiled = replace(compiled, result=runnable(compiled.result))
     result = compiled.result
     _refuse_filtered(result)

@@ -12,7 +12,7 @@ from django.db import transaction
 
 from ci_core import access, clock
 from ci_core.decisions import cron as crons
-from ci_core.errors import InvalidInput, NotFound, RefNotFound, ScheduleLimitReached
+from ci_core.errors import Forbidden, InvalidInput, NotFound, RefNotFound, ScheduleLimitReached
 from ci_core.models import (
     VARIABLE_KEY,
     PipelineSchedule,
@@ -99,6 +99,7 @@ def create_schedule(
 def update_schedule(
     schedule_id: int,
     *,
+    acting_user: User | None = None,
     description: str | None = None,
     ref: str | None = None,
     cron: str | None = None,
@@ -107,8 +108,13 @@ def update_schedule(
     variables: Sequence[VariableChange] = (),
     inputs: Sequence[InputChange] = (),
 ) -> PipelineSchedule:
-    """Changes what is given; the rest stays. Raises InvalidInput with the field at fault, and NotFound."""
+    """Changes what is given; the rest stays. Raises InvalidInput with the field at fault, NotFound, Forbidden.
+
+    acting_user: must still be the owner: somebody may have taken over meanwhile, and it runs with their rights now.
+    """
     schedule = lock_schedule(schedule_id)
+    if acting_user is not None and schedule.owner_id != acting_user.pk:
+        raise Forbidden("Only the owner of a schedule may change it: take ownership first.")
     now = clock.now()
     if description is not None:
         schedule.description = _description(description)

@@ -128,6 +128,17 @@ class Repository:
         names = self._git.references.iterator(pygit2.enums.ReferenceFilter.TAGS)
         return [reference.name.removeprefix("refs/tags/") for reference in names]
 
+    def tags_by_commit(self) -> dict[str, list[str]]:
+        """The names of the tags that point to each commit, sorted; those that point to something else are left out."""
+        found: dict[str, list[str]] = {}
+        for reference in self._git.references.iterator(pygit2.enums.ReferenceFilter.TAGS):
+            try:
+                sha = str(reference.peel(pygit2.Commit).id)
+            except (KeyError, ValueError, pygit2.GitError):
+                continue
+            found.setdefault(sha, []).append(reference.name.removeprefix("refs/tags/"))
+        return {sha: sorted(names) for sha, names in found.items()}
+
     def files(self, sha: str) -> list[str]:
         """The paths of all files at a commit, sorted."""
         commit = self._git.get(pygit2.Oid(hex=sha))

@@ -114,6 +114,26 @@ def _commit(context: Context, project: models.Project, sha: str) -> CommitInProj
     return CommitInProject(project, commit) if commit else None
 
 
+def tags_by_commit(
+    context: Context, projects: Iterable[models.Project]
+) -> Mapping[int, Mapping[str, list[str]]]:
+    """By project, the tags that point to each commit of its repository; read once a request."""
+    by_id = {project.pk: project for project in projects}
+
+    def read(missing: list[int]) -> Mapping[int, Mapping[str, list[str]]]:
+        return {project_id: _tags(by_id[project_id]) for project_id in missing}
+
+    found = context.remembered("tags by commit", by_id, read)
+    return {project_id: found[project_id] or {} for project_id in by_id}
+
+
+def _tags(project: models.Project) -> Mapping[str, list[str]]:
+    try:
+        return open_repository(project).tags_by_commit()
+    except RepositoryMissing:
+        return {}
+
+
 def users_by_email(context: Context, emails: Iterable[str]) -> Mapping[str, models.User | None]:
     """Active users by their email address."""
 

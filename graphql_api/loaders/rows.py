@@ -1,4 +1,4 @@
-"""Owns reading rows by id, once a request: projects, users, runners, pipelines, stages, jobs."""
+"""Owns reading rows by id, once a request: of projects, users, runners, pipelines, schedules, environments, jobs."""
 
 from __future__ import annotations
 
@@ -37,10 +37,26 @@ def runner_managers(context: Context, ids: Iterable[int | None]) -> Mapping[int,
     )
 
 
-def pipelines(context: Context, ids: Iterable[int]) -> Mapping[int, models.Pipeline | None]:
+def pipelines(context: Context, ids: Iterable[int | None]) -> Mapping[int, models.Pipeline | None]:
     """Pipelines by id."""
     return context.remembered(
-        models.Pipeline, ids, lambda missing: _by_id(models.Pipeline.objects.all(), missing)
+        models.Pipeline, _given(ids), lambda missing: _by_id(models.Pipeline.objects.all(), missing)
+    )
+
+
+def schedules(context: Context, ids: Iterable[int | None]) -> Mapping[int, models.PipelineSchedule | None]:
+    """Pipeline schedules by id."""
+    return context.remembered(
+        models.PipelineSchedule,
+        _given(ids),
+        lambda missing: _by_id(models.PipelineSchedule.objects.all(), missing),
+    )
+
+
+def environments(context: Context, ids: Iterable[int]) -> Mapping[int, models.Environment | None]:
+    """Environments by id."""
+    return context.remembered(
+        models.Environment, ids, lambda missing: _by_id(models.Environment.objects.all(), missing)
     )
 
 

@@ -2,28 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, NewType
-
 import strawberry
-from strawberry.types.scalar import ScalarDefinition
 
+from graphql_api.scalars import CiInputsValueInputType
 from graphql_api.types.enums_things import CiVariableType
-
-CiInputsValueInputType = NewType("CiInputsValueInputType", object)
-
-
-def _anything(value: Any) -> Any:
-    return value
-
-
-SCALARS: dict[object, ScalarDefinition] = {
-    CiInputsValueInputType: strawberry.scalar(
-        name="CiInputsValueInputType",
-        description="Value of an input: a string, a number, true or false, or a list of them.",
-        serialize=_anything,
-        parse_value=_anything,
-    )
-}
 
 
 @strawberry.input(description="A variable that is given to a pipeline or a job.")
@@ -43,3 +25,6 @@ class CiInputsInput:
 
     name: str = strawberry.field(description="Name of the input.")
     value: CiInputsValueInputType | None = strawberry.field(description="Value of the input.")
+    destroy: bool | None = strawberry.field(
+        description="Removes the input from a pipeline schedule; ignored elsewhere."
+    )

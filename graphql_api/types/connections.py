@@ -111,8 +111,8 @@ def _limited_count(
     return [page.total if page.total is None else min(page.total, limit + 1) for page in parents]
 
 
-def connection(name: str, node: Any, items: str, count: Count = Count.NONE) -> Any:
-    """The connection type (nullable) of a node type. items: what the nodes are, in the plural."""
+def connection(name: str, node: Any, items: str, count: Count = Count.NONE, **more: Any) -> Any:
+    """The connection type (nullable) of a node type. items: what the nodes are, in the plural; more: further fields."""
     edge = strawberry.type(
         type(
             f"{name}Edge",
@@ -137,6 +137,7 @@ def connection(name: str, node: Any, items: str, count: Count = Count.NONE) -> A
             of=_PageField,
         ),
         "page_info": batched(PageInfo, _page_info, "Where this page stands.", of=_PageField),
+        **more,
     }
     if count is Count.EXACT:
         fields["count"] = batched(int, _count, f"How many {items} there are.")

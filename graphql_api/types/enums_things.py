@@ -139,3 +139,11 @@ class CiVariableType(Enum):
 
     ENV_VAR = enum_value("env_var", description="In its environment.")
     FILE = enum_value("file", description="As the path of a file that holds the value.")
+
+
+@strawberry.enum(description="Order of variables.")
+class CiVariableSort(Enum):
+    """Order of variables."""
+
+    KEY_ASC = enum_value("key_asc", description="By key, ascending.")
+    KEY_DESC = enum_value("key_desc", description="By key, descending.")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from dataclasses import dataclass
+from typing import Annotated, Any, Final
 
 import strawberry
 
@@ -26,8 +27,13 @@ from graphql_api.pagination import (
     PageArguments,
 )
 from graphql_api.scalars import Time
+from graphql_api.types import environment_permissions
 from graphql_api.types import references as refs
 from graphql_api.types.enums_things import DeploymentStatus, DeploymentTier, SortDirectionEnum
+from graphql_api.types.environment_permissions import DeploymentPermissions, EnvironmentPermissions
+
+#: Tags of a deployment that are told.
+MAX_TAGS: Final = 100
 
 
 @strawberry.input(description="Order of deployments; give one of the fields.")
@@ -98,8 +104,8 @@ class Environment:
     id = leaf(strawberry.ID, "ID of the environment.", lambda row: global_id("Environment", row.pk))
     name = leaf(str, "Name, such as `review/login`.")
     slug = leaf(str | None, "Name made safe for host names.")
-    description = leaf(str | None, "Always null: environments have no description yet.", lambda row: None)
-    state = leaf(str, "`available` or `stopped`.")
+    description = leaf(str | None, "What it is, in Markdown.", lambda row: row.description or None)
+    state = leaf(str, "`available`, `stopping` while its stop jobs are at work, or `stopped`.")
     tier = leaf(DeploymentTier | None, "What the environment is for.")
     environment_type = leaf(str | None, "Folder: the part of the name before the first slash.", _folder)
     external_url = leaf(
@@ -112,8 +118,19 @@ class Environment:
     auto_delete_at = leaf(
         Time | None, "Always null: environments are not deleted by themselves.", lambda row: None
     )
-    kubernetes_namespace = leaf(str | None, "Always null: Kubernetes is not connected.", lambda row: None)
-    flux_resource_path = leaf(str | None, "Always null: Flux is not connected.", lambda row: None)
+    kubernetes_namespace = leaf(
+        str | None,
+        "Namespace in Kubernetes; kept, and not used.",
+        lambda row: row.kubernetes_namespace or None,
+    )
+    flux_resource_path = leaf(
+        str | None,
+        "Path of its Flux resource; kept, and not used.",
+        lambda row: row.flux_resource_path or None,
+    )
+    user_permissions = batched(
+        EnvironmentPermissions, environment_permissions.of_environments, "What the caller may do with it."
+    )
     deployments = batched(refs.DEPLOYMENTS, _deployments, "What was deployed here, newest first.")
     last_deployment = batched(
         refs.DEPLOYMENT | None, _last_deployment, "The newest deployment with a status."
@@ -142,6 +159,32 @@ def _deployment_path(parents: list[models.Deployment], info: Info) -> list[str]:
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """A tag of a project's repository."""
+
+    project: models.Project
+    name: str
+
+
+@strawberry.type(name="DeploymentTag", description="A tag that points to the commit of a deployment.")
+class DeploymentTag:
+    """Its parent is a Tag."""
+
+    name = leaf(str | None, "Name of the tag.")
+    path = leaf(str | None, "Name in full, without `refs/`: `tags/v1`.", lambda tag: f"tags/{tag.name}")
+    web_path = leaf(str | None, "Path of the tag's page.", lambda tag: links.tag(tag.project, tag.name))
+
+
+def _tags(parents: list[models.Deployment], info: Info) -> list[list[Tag]]:
+    projects = rows.projects_of(info.context, parents)
+    found = pipelines.tags_by_commit(info.context, projects)
+    return [
+        [Tag(project, name) for name in found[project.pk].get(row.sha, [])[:MAX_TAGS]]
+        for row, project in zip(parents, projects, strict=True)
+    ]
+
+
 @strawberry.type(name="Deployment", description="A job's deployment of a commit to an environment.")
 class Deployment:
     """Its parent is a row of Deployment."""
@@ -165,3 +208,9 @@ class Deployment:
     job = batched(refs.JOB | None, _deployment_job, "The job that deploys.")
     triggerer = batched(refs.USER | None, _triggerer, "Who started it.")
     web_path = batched(str | None, _deployment_path, "Path of the deployment's page.")
+    tags = batched(
+        list[DeploymentTag] | None, _tags, "The first 100 tags, by name, that point to its commit now."
+    )
+    user_permissions = batched(
+        DeploymentPermissions, environment_permissions.of_deployments, "What the caller may do with it."
+    )

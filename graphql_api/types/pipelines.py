@@ -12,7 +12,7 @@ from graphql_api.context import Info
 from graphql_api.fields import argument, batched, leaf
 from graphql_api.node_ids import global_id
 from graphql_api.scalars import Duration, Time
-from graphql_api.types import messages
+from graphql_api.types import messages, schedule_relations
 from graphql_api.types import pipeline_relations as relations
 from graphql_api.types import references as refs
 from graphql_api.types.enums_ci import PipelineConfigSourceEnum, PipelineStatusEnum, ShaFormat
@@ -146,6 +146,11 @@ class Pipeline:
 
     project = batched(refs.PROJECT | None, relations.projects, "Its project.")
     user = batched(refs.USER | None, relations.users, "Who started it.")
+    pipeline_schedule = batched(
+        refs.SCHEDULE | None,
+        schedule_relations.of_pipelines,
+        "The schedule that created it; null for other pipelines, and when the record of the run is gone.",
+    )
     stages = batched(refs.STAGES, relations.stages, "Its stages, in their order. All of them by default.")
     jobs = batched(
         refs.JOBS, relations.jobs, "Its jobs, as the configuration lists them; retried ones included."

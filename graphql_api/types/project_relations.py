@@ -150,7 +150,8 @@ def jobs(
     return [listing.page(row.pk) for row in parents]
 
 
-def _environments(name: str | None, search: str | None, states: list[str] | None) -> Any:
+def environments_with(name: str | None, search: str | None, states: list[str] | None) -> Any:
+    """The environments that fit the arguments."""
     wanted = Q()
     if name is not None:
         wanted &= Q(name=name)
@@ -163,7 +164,9 @@ def _environments(name: str | None, search: str | None, states: list[str] | None
 
 EnvironmentName = Annotated[str | None, argument("Only the one with this name.")]
 EnvironmentSearch = Annotated[str | None, argument("Only those whose name holds this.")]
-EnvironmentStates = Annotated[list[str] | None, argument("Only these states: `available`, `stopped`.")]
+EnvironmentStates = Annotated[
+    list[str] | None, argument("Only these states: `available`, `stopping`, `stopped`.")
+]
 
 
 def environments(
@@ -179,7 +182,7 @@ def environments(
 ) -> list[Page[models.Environment]]:
     """The environments of each project."""
     listing = Listing(
-        _environments(name, search, states),
+        environments_with(name, search, states),
         PageArguments(after, before, first, last),
         Keyset(("name", "id")),
         ("project_id",),
@@ -195,7 +198,7 @@ def environment(
     states: EnvironmentStates = None,
 ) -> list[models.Environment | None]:
     """The first environment of each project that fits."""
-    fitting = _environments(name, search, states)
+    fitting = environments_with(name, search, states)
     found = rows_per_parent(fitting, ("project_id",), [(row.pk,) for row in parents], ["name", "id"], 1)
     return [next(iter(found.get((row.pk,), [])), None) for row in parents]
 

@@ -7,6 +7,7 @@ import strawberry
 from graphql_api import links
 from graphql_api.fields import batched, leaf
 from graphql_api.node_ids import global_id
+from graphql_api.types import nested_environments, schedule_relations, variables
 from graphql_api.types import project_relations as relations
 from graphql_api.types import references as refs
 from graphql_api.types.project_relations import PipelineCounts
@@ -41,4 +42,19 @@ class Project:
     environment = batched(
         refs.ENVIRONMENT | None, relations.environment, "The first of its environments that fits."
     )
+    nested_environments = batched(
+        refs.NESTED_ENVIRONMENTS,
+        nested_environments.of_projects,
+        "The folders of its environments, and those that are in none, by name.",
+    )
     deployment = batched(refs.DEPLOYMENT | None, relations.deployment, "One of its deployments.")
+    ci_variables = batched(
+        refs.PROJECT_VARIABLES,
+        variables.of_projects,
+        "The variables that its jobs get; null for all but its maintainers.",
+    )
+    pipeline_schedules = batched(
+        refs.SCHEDULES,
+        schedule_relations.of_projects,
+        "The schedules that create pipelines of it by the clock.",
+    )

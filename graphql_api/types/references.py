@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import strawberry
 
+from graphql_api.fields import leaf
 from graphql_api.types.connections import Count, connection
+
+#: Largest Int of GraphQL.
+MAX_INT: Final = 2**31 - 1
 
 
 def _type(module: str, name: str) -> Any:
@@ -22,12 +26,18 @@ NEED = _type("needs", "Need")
 ARTIFACT = _type("artifacts", "Artifact")
 ENVIRONMENT = _type("environments", "Environment")
 DEPLOYMENT = _type("environments", "Deployment")
+NESTED_ENVIRONMENT = _type("nested_environments", "NestedEnvironment")
 RUNNER = _type("runners", "Runner")
 RUNNER_MANAGER = _type("runners", "RunnerManager")
 USER = _type("users", "UserCore")
 COMMIT = _type("commits", "Commit")
 PIPELINE_MESSAGE = _type("messages", "PipelineMessage")
 MANUAL_VARIABLE = _type("messages", "PipelineManualVariable")
+SCHEDULE = _type("schedules", "PipelineSchedule")
+SCHEDULE_VARIABLE = _type("schedules", "PipelineScheduleVariable")
+SCHEDULE_RUN = _type("schedules", "PipelineScheduleRun")
+PROJECT_VARIABLE = _type("variables", "CiProjectVariable")
+INPUT = _type("schedules", "CiInputsField")
 
 JOB_NEED = Annotated[
     NEED | JOB,  # type: ignore[valid-type]
@@ -46,7 +56,22 @@ NEEDS = connection("CiBuildNeed", NEED, "needs")
 JOB_NEEDS = connection("JobNeedUnion", JOB_NEED, "needs or jobs")
 ARTIFACTS = connection("CiJobArtifact", ARTIFACT, "artifacts")
 ENVIRONMENTS = connection("Environment", ENVIRONMENT, "environments")
+NESTED_ENVIRONMENTS = connection("NestedEnvironment", NESTED_ENVIRONMENT, "folders of environments")
 DEPLOYMENTS = connection("Deployment", DEPLOYMENT, "deployments")
 RUNNER_MANAGERS = connection("CiRunnerManager", RUNNER_MANAGER, "runner managers", Count.EXACT)
 PIPELINE_MESSAGES = connection("PipelineMessage", PIPELINE_MESSAGE, "messages")
 MANUAL_VARIABLES = connection("PipelineManualVariable", MANUAL_VARIABLE, "variables")
+SCHEDULES = connection("PipelineSchedule", SCHEDULE, "schedules", Count.EXACT)
+SCHEDULE_VARIABLES = connection("PipelineScheduleVariable", SCHEDULE_VARIABLE, "variables")
+SCHEDULE_RUNS = connection("PipelineScheduleRun", SCHEDULE_RUN, "runs", Count.LIMITED)
+INPUTS = connection("CiInputsField", INPUT, "inputs")
+PROJECT_VARIABLES = connection(
+    "CiProjectVariable",
+    PROJECT_VARIABLE,
+    "variables",
+    limit=leaf(
+        int,
+        "How many variables a project may have. There is no limit here: it is the largest number.",
+        lambda page: MAX_INT,
+    ),
+)

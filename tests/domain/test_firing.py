@@ -12,9 +12,17 @@ from django.db import connection
 from ci_core import handout
 from ci_core.actions import firing
 from ci_core.actions.firing import fire_due_schedules, forget_old_runs, play_schedule
-from ci_core.actions.schedules import VariableChange, delete_schedule
+from ci_core.actions.schedules import InputChange, VariableChange, delete_schedule
 from ci_core.errors import CiError, PipelineFiltered, PlayedTooOften
-from ci_core.models import Pipeline, PipelineSchedule, PipelineVariable, ProjectMembership, ScheduleRun, User
+from ci_core.models import (
+    Job,
+    Pipeline,
+    PipelineSchedule,
+    PipelineVariable,
+    ProjectMembership,
+    ScheduleRun,
+    User,
+)
 from ci_core.queueing import claim_job
 from ci_core.statuses import AccessLevel
 from ci_core.tasks import periods
@@ -253,3 +261,26 @@ def test_looking_for_due_schedules_reads_the_index_of_those(at: At) -> None:
             "EXPLAIN SELECT * FROM ci_core_pipelineschedule WHERE next_run_at <= now() ORDER BY next_run_at, id LIMIT 1"
         )
         assert "ci_schedule_due" in "\n".join(row[0] for row in cursor.fetchall())
+
+
+def test_its_inputs_and_description_reach_the_configuration(at: At) -> None:
+    text = (
+        "spec: {inputs: {level: {default: 1, type: number}}}\n---\n"
+        'level-$[[ inputs.level ]]: {script: x, rules: [{if: $CI_PIPELINE_SCHEDULE_DESCRIPTION == "nightly"}]}'
+    )
+    made = schedule(project_with(text), inputs=[InputChange("level", 7)])
+    at(DUE)
+    fire_due_schedules()
+    run = last_run(made)
+    assert run.error == ""
+    assert Job.objects.in_pipeline(run.pipeline_id).get().name == "level-7"
+
+
+def test_inputs_that_the_configuration_does_not_know(at: At) -> None:
+    made = schedule(inputs=[InputChange("nonsense", 7)])
+    at(DUE)
+    fire_due_schedules()
+    run = last_run(made)
+    pipeline = Pipeline.objects.get(pk=run.pipeline_id)
+    assert pipeline.status == "failed"
+    assert [error["code"] for error in pipeline.config_errors] == ["inputs"]

@@ -10,6 +10,7 @@ from django.core.management import CommandError, call_command
 from graphql import (
     GraphQLEnumType,
     GraphQLInputObjectType,
+    GraphQLInterfaceType,
     GraphQLObjectType,
     GraphQLScalarType,
     GraphQLUnionType,
@@ -41,7 +42,7 @@ def undescribed():
     for type_ in TYPES:
         if type_.name in BUILT_IN:
             continue
-        if isinstance(type_, GraphQLObjectType | GraphQLInputObjectType):
+        if isinstance(type_, GraphQLObjectType | GraphQLInputObjectType | GraphQLInterfaceType):
             for name, field in type_.fields.items():
                 if not field.description:
                     yield f"{type_.name}.{name}"
@@ -109,11 +110,15 @@ def test_names_of_the_kinds():
         "CiInputsValueInputType",
         "CiJobArtifactID",
         "CiPipelineID",
+        "CiPipelineScheduleID",
+        "CiPipelineScheduleVariableID",
         "CiProcessableID",
         "CiRunnerID",
         "CiRunnerManagerID",
         "CiStageID",
+        "ClustersAgentID",
         "Duration",
+        "EnvironmentID",
         "JobID",
         "JobNeedUnion",
         "Time",

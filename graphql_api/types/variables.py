@@ -1,0 +1,71 @@
+"""Owns CI/CD variables of projects. Only maintainers see them; the values of hidden ones nobody does."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import strawberry
+
+from ci_core import models
+from graphql_api import permissions
+from graphql_api.context import Info
+from graphql_api.fields import argument, leaf
+from graphql_api.node_ids import global_id
+from graphql_api.pagination import After, Before, First, Keyset, Last, Listing, Page, PageArguments
+from graphql_api.types.enums_things import CiVariableSort, CiVariableType
+
+
+def of_projects(
+    parents: list[models.Project],
+    info: Info,
+    after: After = None,
+    before: Before = None,
+    first: First = None,
+    last: Last = None,
+    sort: Annotated[CiVariableSort | None, argument("Order; by key, ascending, by default.")] = None,
+) -> list[Page[models.ProjectVariable] | None]:
+    """The variables of each project, for its maintainers."""
+    listing = Listing(
+        models.ProjectVariable.objects.all(),
+        PageArguments(after, before, first, last),
+        Keyset(("key", "id"), sort is CiVariableSort.KEY_DESC),
+        ("project_id",),
+    )
+    permissions.load_levels(info.context, (row.pk for row in parents))
+    return [
+        listing.page(row.pk) if permissions.has_level(info.context, row.pk, permissions.ADMINISTER) else None
+        for row in parents
+    ]
+
+
+@strawberry.interface(name="CiVariable", description="A variable for jobs, wherever it is kept.")
+class CiVariable:
+    """What variables of all kinds have."""
+
+    id = leaf(strawberry.ID, "ID of the variable.")
+    key = leaf(str | None, "Name of the variable.")
+    value = leaf(str | None, "Value of the variable; null if it is hidden.")
+    variable_type = leaf(CiVariableType | None, "How jobs get it.")
+    raw = leaf(bool | None, "Whether references to other variables in it stay as they are.")
+
+
+@strawberry.type(name="CiProjectVariable", description="A variable that the jobs of a project get.")
+class CiProjectVariable(CiVariable):
+    """Its parent is a row of ProjectVariable."""
+
+    id = leaf(strawberry.ID, "ID of the variable.", lambda row: global_id("Ci::Variable", row.pk))
+    value = leaf(
+        str | None,
+        "Value of the variable; null if it is hidden.",
+        lambda row: None if row.hidden else row.value,
+    )
+    description = leaf(str | None, "What it is for.", lambda row: row.description or None)
+    environment_scope = leaf(str | None, "Which environments' jobs get it: a name, or a pattern with `*`.")
+    protected = leaf(bool | None, "Whether only pipelines of protected branches and tags get it.")
+    masked = leaf(bool | None, "Whether job logs show stars in its place.")
+    hidden = leaf(bool | None, "Whether its value is never shown again.")
+
+    @classmethod
+    def is_type_of(cls, row: Any, info: Any) -> bool:
+        """Tells variables of projects from those of other kinds."""
+        return isinstance(row, models.ProjectVariable)
