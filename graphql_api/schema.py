@@ -22,6 +22,7 @@ from strawberry.types.graphql import OperationType
 from graphql_api import node_ids, scalars
 from graphql_api.errors import PresentErrors, Unauthenticated
 from graphql_api.mutations import inputs
+from graphql_api.mutations.artifacts import ArtifactMutations
 from graphql_api.mutations.jobs import JobMutations
 from graphql_api.mutations.pipelines import PipelineMutations
 from graphql_api.queries.jobs import JobQueries
@@ -37,7 +38,7 @@ class Query(UserQueries, ProjectQueries, JobQueries):
 
 
 @strawberry.type(description="What can be changed.")
-class Mutation(PipelineMutations, JobMutations):
+class Mutation(PipelineMutations, JobMutations, ArtifactMutations):
     """The root of mutations."""
 
 

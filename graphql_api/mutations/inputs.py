@@ -7,6 +7,7 @@ from typing import Any, NewType
 import strawberry
 from strawberry.types.scalar import ScalarDefinition
 
+from ci_core.actions.planning import GivenVariable
 from graphql_api.types.enums_things import CiVariableType
 
 CiInputsValueInputType = NewType("CiInputsValueInputType", object)
@@ -35,6 +36,16 @@ class CiVariableInput:
     variable_type: CiVariableType | None = strawberry.field(
         description="How jobs get it; in their environment by default."
     )
+
+
+def given_variables(variables: list[CiVariableInput] | None) -> list[GivenVariable]:
+    """The variables as actions take them."""
+    return [
+        GivenVariable(
+            given.key, given.value, str(given.variable_type.value if given.variable_type else "env_var")
+        )
+        for given in variables or ()
+    ]
 
 
 @strawberry.input(description="A value for an input of the configuration.")

@@ -116,5 +116,6 @@ def test_names_of_the_kinds():
         "Duration",
         "JobID",
         "JobNeedUnion",
+        "ProjectID",
         "Time",
     }
