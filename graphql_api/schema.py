@@ -24,6 +24,7 @@ from graphql_api.errors import PresentErrors, Unauthenticated
 from graphql_api.mutations import inputs
 from graphql_api.mutations.artifacts import ArtifactMutations
 from graphql_api.mutations.jobs import JobMutations
+from graphql_api.mutations.lint import LintMutations
 from graphql_api.mutations.pipelines import PipelineMutations
 from graphql_api.queries.jobs import JobQueries
 from graphql_api.queries.projects import ProjectQueries
@@ -38,7 +39,7 @@ class Query(UserQueries, ProjectQueries, JobQueries):
 
 
 @strawberry.type(description="What can be changed.")
-class Mutation(PipelineMutations, JobMutations, ArtifactMutations):
+class Mutation(PipelineMutations, JobMutations, ArtifactMutations, LintMutations):
     """The root of mutations."""
 
 
