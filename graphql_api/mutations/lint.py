@@ -77,7 +77,7 @@ def _lint(info: Info, input: Annotated[CiLintInput, argument("What to try.")]) -
     project = access_project(input.project_path, principal, OPERATE)
     situation = Situation(
         input.ref or project.default_branch,
-        PipelineSource(input.source.value if input.source else "push"),
+        PipelineSource(str(input.source.value) if input.source else "push"),
         given_variables(input.variables),
         {given.name: given.value for given in input.inputs or ()},
     )
