@@ -104,6 +104,15 @@ def access_project(full_path: str, principal: Principal, at_least: int = 0) -> P
     return project
 
 
+def access_project_by_id(project_id: int, principal: Principal, at_least: int = 0) -> Project:
+    """A project by id. Raises NotFound or Forbidden as `access_project` does."""
+    project: Project | None = Project.objects.visible_to(principal.user).filter(pk=project_id).first()
+    if project is None:
+        raise NotFound("There is no such project, or you may not see it.")
+    _require(principal, project.pk, at_least)
+    return project
+
+
 def _visible(rows: QuerySet[R], what: str, principal: Principal, at_least: int) -> R:
     """The one row, of a model with a project, if the principal may see that project and has the access level."""
     row: R | None = rows.filter(project__in=Project.objects.visible_to(principal.user)).first()

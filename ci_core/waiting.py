@@ -54,8 +54,17 @@ def why_waiting(job: Job) -> Waiting | None:
 
 def is_stuck(job: Job) -> bool:
     """Whether a job is pending and no runner that is online may take it."""
-    waiting = why_waiting(job) if job.status == Status.PENDING else None
-    return waiting is not None and waiting.stuck
+    return job.pk in all_stuck([job])
+
+
+def all_stuck(jobs: Sequence[Job]) -> set[int]:
+    """Ids of those of the jobs that are stuck. The queue is not read: it decides only when a job starts."""
+    pending = [job for job in jobs if job.status == Status.PENDING]
+    runners = load_runners() if pending else []
+    kinds = {job.pk: queued(job.project_id, job.tags, job.protected) for job in pending}
+    waits = {kind: why(WaitSnapshot(Status.PENDING, kind, runners=runners)) for kind in set(kinds.values())}
+    stuck = {kind for kind, waiting in waits.items() if waiting is not None and waiting.stuck}
+    return {job_id for job_id, kind in kinds.items() if kind in stuck}
 
 
 def why_all_wait(jobs: Sequence[Job]) -> dict[int, Waiting]:

@@ -21,8 +21,10 @@ from strawberry.types.graphql import OperationType
 
 from graphql_api import node_ids, scalars
 from graphql_api.errors import PresentErrors, Unauthenticated
+from graphql_api.mutations.artifacts import ArtifactMutations
 from graphql_api.mutations.environments import EnvironmentMutations
 from graphql_api.mutations.jobs import JobMutations
+from graphql_api.mutations.lint import LintMutations
 from graphql_api.mutations.pipelines import PipelineMutations
 from graphql_api.mutations.schedules import ScheduleMutations
 from graphql_api.queries.jobs import JobQueries
@@ -38,7 +40,9 @@ class Query(UserQueries, ProjectQueries, JobQueries):
 
 
 @strawberry.type(description="What can be changed.")
-class Mutation(PipelineMutations, JobMutations, ScheduleMutations, EnvironmentMutations):
+class Mutation(
+    PipelineMutations, JobMutations, ArtifactMutations, ScheduleMutations, EnvironmentMutations, LintMutations
+):
     """The root of mutations."""
 
 

@@ -11,10 +11,10 @@ from django.conf import settings
 from django.db import transaction
 
 from ci_core import clock, storage
-from ci_core.errors import ArtifactInvalid, ArtifactTooLarge, JobNotRunning
+from ci_core.errors import ArtifactInvalid, ArtifactTooLarge, InvalidInput, JobNotRunning
 from ci_core.locks import lock_job
-from ci_core.models import Artifact, ArtifactFormat, Job
-from ci_core.models.ids import MAX_ON_JOB, on_job
+from ci_core.models import Artifact, ArtifactFormat, Job, Project
+from ci_core.models.ids import MAX_ON_JOB, job_of, on_job
 from ci_core.statuses import ON_RUNNER
 
 #: Formats that each file type may have; a type that is not here takes any.
@@ -22,6 +22,8 @@ ARCHIVE: Final = "archive"
 _ARCHIVE_FORMATS: Final = frozenset({ArtifactFormat.ZIP, ArtifactFormat.ZIPZSTD, ArtifactFormat.TARZSTD})
 #: Expired artifacts that one sweep removes.
 EXPIRY_BATCH: Final = 500
+#: Artifacts that one call of `destroy_artifacts` removes.
+DESTROYED_AT_ONCE: Final = 100
 
 
 def store_artifact(
@@ -110,6 +112,19 @@ def remove_expired_artifacts() -> int:
     due = list(Artifact.objects.filter(expire_at__lte=clock.now()).order_by("expire_at")[:EXPIRY_BATCH])
     remove_artifacts(due)
     return len(due)
+
+
+def destroy_artifacts(project: Project, artifact_ids: Collection[int]) -> list[Artifact]:
+    """Removes those of these artifacts that are of the project; returns them. Raises InvalidInput."""
+    if len(artifact_ids) > DESTROYED_AT_ONCE:
+        raise InvalidInput(f"Up to {DESTROYED_AT_ONCE} artifacts can be removed at once.")
+    found = list(
+        Artifact.objects.of_jobs({job_of(id_) for id_ in artifact_ids})
+        .filter(project_id=project.pk, id__in=list(artifact_ids))
+        .order_by("id")
+    )
+    remove_artifacts(found)
+    return found
 
 
 def remove_artifacts(artifacts: Collection[Artifact]) -> None:

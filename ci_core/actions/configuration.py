@@ -58,7 +58,8 @@ def compile_project(
 ) -> Compiled:
     """Compiles a project's configuration, or `content` in its place, as if a pipeline were to be created.
 
-    Includes and `rules:exists` see what the acting user may see. Raises RefNotFound, RepositoryMissing, ConfigMissing.
+    Includes and `rules:exists` see what the acting user may see; `content` sees no protected variables.
+    Raises RefNotFound, RepositoryMissing, ConfigMissing.
     """
     repository = open_repository(project)
     commit = repository.resolve(situation.ref)
@@ -79,6 +80,7 @@ def compile_project(
         given=situation.variables,
         user=acting_user,
         schedule=situation.schedule,
+        own=content is None,
     )
     context = CompileContext(
         ref=commit.ref,

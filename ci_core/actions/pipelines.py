@@ -18,7 +18,7 @@ from ci_core.compiler import CompileResult
 from ci_core.decisions.transitions import Event
 from ci_core.errors import NotCancelable, NotRetryable, PipelineFiltered
 from ci_core.locks import lock_pipeline, next_internal_id
-from ci_core.models import EventKind, Job, OnNewCommit, Pipeline, Project, User
+from ci_core.models import EventKind, Job, OnNewCommit, Pipeline, PipelineExplanation, Project, User
 from ci_core.processing import advance
 from ci_core.statuses import CANCELABLE, PipelineFailureReason, PipelineSource, Status
 from ci_core.transition import transition
@@ -53,6 +53,7 @@ def create_pipeline(
     _refuse_filtered(result)
     with transaction.atomic():
         pipeline = _insert(project, compiled, source, acting_user)
+        PipelineExplanation.objects.create(pipeline=pipeline, content=result.explanation.to_json())
         if result.pipeline is not None:
             write_plan(pipeline, result.pipeline, compiled.variables.values, variables)
             advance(pipeline)

@@ -10,7 +10,7 @@ from ci_core.models.environments import (
 )
 from ci_core.models.events import Event, EventKind
 from ci_core.models.jobs import Job, JobDefinition, JobKind, JobTimer, Need, PendingJob, RunningJob
-from ci_core.models.pipelines import OnNewCommit, Pipeline, Stage
+from ci_core.models.pipelines import OnNewCommit, Pipeline, PipelineExplanation, Stage
 from ci_core.models.projects import InternalId, Project, ProjectMembership, Visibility
 from ci_core.models.resources import ProcessMode, ResourceClaim, ResourceGroup
 from ci_core.models.runners import (
@@ -50,6 +50,7 @@ __all__ = [
     "PendingJob",
     "PersonalAccessToken",
     "Pipeline",
+    "PipelineExplanation",
     "PipelineSchedule",
     "PipelineScheduleVariable",
     "PipelineVariable",

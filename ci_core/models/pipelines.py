@@ -93,6 +93,21 @@ class Pipeline(models.Model):
         return f"#{self.pk}"
 
 
+class PipelineExplanation(models.Model):
+    """Why each job of the configuration is in the pipeline or not, as `Explanation.to_json` tells it.
+
+    Kept apart from the pipeline: lists and locks read pipelines often, and this seldom.
+    """
+
+    pipeline = models.OneToOneField(
+        Pipeline, on_delete=models.CASCADE, primary_key=True, related_name="explanation"
+    )
+    content = models.JSONField()
+
+    def __str__(self) -> str:
+        return f"#{self.pk}"
+
+
 def pipeline_reference(related_name: str) -> Any:
     """A partitioned row's reference to its pipeline.
 

@@ -137,12 +137,14 @@ def for_rules(
     given: Iterable[GivenVariable],
     user: User | None = None,
     schedule: str | None = None,
+    own: bool = True,
 ) -> RuleVariables:
     """What `rules:if`, `include` and names of environments see when a pipeline is created; later sources win.
 
     Precedence: https://docs.gitlab.com/ci/variables/#cicd-variable-precedence. The configuration's own variables
-    are added by the compiler. Protected variables are left out unless the ref is protected. What exists only once the
-    pipeline or its jobs do (CI_PIPELINE_ID, CI_PIPELINE_IID, CI_JOB_ID, ...) is not among them.
+    are added by the compiler. Protected variables are left out unless the ref is protected and the configuration its
+    own (`own`): another could tell them to whoever tries it. What exists only once the pipeline or its jobs do
+    (CI_PIPELINE_ID, CI_PIPELINE_IID, CI_JOB_ID, ...) is not among them.
     """
     predefined = {
         **of_server(),
@@ -152,7 +154,7 @@ def for_rules(
         **of_user(user),
     }
     stored = project.variables.filter(environment_scope="*").order_by("key")
-    if not protected:
+    if not (protected and own):
         stored = stored.filter(protected=False)
     project_variables = list(stored)
     overriding = {

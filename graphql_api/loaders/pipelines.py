@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from django.db import connection
 from django.db.models import Count, Max, Q
@@ -94,6 +94,12 @@ def superseded(pipelines: Sequence[models.Pipeline]) -> set[int]:
             ],
         )
         return {id_ for (id_,) in cursor.fetchall()}
+
+
+def explanations(pipeline_ids: Iterable[int]) -> dict[int, Any]:
+    """Why each job is in each pipeline or not; those from before this was kept are left out."""
+    rows = models.PipelineExplanation.objects.filter(pipeline_id__in=list(pipeline_ids))
+    return {row.pk: row.content for row in rows}
 
 
 def commits(context: Context, places: Iterable[tuple[models.Project, str]]) -> list[CommitInProject | None]:

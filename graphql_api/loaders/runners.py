@@ -1,14 +1,13 @@
-"""Owns what is known of runners: whether they can be reached, what they run, and whether one fits a job."""
+"""Owns what is known of runners: whether they can be reached, what they run, and which jobs wait for one."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from ci_core import clock, models
-from ci_core.models import RunnerAccessLevel, RunnerType
+from ci_core import clock, models, waiting
+from ci_core.decisions.waiting import Waiting
 from ci_core.statuses import Status
 from graphql_api.context import Context
 
@@ -28,46 +27,24 @@ def status(contacted_at: datetime | None, created_at: datetime) -> str:
     return "never_contacted" if contacted_at is None else "offline"
 
 
-@dataclass(frozen=True, slots=True)
-class _Online:
-    """A runner that takes jobs now. project_ids: None for those of all projects."""
-
-    tags: frozenset[str]
-    run_untagged: bool
-    protected_only: bool
-    project_ids: frozenset[int] | None
-
-    def takes(self, job: models.Job) -> bool:
-        """Whether the runner may take the job; the same rule as the claim's (ci_core/queueing/queries.sql)."""
-        return (
-            self.tags.issuperset(job.tags)
-            and (self.run_untagged or bool(job.tags))
-            and (not self.protected_only or job.protected)
-            and (self.project_ids is None or job.project_id in self.project_ids)
-        )
-
-
 def stuck(context: Context, jobs: Sequence[models.Job]) -> list[bool]:
     """Whether each job is pending while no runner that is online takes it."""
-    if not any(job.status == Status.PENDING for job in jobs):
-        return [False] * len(jobs)
-    online = context.remembered("online runners", [0], lambda _: {0: _online()})[0] or []
-    return [job.status == Status.PENDING and not any(runner.takes(job) for runner in online) for job in jobs]
+    by_id = {job.pk: job for job in jobs if job.status == Status.PENDING}
+
+    def read(missing: list[int]) -> Mapping[int, bool]:
+        return dict.fromkeys(waiting.all_stuck([by_id[id_] for id_ in missing]), True)
+
+    found = context.remembered("stuck jobs", by_id, read)
+    return [bool(found[job.pk]) if job.pk in by_id else False for job in jobs]
 
 
-def _online() -> list[_Online]:
-    rows = models.Runner.objects.filter(paused=False, contacted_at__gt=clock.now() - ONLINE_FOR)
-    return [
-        _Online(
-            frozenset(row.tags),
-            row.run_untagged,
-            row.access_level == RunnerAccessLevel.REF_PROTECTED,
-            frozenset(project.pk for project in row.projects.all())
-            if row.runner_type == RunnerType.PROJECT_TYPE
-            else None,
-        )
-        for row in rows.prefetch_related("projects")
-    ]
+def reasons(context: Context, jobs: Sequence[models.Job]) -> list[Waiting | None]:
+    """Why each job waits; None for one that does not."""
+    by_id = {job.pk: job for job in jobs}
+    found = context.remembered(
+        "why jobs wait", by_id, lambda missing: waiting.why_all_wait([by_id[id_] for id_ in missing])
+    )
+    return [found[job.pk] for job in jobs]
 
 
 def stuck_pipelines(context: Context, pipeline_ids: Iterable[int]) -> set[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import strawberry
 
+from ci_core.actions.planning import GivenVariable
 from graphql_api.scalars import CiInputsValueInputType
 from graphql_api.types.enums_things import CiVariableType
 
@@ -17,6 +18,16 @@ class CiVariableInput:
     variable_type: CiVariableType | None = strawberry.field(
         description="How jobs get it; in their environment by default."
     )
+
+
+def given_variables(variables: list[CiVariableInput] | None) -> list[GivenVariable]:
+    """The variables as actions take them."""
+    return [
+        GivenVariable(
+            given.key, given.value, str(given.variable_type.value if given.variable_type else "env_var")
+        )
+        for given in variables or ()
+    ]
 
 
 @strawberry.input(description="A value for an input of the configuration.")

@@ -16,7 +16,7 @@ from ci_core.models import User
 from graphql_api.context import Info
 from graphql_api.fields import argument, leaf, rooted
 from graphql_api.mutations.carrying_out import carry_out, client_mutation_id, payload_fields
-from graphql_api.mutations.inputs import CiInputsInput, CiVariableInput
+from graphql_api.mutations.inputs import CiInputsInput, CiVariableInput, given_variables
 from graphql_api.node_ids import CiBuildID, CiProcessableID
 from graphql_api.permissions import OPERATE
 from graphql_api.types import references as refs
@@ -40,7 +40,9 @@ class JobPlayInput:
     id: CiProcessableID = strawberry.field(
         description="ID of the job; variables of the type CiBuildID and JobID are taken, too."
     )
-    variables: list[CiVariableInput] | None = strawberry.field(description=UNSUPPORTED)
+    variables: list[CiVariableInput] | None = strawberry.field(
+        description="Variables for this job alone, stronger than all others."
+    )
     inputs: list[CiInputsInput] | None = strawberry.field(description=UNSUPPORTED)
     client_mutation_id: str | None = client_mutation_id()
 
@@ -52,7 +54,9 @@ class JobRetryInput:
     id: CiProcessableID = strawberry.field(
         description="ID of the job; variables of the type CiBuildID and JobID are taken, too."
     )
-    variables: list[CiVariableInput] | None = strawberry.field(description=UNSUPPORTED)
+    variables: list[CiVariableInput] | None = strawberry.field(
+        description="Variables for the new job alone; without them it gets those of the old one."
+    )
     inputs: list[CiInputsInput] | None = strawberry.field(description=UNSUPPORTED)
     client_mutation_id: str | None = client_mutation_id()
 
@@ -106,8 +110,6 @@ class JobUnschedulePayload:
 
 
 def _refuse_unsupported(input: JobPlayInput | JobRetryInput) -> None:
-    if input.variables:
-        raise InvalidInput("Variables for one job are not supported yet: give them to the pipeline.")
     if input.inputs:
         raise InvalidInput("Inputs are not supported yet: leave them out.")
 
@@ -125,7 +127,7 @@ def _carry_out(
 def _play(info: Info, input: Annotated[JobPlayInput, argument("What to start.")]) -> Outcome:
     def action(job: models.Job) -> models.Job:
         _refuse_unsupported(input)
-        return actions.play_job(job.pk, acting_user=_user(info))
+        return actions.play_job(job.pk, acting_user=_user(info), variables=given_variables(input.variables))
 
     return _carry_out(info, input.id, input.client_mutation_id, action)
 
@@ -133,7 +135,7 @@ def _play(info: Info, input: Annotated[JobPlayInput, argument("What to start.")]
 def _retry(info: Info, input: Annotated[JobRetryInput, argument("What to run again.")]) -> Outcome:
     def action(job: models.Job) -> models.Job:
         _refuse_unsupported(input)
-        return actions.retry_job(job.pk, acting_user=_user(info))
+        return actions.retry_job(job.pk, acting_user=_user(info), variables=given_variables(input.variables))
 
     return _carry_out(info, input.id, input.client_mutation_id, action)
 

@@ -1,4 +1,4 @@
-"""Owns the mutations of pipelines: create, cancel, retry."""
+"""Owns the mutations of pipelines: create, cancel, retry, destroy."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import strawberry
 from ci_core import models
 from ci_core.access import access_pipeline, access_project
 from ci_core.actions import pipelines as actions
-from ci_core.actions.planning import GivenVariable
+from ci_core.actions.deleting import delete_pipeline
 from ci_core.errors import InvalidInput
 from ci_core.statuses import PipelineSource
 from graphql_api.context import Info
 from graphql_api.fields import argument, leaf, rooted
 from graphql_api.mutations.carrying_out import carry_out, client_mutation_id, payload_fields
-from graphql_api.mutations.inputs import CiInputsInput, CiVariableInput
+from graphql_api.mutations.inputs import CiInputsInput, CiVariableInput, given_variables
 from graphql_api.node_ids import CiPipelineID
-from graphql_api.permissions import OPERATE
+from graphql_api.permissions import DESTROY, OPERATE
 from graphql_api.types import references as refs
 
 #: Name of the operation by which GitLab's own page creates pipelines.
@@ -67,6 +67,14 @@ class PipelineRetryInput:
     client_mutation_id: str | None = client_mutation_id()
 
 
+@strawberry.input(description="Which pipeline to remove.")
+class PipelineDestroyInput:
+    """Input of pipelineDestroy."""
+
+    id: CiPipelineID = strawberry.field(description="ID of the pipeline.")
+    client_mutation_id: str | None = client_mutation_id()
+
+
 @strawberry.type(description="What came of pipelineCreate.")
 class PipelineCreatePayload:
     """Its parent is an Outcome."""
@@ -97,6 +105,13 @@ class PipelineRetryPayload:
     pipeline = leaf(refs.PIPELINE | None, "The pipeline as it is now.")
 
 
+@strawberry.type(description="What came of pipelineDestroy.")
+class PipelineDestroyPayload:
+    """Its parent is an Outcome."""
+
+    client_mutation_id, errors = payload_fields()
+
+
 def _create(info: Info, input: Annotated[PipelineCreateInput, argument("What to create.")]) -> Outcome:
     principal = info.context.principal
     project = access_project(input.project_path, principal, OPERATE)
@@ -106,12 +121,7 @@ def _create(info: Info, input: Annotated[PipelineCreateInput, argument("What to 
     def action() -> models.Pipeline:
         if input.inputs:
             raise InvalidInput("Inputs are not supported yet: leave them out, or give variables.")
-        variables = [
-            GivenVariable(
-                given.key, given.value, str(given.variable_type.value if given.variable_type else "env_var")
-            )
-            for given in input.variables or ()
-        ]
+        variables = given_variables(input.variables)
         return actions.create_pipeline(
             project, input.ref, source, acting_user=principal.user, variables=variables
         )
@@ -135,6 +145,12 @@ def _retry(info: Info, input: Annotated[PipelineRetryInput, argument("What to ru
     return Outcome(input.client_mutation_id, errors, _now(pipeline.pk))
 
 
+def _destroy(info: Info, input: Annotated[PipelineDestroyInput, argument("What to remove.")]) -> Outcome:
+    pipeline = access_pipeline(input.id, info.context.principal, DESTROY)
+    _, errors = carry_out(info.context, lambda: delete_pipeline(pipeline.pk))
+    return Outcome(input.client_mutation_id, errors, None)
+
+
 def _now(pipeline_id: int) -> models.Pipeline:
     """The pipeline as it is stored."""
     found: models.Pipeline = models.Pipeline.objects.get(pk=pipeline_id)
@@ -155,4 +171,9 @@ class PipelineMutations:
         PipelineRetryPayload | None,
         _retry,
         "Runs failed and cancelled jobs again, and gives skipped ones another chance. Takes a developer.",
+    )
+    pipeline_destroy = rooted(
+        PipelineDestroyPayload | None,
+        _destroy,
+        "Removes a pipeline with its jobs, logs and artifacts; what runs is cancelled. Takes an owner.",
     )

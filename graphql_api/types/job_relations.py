@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final
 import strawberry
 
 from ci_core import models
+from ci_core.decisions.waiting import Waiting
 from ci_core.models.ids import MAX_IN_PIPELINE
 from ci_core.statuses import SchedulingType
 from graphql_api import detailed_status, job_log, links, permissions
@@ -204,6 +205,11 @@ def can_play(parents: list[models.Job], info: Info) -> list[bool]:
 def stuck(parents: list[models.Job], info: Info) -> list[bool]:
     """Whether each job waits in vain."""
     return runner_loader.stuck(info.context, parents)
+
+
+def waiting_reasons(parents: list[models.Job], info: Info) -> list[Waiting | None]:
+    """Why each job waits."""
+    return runner_loader.reasons(info.context, parents)
 
 
 def of_pipeline(read: Callable[[models.Pipeline], Any]) -> BatchFunction:

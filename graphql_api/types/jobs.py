@@ -17,6 +17,7 @@ from graphql_api.types import references as refs
 from graphql_api.types.enums_ci import CiJobKind, CiJobStatus
 from graphql_api.types.job_relations import CiJobTrace, JobPermissions
 from graphql_api.types.statuses import DetailedStatus
+from graphql_api.types.waiting import WaitingReason
 
 
 def _duration(row: models.Job) -> int | None:
@@ -59,6 +60,11 @@ class Job:
     scheduled = leaf(bool, "Whether it waits for its timer.", lambda row: row.status == Status.SCHEDULED)
     scheduling_type = leaf(str | None, "`dag` if it has `needs`, otherwise `stage`.")
     stuck = batched(bool, relations.stuck, "Whether it waits while no runner that is online takes it.")
+    waiting_reason = batched(
+        WaitingReason | None,
+        relations.waiting_reasons,
+        "Extension of Pipeyard: why it waits; null if it does not.",
+    )
     triggered = leaf(bool | None, "Always false: pipelines do not start one another yet.", lambda row: False)
     tags = leaf(list[str] | None, "Tags that a runner must have.")
     can_play_job = batched(bool, relations.can_play, "Whether the caller can start it by hand.")

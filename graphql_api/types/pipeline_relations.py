@@ -187,6 +187,16 @@ def stuck(parents: list[models.Pipeline], info: Info) -> list[bool]:
     return [row.pk in found for row in parents]
 
 
+def explanations(parents: list[models.Pipeline], info: Info) -> list[Any]:
+    """Why each job is in each pipeline or not, for those who may run pipelines: it tells values of variables."""
+    permissions.load_levels(info.context, (row.project_id for row in parents))
+    allowed = {
+        row.pk for row in parents if permissions.has_level(info.context, row.project_id, permissions.OPERATE)
+    }
+    found = loader.explanations(allowed) if allowed else {}
+    return [found.get(row.pk) for row in parents]
+
+
 def latest(parents: list[models.Pipeline], info: Info) -> list[bool]:
     """Whether each pipeline is the newest of its ref."""
     superseded = loader.superseded(parents)

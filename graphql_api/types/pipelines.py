@@ -16,6 +16,7 @@ from graphql_api.types import messages, schedule_relations
 from graphql_api.types import pipeline_relations as relations
 from graphql_api.types import references as refs
 from graphql_api.types.enums_ci import PipelineConfigSourceEnum, PipelineStatusEnum, ShaFormat
+from graphql_api.types.explanations import Explanation
 from graphql_api.types.statuses import DetailedStatus
 
 
@@ -139,6 +140,12 @@ class Pipeline:
     )
     warning_messages = batched(
         refs.PIPELINE_MESSAGES, relations.diagnostics("warning"), "The warnings of its configuration."
+    )
+    config_explanation = batched(
+        Explanation | None,
+        relations.explanations,
+        "Extension of Pipeyard: why each job of the configuration is in it or not; null for those who may not run "
+        "pipelines here.",
     )
     failure_reason = leaf(
         str | None, "Why it failed, if no job did: `config_error`.", lambda row: row.failure_reason or None

@@ -121,5 +121,6 @@ def test_names_of_the_kinds():
         "EnvironmentID",
         "JobID",
         "JobNeedUnion",
+        "ProjectID",
         "Time",
     }

@@ -65,12 +65,24 @@ def test_not_playable(pipeline):
     assert found["job"]["status"] == "PENDING"
 
 
-@pytest.mark.parametrize(
-    "given", [{"variables": [{"key": "A", "value": "b"}]}, {"inputs": [{"name": "a", "value": 1}]}]
-)
-def test_what_is_not_supported_is_refused(pipeline, given):
-    found = play(pipeline, "deploy", **given)
+def test_inputs_are_refused(pipeline):
+    found = play(pipeline, "deploy", inputs=[{"name": "a", "value": 1}])
     assert "not supported yet" in found["errors"][0]
+    assert found["job"]["status"] == "MANUAL"
+
+
+def test_variables_for_this_job(pipeline):
+    given = [{"key": "A", "value": "b"}, {"key": "F", "value": "x", "variableType": "FILE"}]
+    assert play(pipeline, "deploy", variables=given)["errors"] == []
+    assert job_of(pipeline, "deploy").given_variables == [
+        {"key": "A", "value": "b", "variable_type": "env_var"},
+        {"key": "F", "value": "x", "variable_type": "file"},
+    ]
+
+
+def test_a_variable_with_a_wrong_key(pipeline):
+    found = play(pipeline, "deploy", variables=[{"key": "1-A", "value": "b"}])
+    assert found["errors"] == ["'1-A' is not a variable's key: letters, digits and _, no digit first."]
     assert found["job"]["status"] == "MANUAL"
 
 

@@ -46,11 +46,12 @@ def test_not_retryable(pipeline):
     assert found["job"]["id"] == gid(job)
 
 
-def test_variables_are_refused(pipeline):
+def test_variables_for_the_new_job(pipeline):
     fail("build")
     found = retry(pipeline, job_of(pipeline, "build"), variables=[{"key": "A", "value": "b"}])
-    assert "not supported yet" in found["errors"][0]
-    assert Job.objects.count() == 1
+    assert found["errors"] == []
+    given = job_of(pipeline, "build").given_variables
+    assert given == [{"key": "A", "value": "b", "variable_type": "env_var"}]
 
 
 def test_who_may_not(pipeline):

@@ -368,7 +368,8 @@ def test_statements_do_not_depend_on_rows():
     client = as_user(member(project))
     document = """
     query($path: ID!) { project(fullPath: $path) { jobs { count nodes {
-      id name status stuck canPlayJob userPermissions { updateBuild } detailedStatus { label action { path } }
+      id name status stuck waitingReason { code details { runnerIds } }
+      canPlayJob userPermissions { updateBuild } detailedStatus { label action { path } }
       trace { htmlSummary } artifacts { nodes { id downloadPath } }
       environment { name path lastDeployment(status: SUCCESS) { iid } }
       project { fullPath } pipeline { iid ref user { name } } stage { name detailedStatus { label } }
@@ -391,3 +392,61 @@ def test_statements_do_not_depend_on_rows():
     assert_same_count(
         "project.jobs", lambda: client.data(document, path=project.full_path), grow, (1, 10, 20)
     )
+
+
+WAITING = """
+stuck waitingReason { code message stuck details {
+  jobNames dueAt resourceGroup holder accessLevel tags missingTags runnerIds matchingRunners queuePosition queueLength
+  oldestWait
+} }
+"""
+WAITS = """
+build: {stage: build, script: x, tags: [docker]}
+unit: {stage: test, script: x, needs: [build]}
+ask: {stage: build, script: x, when: manual, allow_failure: true}
+later: {stage: build, script: x, when: delayed, start_in: 1 hour}
+"""
+
+
+def waiting(pipeline, name):
+    found = fields_of(job_of(pipeline, name), WAITING)
+    if found["waitingReason"] is None:
+        return found["stuck"], None, None
+    reason = found["waitingReason"]
+    assert reason["stuck"] == found["stuck"]
+    return found["stuck"], reason["code"], {k: v for k, v in reason["details"].items() if v is not None}
+
+
+def test_waiting_reason():
+    pipeline = pipeline_with(WAITS)
+    assert waiting(pipeline, "build") == (True, "NO_RUNNER", {"tags": ["docker"]})
+    assert waiting(pipeline, "unit") == (False, "NEEDS", {"jobNames": ["build"]})
+    assert waiting(pipeline, "ask") == (False, "MANUAL", {"accessLevel": "DEVELOPER"})
+    stuck, code, details = waiting(pipeline, "later")
+    assert (stuck, code, set(details)) == (False, "DELAYED", {"dueAt"})
+    small, _ = runner_with_token(description="small", tags=["linux"])
+    Runner.objects.update(contacted_at=clock.now())
+    assert waiting(pipeline, "build") == (
+        True,
+        "MISSING_TAGS",
+        {"tags": ["docker"], "missingTags": ["docker"], "runnerIds": [f"gid://gitlab/Ci::Runner/{small.pk}"]},
+    )
+    big, _ = runner_with_token(description="big", tags=["docker"])
+    Runner.objects.update(contacted_at=clock.now())
+    stuck, code, details = waiting(pipeline, "build")
+    assert (stuck, code) == (False, "NEXT_REQUEST")
+    assert {k: details[k] for k in ("matchingRunners", "queuePosition", "queueLength")} == {
+        "matchingRunners": 1,
+        "queuePosition": 1,
+        "queueLength": 1,
+    }
+    take(big)
+    assert waiting(pipeline, "build") == (False, None, None)
+    assert waiting(pipeline_with(WAITS), "build")[1] == "RUNNERS_BUSY"
+
+
+def test_every_kind_of_waiting_has_a_code():
+    from ci_core.decisions.waiting import WaitKind
+    from graphql_api.types.waiting import CiJobWaitingCode
+
+    assert {code.value for code in CiJobWaitingCode} == {kind.value for kind in WaitKind}

@@ -10,11 +10,12 @@ from ci_core import clock
 from ci_core.actions import jobs as job_actions
 from ci_core.actions import pipelines as actions
 from ci_core.actions.planning import GivenVariable
-from ci_core.models import Pipeline, Runner
-from ci_core.statuses import PipelineSource
+from ci_core.models import Pipeline, PipelineExplanation, Runner
+from ci_core.statuses import AccessLevel, PipelineSource
 from tests.factories import member, pipeline_with, project_with, runner_with_token
 from tests.support.graphql_client import as_anonymous, as_user
 from tests.support.jobs import artifact, fail, job_of
+from tests.support.query_counts import statements_of
 
 pytestmark = pytest.mark.django_db
 
@@ -289,3 +290,62 @@ def test_permissions(level, expected):
     client = as_user(member(pipeline.project, level))
     fields = "userPermissions { updatePipeline cancelPipeline adminPipeline destroyPipeline }"
     assert tuple(fields_of(pipeline, fields, client)["userPermissions"].values()) == expected
+
+
+EXPLANATION = """
+configExplanation {
+  workflow { included reason }
+  jobs { name included reason rules { file line matched expression { text variables { name value } } } }
+}
+"""
+
+
+def test_config_explanation():
+    config = "a: {script: x}\nb:\n  script: x\n  rules:\n    - if: $CI_COMMIT_TAG\n"
+    pipeline = pipeline_with(config, visibility="public")
+    found = fields_of(pipeline, EXPLANATION, as_user(member(pipeline.project)))["configExplanation"]
+    assert found["jobs"] == [
+        {"name": "a", "included": True, "reason": "no_rules", "rules": []},
+        {
+            "name": "b",
+            "included": False,
+            "reason": "no_rule_matched",
+            "rules": [
+                {
+                    "file": ".gitlab-ci.yml",
+                    "line": 5,
+                    "matched": False,
+                    "expression": {
+                        "text": "$CI_COMMIT_TAG",
+                        "variables": [{"name": "CI_COMMIT_TAG", "value": None}],
+                    },
+                }
+            ],
+        },
+    ]
+    guest = as_user(member(pipeline.project, AccessLevel.GUEST))
+    assert fields_of(pipeline, EXPLANATION, guest) == {"configExplanation": None}
+    PipelineExplanation.objects.all().delete()
+    developer = as_user(member(pipeline.project))
+    assert fields_of(pipeline, EXPLANATION, developer) == {"configExplanation": None}
+
+
+def test_a_broken_configuration_is_explained_as_far_as_it_was_read():
+    pipeline = pipeline_with("a: {script: x, stage: nowhere}\n")
+    assert pipeline.status == "failed"
+    developer = as_user(member(pipeline.project))
+    assert fields_of(pipeline, EXPLANATION, developer)["configExplanation"] is not None
+
+
+def test_explanations_of_many_pipelines_take_one_statement():
+    project = pipeline_with("a: {script: x}\n").project
+    client = as_user(member(project))
+    document = "query($path: ID!) { project(fullPath: $path) { pipelines { nodes {" + EXPLANATION + "} } } }"
+
+    def count():
+        sent = statements_of(lambda: client.data(document, path=project.full_path))
+        return len([sql for sql in sent if "pipelineexplanation" in sql])
+
+    assert count() == 1
+    actions.create_pipeline(project, "main", PipelineSource.API, acting_user=None)
+    assert count() == 1
