@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import strawberry
 
 from ci_core.actions.planning import GivenVariable
@@ -39,3 +41,8 @@ class CiInputsInput:
     destroy: bool | None = strawberry.field(
         description="Removes the input from a pipeline schedule; ignored elsewhere."
     )
+
+
+def given_inputs(inputs: list[CiInputsInput] | None) -> dict[str, Any]:
+    """The inputs as actions take them: values by name."""
+    return {given.name: given.value for given in inputs or ()}

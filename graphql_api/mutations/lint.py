@@ -15,7 +15,12 @@ from ci_core.statuses import PipelineSource
 from graphql_api.context import Info
 from graphql_api.fields import argument, leaf, rooted
 from graphql_api.mutations.carrying_out import carry_out, client_mutation_id, payload_fields
-from graphql_api.mutations.inputs import CiInputsInput, CiVariableInput, given_variables
+from graphql_api.mutations.inputs import (
+    CiInputsInput,
+    CiVariableInput,
+    given_inputs,
+    given_variables,
+)
 from graphql_api.permissions import OPERATE
 from graphql_api.types.lint import LintConfig, Linted
 
@@ -79,7 +84,7 @@ def _lint(info: Info, input: Annotated[CiLintInput, argument("What to try.")]) -
         input.ref or project.default_branch,
         PipelineSource(str(input.source.value) if input.source else "push"),
         given_variables(input.variables),
-        {given.name: given.value for given in input.inputs or ()},
+        given_inputs(input.inputs),
     )
 
     def action() -> Linted:

@@ -11,12 +11,16 @@ from ci_core import models
 from ci_core.access import access_pipeline, access_project
 from ci_core.actions import pipelines as actions
 from ci_core.actions.deleting import delete_pipeline
-from ci_core.errors import InvalidInput
 from ci_core.statuses import PipelineSource
 from graphql_api.context import Info
 from graphql_api.fields import argument, leaf, rooted
 from graphql_api.mutations.carrying_out import carry_out, client_mutation_id, payload_fields
-from graphql_api.mutations.inputs import CiInputsInput, CiVariableInput, given_variables
+from graphql_api.mutations.inputs import (
+    CiInputsInput,
+    CiVariableInput,
+    given_inputs,
+    given_variables,
+)
 from graphql_api.node_ids import CiPipelineID
 from graphql_api.permissions import DESTROY, OPERATE
 from graphql_api.types import references as refs
@@ -42,7 +46,7 @@ class PipelineCreateInput:
     ref: str = strawberry.field(description="Branch or tag to run for.")
     variables: list[CiVariableInput] | None = strawberry.field(description="Variables for its jobs.")
     inputs: list[CiInputsInput] | None = strawberry.field(
-        description="Not supported yet: gives an error unless it is empty."
+        description="Values for the `spec:inputs` of the configuration."
     )
     async_: bool | None = strawberry.field(
         name="async",
@@ -119,11 +123,13 @@ def _create(info: Info, input: Annotated[PipelineCreateInput, argument("What to 
     source = PipelineSource.WEB if name and name.value == WEB_OPERATION else PipelineSource.API
 
     def action() -> models.Pipeline:
-        if input.inputs:
-            raise InvalidInput("Inputs are not supported yet: leave them out, or give variables.")
-        variables = given_variables(input.variables)
         return actions.create_pipeline(
-            project, input.ref, source, acting_user=principal.user, variables=variables
+            project,
+            input.ref,
+            source,
+            acting_user=principal.user,
+            variables=given_variables(input.variables),
+            inputs=given_inputs(input.inputs),
         )
 
     created, errors = carry_out(info.context, action)

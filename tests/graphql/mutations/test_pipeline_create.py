@@ -77,12 +77,35 @@ def test_async_is_accepted(project):
     assert create(project, **{"async": True})["pipeline"]["iid"] == "1"
 
 
-def test_inputs_are_refused(project):
-    made = create(project, inputs=[{"name": "a", "value": [1, "x", True]}])
-    assert made["errors"] == ["Inputs are not supported yet: leave them out, or give variables."]
-    assert made["pipeline"] is None
-    assert create_count() == 0
-    assert project.pk
+WITH_INPUTS = """
+spec:
+  inputs:
+    stage: {default: test}
+    copies: {type: number, options: [1, 2]}
+---
+stages:
+  - $[[ inputs.stage ]]
+build:
+  stage: $[[ inputs.stage ]]
+  script: make
+  parallel: $[[ inputs.copies ]]
+"""
+
+
+def test_inputs_fill_the_configuration():
+    made = create(
+        project_with(WITH_INPUTS), inputs=[{"name": "stage", "value": "ship"}, {"name": "copies", "value": 2}]
+    )
+    assert made["errors"] == []
+    assert made["pipeline"]["stages"]["nodes"] == [{"name": "ship"}]
+
+
+@pytest.mark.parametrize("inputs", [[], [{"name": "copies", "value": 3}], [{"name": "other", "value": "x"}]])
+def test_inputs_that_do_not_fit_are_errors_of_the_configuration(inputs):
+    made = create(project_with(WITH_INPUTS), inputs=inputs)
+    assert made["pipeline"]["status"] == "FAILED"
+    told = made["pipeline"]["errorMessages"]["nodes"][0]["content"]
+    assert "'copies'" in told or "'other'" in told
 
 
 def create_count():
