@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
@@ -53,7 +54,8 @@ def create_pipeline(
     _refuse_filtered(result)
     with transaction.atomic():
         pipeline = _insert(project, compiled, source, acting_user)
-        PipelineExplanation.objects.create(pipeline=pipeline, content=result.explanation.to_json())
+        explanation = json.dumps(result.explanation.to_json(), separators=(",", ":"))
+        PipelineExplanation.objects.create(pipeline=pipeline, content=explanation)
         if result.pipeline is not None:
             write_plan(pipeline, result.pipeline, compiled.variables.values, variables)
             advance(pipeline)

@@ -15,7 +15,7 @@ class Migration(migrations.Migration):
             name='PipelineExplanation',
             fields=[
                 ('pipeline', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='explanation', serialize=False, to='ci_core.pipeline')),
-                ('content', models.JSONField()),
+                ('content', models.TextField(help_text='JSON; as text, which may tell of the character NUL.')),
             ],
         ),
     ]

@@ -102,7 +102,7 @@ class PipelineExplanation(models.Model):
     pipeline = models.OneToOneField(
         Pipeline, on_delete=models.CASCADE, primary_key=True, related_name="explanation"
     )
-    content = models.JSONField()
+    content = models.TextField(help_text="JSON; as text, which may tell of the character NUL.")
 
     def __str__(self) -> str:
         return f"#{self.pk}"

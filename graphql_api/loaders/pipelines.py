@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -99,7 +100,7 @@ def superseded(pipelines: Sequence[models.Pipeline]) -> set[int]:
 def explanations(pipeline_ids: Iterable[int]) -> dict[int, Any]:
     """Why each job is in each pipeline or not; those from before this was kept are left out."""
     rows = models.PipelineExplanation.objects.filter(pipeline_id__in=list(pipeline_ids))
-    return {row.pk: row.content for row in rows}
+    return {row.pk: json.loads(row.content) for row in rows}
 
 
 def commits(context: Context, places: Iterable[tuple[models.Project, str]]) -> list[CommitInProject | None]:

@@ -349,3 +349,10 @@ def test_explanations_of_many_pipelines_take_one_statement():
     assert count() == 1
     actions.create_pipeline(project, "main", PipelineSource.API, acting_user=None)
     assert count() == 1
+
+
+def test_an_explanation_may_hold_any_character():
+    pipeline = pipeline_with("a: {script: x, rules: [{if: \"$X == '\\0'\"}, {when: always}]}\n")
+    developer = as_user(member(pipeline.project))
+    (job,) = fields_of(pipeline, EXPLANATION, developer)["configExplanation"]["jobs"]
+    assert "\0" in job["rules"][0]["expression"]["text"]
