@@ -10,7 +10,7 @@ from typing import Any
 import strawberry
 from strawberry import enum_value
 
-from ci_core.compiler import CompiledJob, CompileResult
+from ci_core.compiler import CompiledJob, CompileResult, merged_yaml
 from graphql_api.fields import leaf
 from graphql_api.job_groups import group_name
 from graphql_api.types import messages
@@ -170,7 +170,11 @@ class LintConfig:
         "What may not be meant so, each with its place.",
         lambda linted: [messages.sentence(found.to_json()) for found in linted.result.warnings],
     )
-    merged_yaml = leaf(str | None, "Always null: merged YAML is not written yet.", lambda linted: None)
+    merged_yaml = leaf(
+        str | None,
+        "The configuration as one file: after `include`, `extends` and `!reference`. Null if it came to none.",
+        lambda linted: merged_yaml(linted.result),
+    )
     includes = leaf(
         list[LintInclude] | None,
         "Its `include`.",
