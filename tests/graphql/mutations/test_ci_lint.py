@@ -78,7 +78,7 @@ def test_stages_groups_and_jobs(project):
     assert (found["clientMutationId"], found["errors"]) == ("l", [])
     config = found["config"]
     assert (config["status"], config["errors"]) == ("VALID", [])
-    assert set(yaml.safe_load(config["mergedYaml"])) >= {"stages", "build"}
+    assert set(yaml.safe_load(config["mergedYaml"])) >= {"build"}
     assert [stage["name"] for stage in config["stages"]] == ["build", "deploy"]
     (group,) = config["stages"][0]["groups"]
     assert (group["name"], group["size"]) == ("build", 2)
