@@ -190,6 +190,9 @@ def _project(text: str) -> Project:
     )
 
 
+# By how much the ids of the pipelines that get the copies lie above the original's.
+_FIRST_COPY = 10_000
+
 # Columns of ids that carry the pipeline's, and by how many bits they are shifted.
 _SHIFTS = {"pipeline_id": 0, "job_id": 16, "stage_id": 16, "definition_id": 16}
 
@@ -198,10 +201,15 @@ def _copies(pipeline: Pipeline) -> tuple[list[float], int]:
     """Milliseconds to COPY all rows of a pipeline again as those of others, in one transaction; and how many."""
     from django.db import connection, transaction
 
+    from ci_core.models import Pipeline
+
     tables = _tables(pipeline)
     times: list[float] = []
     rows = 0
     for number in range(1, CREATIONS + 1):
+        other = Pipeline.objects.get(pk=pipeline.pk)
+        other.pk, other.iid = pipeline.pk + _FIRST_COPY + number, _FIRST_COPY + number
+        other.save(force_insert=True)
         contents = {table: _content(pipeline, table, columns, number) for table, columns in tables.items()}
         rows = sum(text.count(b"\n") for text in contents.values())
         started = time.perf_counter()
@@ -234,10 +242,10 @@ def _tables(pipeline: Pipeline) -> dict[str, list[str]]:
 
 
 def _content(pipeline: Pipeline, table: str, columns: list[str], number: int) -> bytes:
-    """The rows of a table as COPY reads them, moved to a pipeline that does not exist."""
+    """The rows of a table as COPY reads them, moved to another pipeline."""
     from django.db import connection
 
-    by = 10_000 + number
+    by = _FIRST_COPY + number
     terms = []
     for name in columns:
         shift = _SHIFTS.get(name)
