@@ -142,6 +142,8 @@ class _Reader:
 
     def _scalar(self, event: Any) -> None:
         text: str = event.value
+        if "\0" in text:
+            text = self._without_nul(text, event.start_mark)
         frame = self._open[-1] if self._open else None
         if frame is not None and frame.key is None and isinstance(frame.node, Map):
             if event.anchor is not None:
@@ -162,6 +164,11 @@ class _Reader:
             self._anchors[event.anchor] = (value, 1)
         self._count(event.start_mark)
         self._place(value, event.start_mark, 1)
+
+    def _without_nul(self, text: str, mark: Mark) -> str:
+        r"""The text with signs in place of NUL (written "\0"), which no job and no database can hold."""
+        self._report.error("The text holds the character NUL. Take it out.", self._at(mark), "invalid")
+        return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
     def _key(self, frame: _Frame, text: str, mark: Mark) -> None:
         node = frame.node

@@ -108,6 +108,31 @@ def test_no_file_is_too_broken(text: str) -> None:
     assert pipeline.config_errors
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        'include: "a\\0b"\na: {script: x}',
+        '"j\\0b": {script: x}',
+        'a: {script: "x\\0y"}',
+        'a: {script: x, environment: "e\\0"}',
+        'a: {script: x, tags: ["t\\0"]}',
+        'a: {script: x, resource_group: "r\\0"}',
+        'a: {scrip: x, "k\\0": 1}',
+        'workflow: {name: "n\\0"}\na: {script: x}',
+        "stages: [" + "s" * 300 + "]\na: {stage: " + "s" * 300 + ", script: x}",
+        "a: {script: x, tags: [" + "t" * 300 + "]}",
+        "a: {script: x, environment: " + "e" * 300 + "}",
+        "a: {script: x, resource_group: " + "r" * 300 + "}",
+        "a: {script: x, when: delayed, start_in: 100000 years}",
+    ],
+)
+def test_what_the_database_cannot_hold_is_an_error_of_the_configuration(text: str) -> None:
+    pipeline = pipeline_with(text)
+    assert pipeline.status == "failed"
+    assert pipeline.config_errors
+    assert "\0" not in str(pipeline.config_errors)
+
+
 def test_an_unknown_ref_is_named_and_nothing_is_written() -> None:
     project = project_with("a: {script: x}")
     with pytest.raises(RefNotFound, match="'nowhere'"):

@@ -160,6 +160,12 @@ def parse_tags(session: Session, value: Any, at: At) -> tuple[str, ...] | None:
     if any(not tag.strip() for tag in tags):
         session.report.error("tags must not hold a blank tag.", at)
         return None
+    longest = session.limits.name_length
+    if any(len(tag) > longest for tag in tags):
+        session.report.error(
+            f"A tag is longer than the limit of {longest} characters (name_length).", at, "limit"
+        )
+        return None
     return tuple(dict.fromkeys(tags))
 
 
