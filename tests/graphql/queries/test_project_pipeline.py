@@ -351,8 +351,10 @@ def test_explanations_of_many_pipelines_take_one_statement():
     assert count() == 1
 
 
-def test_an_explanation_may_hold_any_character():
-    pipeline = pipeline_with("a: {script: x, rules: [{if: \"$X == '\\0'\"}, {when: always}]}\n")
+def test_an_explanation_may_hold_any_character_that_a_configuration_may():
+    odd = "\u2028\U0001f680\u00e9\x07"
+    text = f"$X == '{odd}'"
+    pipeline = pipeline_with({"a": {"script": "x", "rules": [{"if": text}, {"when": "always"}]}})
     developer = as_user(member(pipeline.project))
     (job,) = fields_of(pipeline, EXPLANATION, developer)["configExplanation"]["jobs"]
-    assert "\0" in job["rules"][0]["expression"]["text"]
+    assert odd in job["rules"][0]["expression"]["text"]
