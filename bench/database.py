@@ -20,7 +20,7 @@ def database() -> Iterator[None]:
         server = None
         if "DATABASE_URL" not in os.environ:
             server = EmbeddedPostgres(Path(home))
-            os.environ["DATABASE_URL"] = server.start()
+            os.environ["DATABASE_URL"] = server.start(temporary=True)
         try:
             import django
             from django.core.management import call_command

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -22,6 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from config.env import ROOT
+from config.supervisor.postgres import EmbeddedPostgres
 
 #: Phases in order: what is printed when one begins.
 PHASES: Final = (
@@ -65,6 +67,8 @@ def main() -> None:
         finally:
             os.killpg(process.pid, signal.SIGINT)
             process.wait(60)
+            # As root, the database lies elsewhere.
+            shutil.rmtree(EmbeddedPostgres(home).data, ignore_errors=True)
         _print(begun, finished)
 
 

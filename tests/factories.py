@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,9 @@ class ProjectFactory(DjangoModelFactory[Project]):
 
     @factory.lazy_attribute
     def repository_path(self) -> str:
-        folder = Path(tempfile.mkdtemp(prefix="repository-")) / "repository.git"
+        folder = (
+            Path(tempfile.mkdtemp(prefix="repository-", dir=os.environ["PIPEYARD_HOME"])) / "repository.git"
+        )
         make_repository(folder, self.files, branch=self.default_branch)
         return str(folder)
 

@@ -28,16 +28,16 @@ class EmbeddedPostgres:
 
     def __init__(self, home: Path, name: str = "postgres") -> None:
         """home: PIPEYARD_HOME; name: folder of this server's data, for several beside each other."""
-        self._data = _data_folder(home, name)
+        self.data = _data_folder(home, name)
         self._server: Any = None
 
-    def start(self, *, durable: bool = True) -> str:
+    def start(self, *, durable: bool = True, temporary: bool = False) -> str:
         """Starts the server (or joins one that runs already) and returns its URL.
 
-        durable: False trades safety at a power cut for speed; for tests.
+        durable: False trades safety at a power cut for speed; for tests. temporary: its data goes when it stops.
         """
-        self._data.parent.mkdir(parents=True, exist_ok=True)
-        self._server = _package().get_server(self._data, cleanup_mode="stop")
+        self.data.parent.mkdir(parents=True, exist_ok=True)
+        self._server = _package().get_server(self.data, cleanup_mode="delete" if temporary else "stop")
         socket = self._server.get_postmaster_info().socket_path
         # The server trusts whoever reaches its socket: that is for its owner and root alone.
         socket.chmod(0o700)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import stat
@@ -19,6 +20,7 @@ import psutil
 import pytest
 
 from config.env import ROOT
+from config.supervisor.postgres import EmbeddedPostgres
 
 pytestmark = pytest.mark.e2e
 
@@ -101,8 +103,11 @@ class Up:
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
-    return tmp_path / "home"
+def home(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "home"
+    yield folder
+    # As root, the database lies elsewhere.
+    shutil.rmtree(EmbeddedPostgres(folder).data, ignore_errors=True)
 
 
 @pytest.fixture

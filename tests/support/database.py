@@ -6,6 +6,7 @@ Loaded with -p, so that it runs before Django's settings are read. Workers of py
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,25 +18,29 @@ if TYPE_CHECKING:
     from config.supervisor.postgres import EmbeddedPostgres
 
 _STARTED: list[EmbeddedPostgres] = []
+_FOLDERS: list[str] = []
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_load_initial_conftests() -> Iterator[None]:
     """Starts the server and points the environment at it, before pytest-django reads the settings."""
-    os.environ.setdefault("PIPEYARD_HOME", tempfile.mkdtemp(prefix="pipeyard-test-"))
+    if "PIPEYARD_HOME" not in os.environ:
+        os.environ["PIPEYARD_HOME"] = tempfile.mkdtemp(prefix="pipeyard-test-")
+        _FOLDERS.append(os.environ["PIPEYARD_HOME"])
     os.environ.setdefault("PIPEYARD_SECRET_KEY", "tests-only")
     os.environ["PIPEYARD_ALLOWED_HOSTS"] = "testserver,localhost,127.0.0.1"
     if "DATABASE_URL" not in os.environ:
         from config.supervisor.postgres import EmbeddedPostgres
 
         server = EmbeddedPostgres(Path(os.environ["PIPEYARD_HOME"]), "tests")
-        os.environ["DATABASE_URL"] = server.start(durable=False)
+        os.environ["DATABASE_URL"] = server.start(durable=False, temporary=True)
         _STARTED.append(server)
     return (yield)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Stops the server that this process started."""
-    for server in _STARTED:
-        server.stop()
-    _STARTED.clear()
+    """Stops the server that this process started, and removes what the tests left."""
+    while _STARTED:
+        _STARTED.pop().stop()
+    while _FOLDERS:
+        shutil.rmtree(_FOLDERS.pop(), ignore_errors=True)
