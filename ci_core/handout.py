@@ -6,8 +6,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Q
-
 from ci_core import clock
 from ci_core.errors import JobNotRunning, RefNotFound
 from ci_core.models import (
@@ -91,9 +89,6 @@ def _dependencies(job: Job, named: Iterable[str] | None) -> list[Dependency]:
         candidates = candidates.filter(name__in=list(named))
     jobs = {candidate.pk: candidate for candidate in candidates.in_order()}
     archives = {
-        artifact.job_id: artifact
-        for artifact in Artifact.objects.of_jobs(jobs)
-        .filter(file_type="archive")
-        .filter(Q(expire_at__isnull=True) | Q(expire_at__gt=clock.now()))
+        artifact.job_id: artifact for artifact in Artifact.objects.of_jobs(jobs).archives_at(clock.now())
     }
     return [Dependency(jobs[job_id], archives[job_id]) for job_id in jobs if job_id in archives]

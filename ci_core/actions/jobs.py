@@ -156,7 +156,8 @@ def fail_job(job_id: int, reason: FailureReason, *, exit_code: int | None = None
         advance(pipeline, restarted={job.name})
         return _now(job)
     if pipeline.cancel_on_job_failure and not allowed:
-        changes += cancel_jobs(pipeline, _cancelable(pipeline))
+        cancelable = Job.objects.in_pipeline(pipeline.pk).cancelable()
+        changes += cancel_jobs(pipeline, list(cancelable.values_list("id", flat=True)))
     advance(pipeline, changes)
     return _ended(job, changes[0], **columns)
 
@@ -164,16 +165,6 @@ def fail_job(job_id: int, reason: FailureReason, *, exit_code: int | None = None
 def _retries(job: Job) -> int:
     """How many copies of this job were retried already."""
     return Job.objects.in_pipeline(job.pipeline_id).filter(name=job.name, retried=True).count()
-
-
-def _cancelable(pipeline: Pipeline) -> Sequence[int]:
-    statuses = [status.value for status in CANCELABLE]
-    return list(
-        Job.objects.in_pipeline(pipeline.pk)
-        .latest_copies()
-        .filter(status__in=statuses)
-        .values_list("id", flat=True)
-    )
 
 
 def _now(job: Job) -> Job:

@@ -21,7 +21,7 @@ from ci_core.errors import NotCancelable, NotRetryable, PipelineFiltered
 from ci_core.locks import lock_pipeline, next_internal_id
 from ci_core.models import EventKind, Job, OnNewCommit, Pipeline, PipelineExplanation, Project, User
 from ci_core.processing import advance
-from ci_core.statuses import CANCELABLE, PipelineFailureReason, PipelineSource, Status
+from ci_core.statuses import PipelineFailureReason, PipelineSource, Status
 from ci_core.transition import transition
 
 __all__ = ["NO_COMMIT", "cancel_pipeline", "create_pipeline", "retry_pipeline"]
@@ -109,12 +109,7 @@ def cancel_pipeline(pipeline_id: int) -> Pipeline:
     Raises NotCancelable when there is no such job.
     """
     pipeline = lock_pipeline(pipeline_id)
-    ids = list(
-        Job.objects.in_pipeline(pipeline.pk)
-        .latest_copies()
-        .filter(status__in=[status.value for status in CANCELABLE])
-        .values_list("id", flat=True)
-    )
+    ids = list(Job.objects.in_pipeline(pipeline.pk).cancelable().values_list("id", flat=True))
     if not ids:
         raise NotCancelable("No job of the pipeline is waiting or running.")
     advance(pipeline, cancel_jobs(pipeline, ids))

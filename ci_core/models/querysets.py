@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from django.db import models
 from django.db.models import Q
 
 from ci_core.models import ids
-from ci_core.statuses import AccessLevel
+from ci_core.statuses import CANCELABLE, AccessLevel
 
 if TYPE_CHECKING:
     from ci_core.models.users import User
@@ -63,6 +64,10 @@ class InPipelineQuerySet(models.QuerySet[Any]):
 class JobQuerySet(InPipelineQuerySet):
     """Filters of jobs."""
 
+    def cancelable(self) -> Self:
+        """Those that cancelling their pipeline cancels: the latest copies that wait or run, but not manual ones."""
+        return self.latest_copies().filter(status__in=[status.value for status in CANCELABLE])
+
     def latest_copies(self) -> Self:
         """Without the copies that were retried."""
         return self.filter(retried=False)
@@ -74,6 +79,10 @@ class JobQuerySet(InPipelineQuerySet):
 
 class ArtifactQuerySet(InPipelineQuerySet):
     """Filters of artifacts."""
+
+    def archives_at(self, now: datetime) -> Self:
+        """Archives that have not expired by then: what other jobs and people may still fetch."""
+        return self.filter(Q(expire_at__isnull=True) | Q(expire_at__gt=now), file_type="archive")
 
     def by_artifact_id(self, artifact_id: int) -> Self:
         """The artifact with this id: one partition."""

@@ -9,14 +9,13 @@ from typing import Final
 from asgiref.sync import sync_to_async
 from django.core.files.uploadedfile import UploadedFile
 from django.core.files.uploadhandler import TemporaryFileUploadHandler
-from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, QueryDict, StreamingHttpResponse
 from django.http.multipartparser import MultiPartParserError
 from django.utils.http import content_disposition_header
 
 from ci_core import clock, storage
 from ci_core.access import access_job
-from ci_core.actions.artifacts import ARCHIVE, store_artifact
+from ci_core.actions.artifacts import store_artifact
 from ci_core.actions.runners import heard_of
 from ci_core.errors import ArtifactInvalid, JobNotRunning, NotFound
 from ci_core.models import Artifact
@@ -105,10 +104,7 @@ def _archive(request: HttpRequest, job_id: int) -> Artifact:
         if job_id > MAX_ID:
             raise NotFound("There is no such job, or you may not see it.")
         job = access_job(job_id, principal)
-    archives = Artifact.objects.of_jobs([job.pk]).filter(file_type=ARCHIVE)
-    archive: Artifact | None = archives.filter(
-        Q(expire_at__isnull=True) | Q(expire_at__gt=clock.now())
-    ).first()
+    archive: Artifact | None = Artifact.objects.of_jobs([job.pk]).archives_at(clock.now()).first()
     if archive is None:
         raise NotFound("The job has no artifacts, or they have expired.")
     try:
