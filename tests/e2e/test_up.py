@@ -131,8 +131,8 @@ def test_from_nothing_to_a_finished_pipeline_and_back(up: Up, home: Path) -> Non
     assert up.get("/-/health") == (200, {"status": "ok"})
     assert up.get("/-/readiness")[1]["worker"] == "ok"
     assert stat.S_IMODE((home / "demo-token").stat().st_mode) == 0o600
-    eventually(lambda: up.said("Pipeyard is up"), "the addresses")
-    assert up.said("demo, with the password")
+    eventually(lambda: up.said("demo, with the password"), "the demo login, which is printed after the addresses")
+    assert up.said("Pipeyard is up")
 
     eventually(lambda: shop_pipeline(up)["status"] == "SUCCESS", "the first pipeline")
     statuses = {job["status"] for job in shop_pipeline(up)["jobs"]["nodes"]}
@@ -144,7 +144,7 @@ def test_from_nothing_to_a_finished_pipeline_and_back(up: Up, home: Path) -> Non
     worker.kill()
     eventually(lambda: up.said("worker ended with signal SIGKILL; starting it again"), "news of the crash")
     assert up.stop(signal.SIGINT) == 0
-    assert up.said("stopped")
+    eventually(lambda: up.said("stopped"), "the last word")
 
     again = Up(home)
     try:
