@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import AsyncIterator, Iterator
 from typing import Any, Final
 
 from graphql import GraphQLError, OperationDefinitionNode, parse
@@ -11,6 +12,7 @@ from strawberry.schema.exceptions import CannotGetOperationTypeError
 
 from graphql_api.context import Context
 from graphql_api.documents import Prepared, prepare
+from graphql_api.limits.exceeded import LimitExceeded
 from graphql_api.limits.usage import Usage, complexity_limit, limit_of
 
 #: Stands for a document that cannot be parsed: Strawberry gives errors to clients of both protocols only once it has
@@ -60,7 +62,10 @@ class CheckOperations(SchemaExtension):
         if self._prepared is None or self._operation is None:
             return [self._refused] if self._refused else []
         schema, usage = self.execution_context.schema._schema, self._usage
+        context: Context = self.execution_context.context
         try:
+            if context.live and (rate := usage.count(context.principal, context.address)).exceeded:
+                raise LimitExceeded("rate", rate.limit, rate.used)
             usage.take("tokens", self._prepared.tokens, limit_of("tokens"))
             shape = self._prepared.shape(self._name, self._operation)
             for limit in ("depth", "aliases", "directives"):
@@ -69,10 +74,20 @@ class CheckOperations(SchemaExtension):
                 return errors
             complexity = self._prepared.complexity(schema, self._name, self._operation)
             score = complexity.score(self.execution_context.variables or {})
-            usage.take("complexity", score, complexity_limit(self.execution_context.context.principal))
+            usage.take("complexity", score, complexity_limit(context.principal))
         except GraphQLError as error:
             return [error]
         return []
+
+    async def on_execute(self) -> AsyncIterator[None]:
+        """Answers at the deadline, whatever is under way then."""
+        deadline = self._usage.deadline
+        try:
+            async with asyncio.timeout(deadline.seconds):
+                yield
+        except TimeoutError:
+            await asyncio.to_thread(deadline.end)
+            raise deadline.exceeded() from None
 
     def get_results(self) -> dict[str, Any]:
         """Reports what was used with each answer over HTTP; a subscription would repeat it with every event."""

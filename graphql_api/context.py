@@ -11,6 +11,7 @@ import structlog
 
 from ci_core.access import Principal, anonymous
 from graphql_api.batching import Batches
+from graphql_api.limits.time import Deadline
 from graphql_api.limits.usage import Usage
 from graphql_api.threads import ThreadRunner, in_request_thread
 
@@ -24,7 +25,7 @@ class Context:
     """What resolvers find in `info.context`.
 
     authenticate: asked again by `renew`; None where the principal holds for the operation, as over HTTP.
-    live: whether more than one result can be sent.
+    live: whether more than one result can be sent. address: where the request came from; empty if that is not known.
     """
 
     def __init__(
@@ -34,13 +35,15 @@ class Context:
         authenticate: Authenticate | None = None,
         run_in_thread: ThreadRunner = in_request_thread,
         live: bool = False,
+        address: str = "",
     ) -> None:
         self.principal = principal or anonymous()
         self.authenticate = authenticate
-        self.run_in_thread = run_in_thread
+        self._thread_runner = run_in_thread
         self.live = live
-        self.request_id = _request_id()
-        self.batches = Batches(run_in_thread)
+        self.address = address
+        self.request_id = current_request_id()
+        self.batches = Batches(self.run_in_thread)
         self.usage = Usage()
         self._remembered: dict[Any, dict[Any, Any]] = {}
         #: What a WebSocket client sent with connection_init; set by Strawberry.
@@ -51,13 +54,24 @@ class Context:
         return Context(
             self.principal,
             authenticate=self.authenticate,
-            run_in_thread=self.run_in_thread,
+            run_in_thread=self._thread_runner,
             live=self.live,
+            address=self.address,
         )
 
+    async def run_in_thread(self, function: Callable[[], R]) -> R:
+        """Runs what uses the database in a thread, as long as the operation may take. Raises LimitExceeded."""
+        deadline = self.usage.deadline
+        result: R = await self._thread_runner(lambda: deadline.bounded(function))
+        return result
+
     def renew(self) -> None:
-        """Finds out again who asks, and forgets every row. Runs in a thread. Raises Unauthenticated."""
+        """Finds out again who asks, and forgets every row: a new answer begins. Runs in a thread.
+
+        Raises Unauthenticated.
+        """
         self.forget()
+        self.usage.deadline = Deadline()
         if self.authenticate is not None:
             self.principal = self.authenticate()
 
@@ -85,6 +99,7 @@ class Context:
 Info: TypeAlias = strawberry.Info[Context, None]
 
 
-def _request_id() -> str:
+def current_request_id() -> str:
+    """The id under which logs tell of this request; a new one for what came by no request."""
     bound = structlog.contextvars.get_contextvars().get("request_id")
     return bound if isinstance(bound, str) else uuid.uuid4().hex
