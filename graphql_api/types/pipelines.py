@@ -17,6 +17,7 @@ from graphql_api.types import pipeline_relations as relations
 from graphql_api.types import references as refs
 from graphql_api.types.enums_ci import PipelineConfigSourceEnum, PipelineStatusEnum, ShaFormat
 from graphql_api.types.explanations import Explanation
+from graphql_api.types.interfaces import PipelineInterface
 from graphql_api.types.statuses import DetailedStatus
 
 
@@ -64,7 +65,7 @@ def _false(row: Any) -> bool:
 
 
 @strawberry.type(name="Pipeline", description="One run of a project's CI configuration at a commit.")
-class Pipeline:
+class Pipeline(PipelineInterface):
     """Its parent is a row of Pipeline."""
 
     id = leaf(strawberry.ID, "ID of the pipeline.", lambda row: global_id("Ci::Pipeline", row.pk))
@@ -181,3 +182,8 @@ class Pipeline:
     )
     source_job = leaf(refs.JOB | None, "Always null: pipelines do not start one another yet.", _none)
     troubleshoot_job_with_ai = leaf(bool, "Always false: there is no such assistant here.", _false)
+
+    @classmethod
+    def is_type_of(cls, row: Any, info: Any) -> bool:
+        """Tells pipelines from what else an interface may stand for."""
+        return isinstance(row, models.Pipeline)
