@@ -28,22 +28,30 @@ from graphql_api.mutations.environments import EnvironmentMutations
 from graphql_api.mutations.jobs import JobMutations
 from graphql_api.mutations.lint import LintMutations
 from graphql_api.mutations.pipelines import PipelineMutations
+from graphql_api.mutations.runners import RunnerMutations
 from graphql_api.mutations.schedules import ScheduleMutations
 from graphql_api.queries.instance import InstanceQueries
 from graphql_api.queries.jobs import JobQueries
 from graphql_api.queries.projects import ProjectQueries
+from graphql_api.queries.runners import RunnerQueries
 from graphql_api.queries.users import UserQueries
 from graphql_api.subscriptions.changes import Subscription
 
 
 @strawberry.type(description="What can be read.")
-class Query(UserQueries, ProjectQueries, JobQueries, InstanceQueries):
+class Query(UserQueries, ProjectQueries, JobQueries, RunnerQueries, InstanceQueries):
     """The root of queries."""
 
 
 @strawberry.type(description="What can be changed.")
 class Mutation(
-    PipelineMutations, JobMutations, ArtifactMutations, ScheduleMutations, EnvironmentMutations, LintMutations
+    PipelineMutations,
+    JobMutations,
+    ArtifactMutations,
+    ScheduleMutations,
+    EnvironmentMutations,
+    LintMutations,
+    RunnerMutations,
 ):
     """The root of mutations."""
 
