@@ -172,6 +172,8 @@ PIPEYARD_RUNNER_ONLINE_SECONDS = 120
 PIPEYARD_INCLUDE_PREFIXES = list(ENV.include_prefixes)
 #: Base URL of `include:template`; empty when there are no templates.
 PIPEYARD_INCLUDE_TEMPLATES = ENV.include_templates
+#: Whether GraphQL operations are executed breadth-first; otherwise graphql-core executes all of them.
+PIPEYARD_BREADTH_FIRST = ENV.breadth_first
 #: Items that one page of a GraphQL connection holds at most.
 PIPEYARD_PAGE_LIMIT = 100
 #: Bytes that the body of a GraphQL request may have.
