@@ -2,7 +2,7 @@
 
 The same statement keeps what follows from a status: the queue, the timers, the list of jobs on runners, the deployments
 and the event log; another follows for jobs of resource groups only. So none of them can disagree with the job.
-The caller holds the pipeline's lock.
+Trigger jobs wait in a queue of their own (`ci_core.bridges`). The caller holds the pipeline's lock.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from django.db import connection
 
-from ci_core import clock, events, resources
+from ci_core import bridges, clock, events, resources
 from ci_core.decisions import transitions
 from ci_core.decisions.transitions import Event
 from ci_core.events.log import LOG_CHANGED_JOBS, RING_PIPELINE, RING_QUEUE
@@ -30,6 +30,11 @@ _ALSO_SET: Final[Mapping[Status, str]] = {
     Status.SUCCESS: ", finished_at = %(now)s",
     Status.FAILED: ", finished_at = %(now)s",
     Status.CANCELED: ", finished_at = %(now)s",
+}
+
+#: The same for events after which a job goes on where it was, instead of starting anew.
+_INSTEAD_SET: Final[Mapping[Event, str]] = {
+    Event.RESUME: ", finished_at = NULL, failure_reason = ''",
 }
 
 #: Columns that a caller may set along with a status.
@@ -61,7 +66,7 @@ _CHANGED: Final = """old AS MATERIALIZED (
 
 _ENQUEUED: Final = """enqueued AS (
     INSERT INTO ci_core_pendingjob (job_id, pipeline_id, project_id, tags, protected, queued_at)
-    SELECT id, pipeline_id, project_id, tags, protected, %(now)s FROM changed
+    SELECT id, pipeline_id, project_id, tags, protected, %(now)s FROM changed WHERE kind = 'build'
     ON CONFLICT (job_id) DO NOTHING
 )"""
 
@@ -106,9 +111,10 @@ _DEPLOYMENT_OF: Final[Mapping[Status, DeploymentStatus]] = {
 
 @dataclass(frozen=True, slots=True)
 class JobChange(events.Change):
-    """A job that moved, with what decides which others may move now."""
+    """A job that moved, with what decides which others may move now. bridge: it is a trigger job."""
 
     name: str
+    bridge: bool
     allow_failure: bool
     resource_group_id: int | None
     at: datetime
@@ -142,9 +148,10 @@ def transition(pipeline: Pipeline, job_ids: Iterable[int], event: Event, **colum
     with connection.cursor() as cursor:
         cursor.execute(_statement(event, tuple(columns)), parameters)
         changes = [
-            JobChange(job_id, old, to.value, name, allow_failure, group_id, now)
-            for job_id, old, name, allow_failure, group_id, *_ in cursor.fetchall()
+            JobChange(job_id, old, to.value, name, bridge, allow_failure, group_id, now)
+            for job_id, old, name, bridge, allow_failure, group_id, *_ in cursor.fetchall()
         ]
+    bridges.follow(pipeline.pk, [change for change in changes if change.bridge], to)
     resources.follow([(change.subject_id, change.resource_group_id) for change in changes], to)
     return changes
 
@@ -154,7 +161,8 @@ def _statement(event: Event, columns: tuple[str, ...]) -> str:
     """The statement of an event that also sets these columns; parts that cannot apply are left out."""
     sources, to = transitions.ARROWS[event]
     changed = _CHANGED.format(
-        also=_ALSO_SET.get(to, ""), columns="".join(f", {name} = %({name})s" for name in columns)
+        also=_INSTEAD_SET.get(event, _ALSO_SET.get(to, "")),
+        columns="".join(f", {name} = %({name})s" for name in columns),
     )
     parts = [changed, f"logged AS ({LOG_CHANGED_JOBS})"]
     if to == Status.PENDING:
@@ -171,7 +179,7 @@ def _statement(event: Event, columns: tuple[str, ...]) -> str:
         parts.append(_DEPLOYED)
     rings = [RING_PIPELINE, *([RING_QUEUE] if to == Status.PENDING else [])]
     rung = "".join(f", (SELECT {ring})" for ring in rings)
-    returned = f"id, old_status, name, allow_failure, resource_group_id{rung}"
+    returned = f"id, old_status, name, kind = 'bridge', allow_failure, resource_group_id{rung}"
     return f"WITH {', '.join(parts)} SELECT {returned} FROM changed"  # noqa: S608 - constants
 
 

@@ -168,6 +168,8 @@ PIPEYARD_ACKNOWLEDGE_SECONDS = 90
 PIPEYARD_PIPELINE_AGE_LIMIT_SECONDS = 90 * 24 * 3600
 #: Seconds after its last call for which a runner counts as online.
 PIPEYARD_RUNNER_ONLINE_SECONDS = 120
+# Pipelines that one pipeline may lead to by trigger jobs, itself included.
+PIPEYARD_PIPELINE_FAMILY_SIZE = 1000
 #: URLs that `include:remote` may begin with.
 PIPEYARD_INCLUDE_PREFIXES = list(ENV.include_prefixes)
 #: Base URL of `include:template`; empty when there are no templates.

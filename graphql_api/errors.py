@@ -55,6 +55,7 @@ DELIVERY: Final[Mapping[type[CiError], Delivery]] = {
     errors.NotRetryable: Delivery.MESSAGE,
     errors.NotCancelable: Delivery.MESSAGE,
     errors.NotErasable: Delivery.MESSAGE,
+    errors.DependencyMissing: Delivery.MESSAGE,
     errors.JobLimitReached: Delivery.MESSAGE,
     errors.ScheduleLimitReached: Delivery.MESSAGE,
     errors.PlayedTooOften: Delivery.MESSAGE,

@@ -13,7 +13,7 @@ from ci_core.actions.deploying import environment_content, plan_deployments
 from ci_core.actions.resources import ensure_groups
 from ci_core.actions.retrying import reserve_numbers
 from ci_core.bulk import array_text, copy_rows, copy_values
-from ci_core.compiler import CompiledPipeline
+from ci_core.compiler import CompiledPipeline, CompiledTrigger
 from ci_core.decisions.snapshots import JobSnapshot
 from ci_core.models import (
     EventKind,
@@ -110,10 +110,33 @@ def _definitions(pipeline: Pipeline, plan: CompiledPipeline) -> tuple[list[tuple
         content["retry"] = {"max": job.retry_max, "when": job.retry_when, "exit_codes": job.retry_exit_codes}
         content["allow_failure_exit_codes"] = job.allow_failure_exit_codes
         content["manual_confirmation"] = job.manual_confirmation
+        if job.trigger is not None:
+            content["trigger"] = _trigger_content(job.trigger)
+        if job.cross_needs:
+            content["cross_needs"] = [
+                {"project": need.project, "ref": need.ref, "job": need.job, "pipeline": need.pipeline}
+                for need in job.cross_needs
+                if need.artifacts
+            ]
         if job.environment is not None:
             content["environment"] = environment_content(job.environment)
         of_jobs.append(seen.setdefault(orjson.dumps(content), in_pipeline(pipeline.pk, len(seen) + 1)))
     return [(id_, pipeline.pk, content.decode()) for content, id_ in seen.items()], of_jobs
+
+
+def _trigger_content(trigger: CompiledTrigger) -> dict[str, Any]:
+    """What a trigger job's definition keeps of `trigger`."""
+    return {
+        "project": trigger.project,
+        "branch": trigger.branch,
+        "include": list(trigger.include),
+        "strategy": trigger.strategy or "",
+        "forward": {
+            "yaml_variables": trigger.forward_yaml_variables,
+            "pipeline_variables": trigger.forward_pipeline_variables,
+        },
+        "inputs": trigger.inputs,
+    }
 
 
 def _resource_groups(pipeline: Pipeline, plan: CompiledPipeline) -> list[int | None]:
@@ -141,7 +164,7 @@ def _jobs(
     """The values of `_JOB` for each job; no model instances, since a plan may have thousands."""
     now = clock.now().isoformat()
     tags = {wanted: array_text(wanted) for wanted in {job.tags for job in plan.jobs}}
-    kind, created = JobKind.BUILD.value, Status.CREATED.value
+    build, bridge, created = JobKind.BUILD.value, JobKind.BRIDGE.value, Status.CREATED.value
     stage_ids = {name: stage.pk for name, stage in stages.items()}
     by_stage, by_needs = SchedulingType.STAGE.value, SchedulingType.DAG.value
     planned = zip(plan.jobs, definitions, groups, strict=True)
@@ -154,7 +177,7 @@ def _jobs(
             definition,
             job.name,
             number,
-            kind,
+            build if job.trigger is None else bridge,
             created,
             job.when,
             by_stage if job.needs is None else by_needs,

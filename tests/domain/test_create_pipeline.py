@@ -187,29 +187,12 @@ def test_iids_count_per_project() -> None:
 
 
 def test_what_cannot_run_yet_is_named() -> None:
-    need = "{project: g/p, job: j, ref: main, artifacts: true}"
-    pipeline = pipeline_with(f"ok: {{script: x}}\na:\n  script: x\n  needs: [{need}]\n")
+    pipeline = pipeline_with("ok: {script: x}\na:\n  needs: {pipeline: g/p}\n  script: x\n")
     assert pipeline.status == "failed"
     assert [(error["code"], error["line"], error["path"]) for error in pipeline.config_errors] == [
-        ("unsupported", 4, "jobs:a:needs")
+        ("unsupported", 3, "jobs:a:needs")
     ]
-    assert "'a' needs something from project g/p." in pipeline.config_errors[0]["message"]
-
-
-@pytest.mark.parametrize(
-    ("trigger", "words"),
-    [
-        ("g/p", "'a' starts a pipeline of project g/p."),
-        ("{include: c.yml}", "a child pipeline. Jobs with trigger"),
-    ],
-)
-def test_jobs_with_trigger_cannot_run_yet(trigger: str, words: str) -> None:
-    pipeline = pipeline_with(f"ok: {{script: x}}\na: {{trigger: {trigger}}}\n")
-    assert pipeline.status == "failed"
-    assert [(error["code"], error["path"]) for error in pipeline.config_errors] == [
-        ("unsupported", "jobs:a:trigger")
-    ]
-    assert words in pipeline.config_errors[0]["message"]
+    assert "'a' mirrors the state of project g/p" in pipeline.config_errors[0]["message"]
 
 
 MIXED = (
