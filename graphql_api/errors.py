@@ -47,6 +47,7 @@ DELIVERY: Final[Mapping[type[CiError], Delivery]] = {
     errors.NotFound: Delivery.UNAVAILABLE,
     errors.Forbidden: Delivery.UNAVAILABLE,
     errors.InvalidInput: Delivery.MESSAGE,
+    errors.TooManyTries: Delivery.MESSAGE,
     errors.RefNotFound: Delivery.MESSAGE,
     errors.RepositoryMissing: Delivery.MESSAGE,
     errors.ConfigMissing: Delivery.MESSAGE,
