@@ -166,5 +166,14 @@ PIPEYARD_INCLUDE_PREFIXES = list(ENV.include_prefixes)
 PIPEYARD_INCLUDE_TEMPLATES = ENV.include_templates
 #: Items that one page of a GraphQL connection holds at most.
 PIPEYARD_PAGE_LIMIT = 100
+#: Operations that one GraphQL WebSocket may have under way, subscriptions among them.
+PIPEYARD_SOCKET_OPERATIONS = 100
+#: Seconds within which a client must introduce itself after it has connected.
+PIPEYARD_SOCKET_INIT_SECONDS = 15
+#: Characters that a message from a client may have.
+PIPEYARD_SOCKET_MESSAGE_LIMIT = 256 * 1024
+#: Messages, and characters, that wait for a client who reads slowly before it is disconnected (code 1013).
+PIPEYARD_SOCKET_OUTBOX_MESSAGES = 1000
+PIPEYARD_SOCKET_OUTBOX_CHARACTERS = 16 * 1024 * 1024
 #: Git executable that serves clones.
 PIPEYARD_GIT = "git"
