@@ -82,7 +82,7 @@ class GraphQLConsumer(GraphQLWSConsumer[Context, None]):
             connection_init_wait_timeout=timedelta(seconds=settings.PIPEYARD_SOCKET_INIT_SECONDS),
             max_subscriptions_per_connection=settings.PIPEYARD_SOCKET_OPERATIONS,
         )
-        self.outbox = Outbox(self._send_text, self._close_with)
+        self.outbox = Outbox(self._send_text, self._close_with, self._end_operations)
 
     async def connect(self) -> None:
         """Serves the connection in a task, while this object goes on receiving."""
@@ -115,6 +115,10 @@ class GraphQLConsumer(GraphQLWSConsumer[Context, None]):
 
     async def _close_with(self, code: int, reason: str) -> None:
         await self.close(code=code, reason=reason)
+
+    def _end_operations(self) -> None:
+        """Ends what the connection began, although the client has not gone."""
+        self.message_queue.put_nowait({"message": None, "disconnected": True})
 
     async def get_context(self, request: GraphQLWSConsumer, response: GraphQLWSConsumer) -> Context:
         """The context of the connection; each operation gets one of its own from it."""

@@ -23,14 +23,19 @@ CLOSING: Final = 5.0
 class Outbox:
     """The messages of a socket that are not sent yet; a task sends them while there are any.
 
-    A message is given in parts, the last of which may be shared with other sockets: they are joined when it is sent.
+    A message is given in parts, some of which may be shared with other sockets: they are joined when it is sent.
     """
 
     def __init__(
-        self, send: Callable[[str], Awaitable[None]], close: Callable[[int, str], Awaitable[None]]
+        self,
+        send: Callable[[str], Awaitable[None]],
+        close: Callable[[int, str], Awaitable[None]],
+        dropped: Callable[[], None],
     ) -> None:
+        """dropped: called when the client turns out to be too slow; whether it hears of the close is not certain."""
         self._send = send
         self._close = close
+        self._dropped = dropped
         self._waiting: deque[tuple[str, ...]] = deque()
         self._size = 0
         self._closing: tuple[int, str] | None = None
@@ -65,6 +70,7 @@ class Outbox:
         self._closing = TOO_SLOW, "Too slow: messages were not read in time"
         self._task = None
         self._work()
+        self._dropped()
 
     def _work(self) -> None:
         if self._task is None or self._task.done():
