@@ -64,8 +64,13 @@ class CheckOperations(SchemaExtension):
         schema, usage = self.execution_context.schema._schema, self._usage
         context: Context = self.execution_context.context
         try:
-            if context.live and (rate := usage.count(context.principal, context.address)).exceeded:
-                raise LimitExceeded("rate", rate.limit, rate.used)
+            if context.is_update:
+                return self._prepared.errors(schema)
+            # Over HTTP the door has counted, and answers with a status of its own.
+            if context.live is not None:
+                rate = usage.count(context.principal, context.address)
+                if rate.exceeded:
+                    raise LimitExceeded("rate", rate.limit, rate.used)
             usage.take("tokens", self._prepared.tokens, limit_of("tokens"))
             shape = self._prepared.shape(self._name, self._operation)
             for limit in ("depth", "aliases", "directives"):
@@ -91,4 +96,4 @@ class CheckOperations(SchemaExtension):
 
     def get_results(self) -> dict[str, Any]:
         """Reports what was used with each answer over HTTP; a subscription would repeat it with every event."""
-        return {} if self.execution_context.context.live else {"limits": self._usage.report()}
+        return {} if self.execution_context.context.live is not None else {"limits": self._usage.report()}

@@ -10,6 +10,7 @@ import strawberry
 import structlog
 
 from ci_core.access import Principal, anonymous
+from graphql_api.authentication import Caller
 from graphql_api.batching import Batches
 from graphql_api.limits.time import Deadline
 from graphql_api.limits.usage import Usage
@@ -25,7 +26,8 @@ class Context:
     """What resolvers find in `info.context`.
 
     authenticate: asked again by `renew`; None where the principal holds for the operation, as over HTTP.
-    live: whether more than one result can be sent. address: where the request came from; empty if that is not known.
+    caller: what they came with, where a subscription must find out again who they are. address: where they came from.
+    live: which part of a subscription the operation is; None where nothing can be delivered later, as over HTTP.
     """
 
     def __init__(
@@ -33,12 +35,14 @@ class Context:
         principal: Principal | None = None,
         *,
         authenticate: Authenticate | None = None,
+        caller: Caller | None = None,
         run_in_thread: ThreadRunner = in_request_thread,
-        live: bool = False,
+        live: object | None = None,
         address: str = "",
     ) -> None:
         self.principal = principal or anonymous()
         self.authenticate = authenticate
+        self.caller = caller
         self._thread_runner = run_in_thread
         self.live = live
         self.address = address
@@ -49,15 +53,21 @@ class Context:
         #: What a WebSocket client sent with connection_init; set by Strawberry.
         self.connection_params: Mapping[str, Any] | None = None
 
-    def for_operation(self) -> Context:
+    def for_operation(self, live: object) -> Context:
         """A context of its own for one of the operations of a connection."""
         return Context(
             self.principal,
             authenticate=self.authenticate,
+            caller=self.caller,
             run_in_thread=self._thread_runner,
-            live=self.live,
+            live=live,
             address=self.address,
         )
+
+    @property
+    def is_update(self) -> bool:
+        """Whether this delivers to a subscription, which was checked when it began."""
+        return self.live is not None and self.caller is None
 
     async def run_in_thread(self, function: Callable[[], R]) -> R:
         """Runs what uses the database in a thread, as long as the operation may take. Raises LimitExceeded."""
