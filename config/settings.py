@@ -207,6 +207,10 @@ PIPEYARD_GRAPHQL_TIME_LIMIT_SECONDS = ENV.graphql.time_limit_seconds
 PIPEYARD_GRAPHQL_RATE_LIMIT = ENV.graphql.rate_limit
 #: Requests a minute without a key from one address; 0 for no limit.
 PIPEYARD_GRAPHQL_ANONYMOUS_RATE_LIMIT = ENV.graphql.anonymous_rate_limit
+#: Documents that are kept for clients, which then name them by digest; 0 keeps none.
+PIPEYARD_GRAPHQL_PERSISTED_LIMIT = ENV.graphql.persisted_limit
+#: Whether only documents are carried out that `manage.py trust_documents` put on the list.
+PIPEYARD_GRAPHQL_TRUSTED_ONLY = ENV.graphql.trusted_only
 #: Whether clients may ask for the schema itself.
 PIPEYARD_GRAPHQL_INTROSPECTION = ENV.graphql.introspection
 #: Whether errors suggest names of the schema ("Did you mean ...?").
