@@ -8,11 +8,14 @@ the fields would notice.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Final
 
+import psycopg
+from django.core.exceptions import EmptyResultSet
+from django.db import connection
 from django.db import models as django
 from django.db.models.base import ModelState
 
@@ -36,6 +39,12 @@ class Columns:
     def _all(self) -> frozenset[str]:
         return frozenset(column.attname for column in self.model._meta.concrete_fields)
 
+    @cached_property
+    def _unconverted(self) -> frozenset[str]:
+        """The columns whose values are as psycopg gives them."""
+        columns = self.model._meta.concrete_fields
+        return frozenset(column.attname for column in columns if not column.get_db_converters(connection))
+
     def asked(self, context: Context) -> tuple[str, ...] | None:
         """The columns that the operation needs; None for all of them."""
         fields = context.fields_of(self.type_name)
@@ -56,7 +65,9 @@ class Columns:
         columns = self.asked(context)
         if columns is None:
             return rows
-        return [_row(self.model, columns, values) for values in rows.values_list(*columns)]
+        values = rows.values_list(*columns)
+        plain = self._unconverted.issuperset(columns)
+        return list(map(_maker(self.model, columns), _fetched(values) if plain else values))
 
 
 class _Forgetful(dict[str, Any]):
@@ -75,9 +86,37 @@ class _Read(ModelState):
 
 
 _READ: Final = _Read()
+_MOMENTS: Final = psycopg.adapters.get_loader(
+    psycopg.adapters.types["timestamptz"].oid, psycopg.pq.Format.TEXT
+)
 
 
-def _row(model: type[django.Model], columns: tuple[str, ...], values: tuple[Any, ...]) -> Any:
-    row = model.__new__(model)
-    row.__dict__ = dict(zip(columns, values, strict=True), _state=_READ)
-    return row
+@lru_cache(256)
+def _maker(model: type[django.Model], columns: tuple[str, ...]) -> Callable[[tuple[Any, ...]], Any]:
+    """Makes a row of its columns' values."""
+    new = model.__new__
+    names = (*columns, "_state")
+    state = (_READ,)
+
+    def make(values: tuple[Any, ...]) -> Any:
+        row = new(model)
+        row.__dict__ = dict(zip(names, values + state, strict=True))
+        return row
+
+    return make
+
+
+def _fetched(rows: django.QuerySet[Any]) -> Iterable[tuple[Any, ...]]:
+    """The values of a query whose columns need no conversion by Django.
+
+    Django reads moments by a loader in Python, 5 microseconds each; psycopg's own takes a twentieth of that.
+    """
+    try:
+        sql, parameters = rows.query.sql_with_params()
+    except EmptyResultSet:
+        return []
+    with connection.cursor() as cursor:
+        cursor.cursor.adapters.register_loader("timestamptz", _MOMENTS)
+        cursor.execute(sql, parameters)
+        found: list[tuple[Any, ...]] = cursor.fetchall()
+    return found
