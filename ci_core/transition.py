@@ -50,16 +50,18 @@ _COLUMNS: Final = frozenset(
     }
 )
 
-# The ids stand there twice: else the planner, in a partition without statistics, takes all jobs of the pipeline first.
-_CHANGED: Final = """changed AS (
-    UPDATE ci_core_job AS job SET status = %(to)s, updated_at = %(now)s{also}{columns}
-    FROM (
+# Reads the jobs twice, each time in one go: first to lock them in order and note their statuses, then to change them.
+# No join of the two: without statistics, as in a new partition, the planner would look through all jobs for each one.
+_CHANGED: Final = """old AS MATERIALIZED (
+    SELECT jsonb_object_agg(id, status) AS statuses FROM (
         SELECT id, status FROM ci_core_job
         WHERE pipeline_id = %(pipeline_id)s AND id = ANY(%(ids)s) AND status = ANY(%(from)s)
         ORDER BY id FOR NO KEY UPDATE
-    ) AS old
-    WHERE job.pipeline_id = %(pipeline_id)s AND job.id = old.id AND job.id = ANY(%(ids)s)
-    RETURNING job.*, old.status AS old_status
+    ) AS locked
+), changed AS (
+    UPDATE ci_core_job AS job SET status = %(to)s, updated_at = %(now)s{also}{columns} FROM old
+    WHERE pipeline_id = %(pipeline_id)s AND id = ANY(%(ids)s) AND status = ANY(%(from)s)
+    RETURNING job.*, old.statuses ->> job.id::text AS old_status
 )"""
 
 _ENQUEUED: Final = """enqueued AS (

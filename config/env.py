@@ -31,6 +31,7 @@ class Env:
     database_pool: connections a process keeps at most.
     include_prefixes: URLs that `include:remote` may begin with; none are allowed by default.
     include_templates: base URL of `include:template`, itself under one of those prefixes; empty for none.
+    breadth_first: whether GraphQL operations are executed breadth-first; otherwise graphql-core executes all of them.
     """
 
     home: Path
@@ -48,6 +49,7 @@ class Env:
     database_pool: int
     include_prefixes: tuple[str, ...]
     include_templates: str
+    breadth_first: bool
 
 
 def _text_file(path: Path) -> str | None:
@@ -81,6 +83,7 @@ def read_env() -> Env:
         database_pool=env.int("PIPEYARD_DATABASE_POOL", 16),
         include_prefixes=tuple(env.list("PIPEYARD_INCLUDE_PREFIXES", default=[])),
         include_templates=env.str("PIPEYARD_INCLUDE_TEMPLATES", ""),
+        breadth_first=env.bool("PIPEYARD_BREADTH_FIRST", True),
     )
 
 

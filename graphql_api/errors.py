@@ -98,8 +98,14 @@ def _like(error: GraphQLError, message: str, extensions: dict[str, Any]) -> Grap
     )
 
 
+def _place(error: GraphQLError) -> tuple[Any, ...]:
+    """What orders errors: where they are in the document, then where in the response."""
+    locations = [(place.line, place.column) for place in error.locations or ()]
+    return locations, [(isinstance(key, str), key) for key in error.path or ()]
+
+
 class PresentErrors(SchemaExtension):
-    """Presents the errors of each result before it leaves."""
+    """Presents the errors of each result before it leaves, in the order of the document: not as they happened."""
 
     _streamed = False
 
@@ -119,4 +125,5 @@ class PresentErrors(SchemaExtension):
         if isinstance(result, ExecutionResult) or hasattr(result, "errors"):
             request_id = self.execution_context.context.request_id
             found = result.errors
-            result.errors = [presented(error, request_id) for error in found] if found else found
+            if found:
+                result.errors = sorted((presented(error, request_id) for error in found), key=_place)

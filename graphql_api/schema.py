@@ -21,6 +21,7 @@ from strawberry.types.graphql import OperationType
 
 from graphql_api import node_ids, scalars
 from graphql_api.errors import PresentErrors, Unauthenticated
+from graphql_api.execution.executor import BreadthFirst
 from graphql_api.mutations.artifacts import ArtifactMutations
 from graphql_api.mutations.environments import EnvironmentMutations
 from graphql_api.mutations.jobs import JobMutations
@@ -99,4 +100,5 @@ schema: Final = Schema(
     subscription=Subscription,
     config=StrawberryConfig(scalar_map={**scalars.SCALARS, **node_ids.SCALARS}),
     extensions=[OwnContext, PresentErrors, LenientIds],
+    execution_context_class=BreadthFirst,
 )

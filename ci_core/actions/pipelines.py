@@ -14,12 +14,12 @@ from ci_core.actions.configuration import NO_COMMIT, Compiled, Situation, compil
 from ci_core.actions.planning import GivenVariable, write_plan
 from ci_core.actions.redundancy import cancel_redundant_pipelines
 from ci_core.actions.retrying import copy_jobs, refuse_archived
-from ci_core.compiler import CompileResult
+from ci_core.compiler import CompileResult, collector_paused
 from ci_core.decisions.transitions import Event
 from ci_core.errors import NotCancelable, NotRetryable, PipelineFiltered
 from ci_core.locks import lock_pipeline, next_internal_id
 from ci_core.models import EventKind, Job, OnNewCommit, Pipeline, PipelineExplanation, Project, User
-from ci_core.processing import advance, cancel_children
+from ci_core.processing import advance, cancel_children, start
 from ci_core.processing.cancelling import cancel_jobs
 from ci_core.statuses import NOT_RETRYABLE, PipelineFailureReason, PipelineSource, Status
 from ci_core.transition import transition
@@ -30,6 +30,7 @@ __all__ = ["NO_COMMIT", "cancel_pipeline", "create_pipeline", "retry_pipeline"]
 FILTERED_CODES: Final = frozenset({"no_jobs", "workflow_filtered"})
 
 
+@collector_paused()
 def create_pipeline(
     project: Project,
     ref: str,
@@ -80,11 +81,10 @@ def store_pipeline(
     pipeline = _insert(project, compiled, situation.source, acting_user)
     if link is not None:
         link(pipeline)
-    explanation = json.dumps(result.explanation.to_json(), separators=(",", ":"))
+    explanation = json.dumps(result.explanation.packed(), separators=(",", ":"))
     PipelineExplanation.objects.create(pipeline=pipeline, content=explanation)
     if result.pipeline is not None:
-        write_plan(pipeline, result.pipeline, compiled.variables.values, situation.variables)
-        advance(pipeline)
+        start(pipeline, write_plan(pipeline, result.pipeline, compiled.variables.values, situation.variables))
         transaction.on_commit(lambda: cancel_redundant_pipelines(pipeline), robust=True)
     return pipeline
 

@@ -12,7 +12,7 @@ from ci_core import clock, resources
 from ci_core.decisions import readiness
 from ci_core.decisions.composite import counted, settled
 from ci_core.decisions.reset import to_reset
-from ci_core.decisions.snapshots import Advance, PipelineSnapshot
+from ci_core.decisions.snapshots import Advance, JobSnapshot, PipelineSnapshot, whole
 from ci_core.decisions.transitions import Event
 from ci_core.errors import NotFound
 from ci_core.locks import lock_pipeline
@@ -49,11 +49,22 @@ def advance(
     restarted: names of jobs that were played or retried; skipped jobs after them get another chance first.
     `pipeline` is brought up to date. A trigger job that follows the pipeline moves with it, in its own pipeline.
     """
-    before = Status(pipeline.status)
     moved = list(changes or ())
     if restarted:
         moved += _reset(pipeline, restarted)
     snapshot, decided = _decide(pipeline, None if changes is None else moved)
+    _apply(pipeline, snapshot, decided, moved)
+
+
+def start(pipeline: Pipeline, jobs: Iterable[JobSnapshot]) -> None:
+    """The first pass over a pipeline whose jobs, all of them given, were inserted in this transaction."""
+    snapshot = whole(Status(pipeline.status), {}, jobs)
+    _apply(pipeline, snapshot, readiness.advance(snapshot), [])
+
+
+def _apply(pipeline: Pipeline, snapshot: PipelineSnapshot, decided: Advance, moved: list[JobChange]) -> None:
+    """Carries out what was decided. moved: what changed in this transaction before."""
+    before = Status(pipeline.status)
     by_status: dict[Status, list[int]] = {}
     for job_id, status in decided.jobs.items():
         by_status.setdefault(status, []).append(job_id)
