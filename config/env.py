@@ -18,8 +18,7 @@ class GraphQLEnv:
 
     body_limit, document_limit: bytes. time_limit_seconds: of one operation. rate_limit, anonymous_rate_limit: requests
     a minute of one user, and of one address; 0 for no limit. batch_limit: operations in one request; 0 takes no lists.
-    persisted_limit: documents of clients that are kept; 0 for none. trusted_only: whether only those on
-    the list run.
+    persisted_limit: documents of clients that are kept; 0 for none. trusted_only: whether only those on the list run.
     introspection, suggestions: whether the schema is told, by query and in errors.
     """
 

@@ -169,5 +169,8 @@ def _password_principal(request: HttpRequest, user_name: str, password: str) -> 
     """Who signs in with a user name and a password. Raises TooManyTries."""
     if not user_name or not password or len(password) > MAX_TOKEN:
         return None
+    if password.startswith((tokens.PERSONAL_PREFIX, tokens.JOB_PREFIX)):
+        # A token that is not valid any more, as jobs that have ended send: nobody guesses passwords with it.
+        return None
     user = sign_in(user_name, password, address=request.META.get("REMOTE_ADDR"), request=request)
     return signed_in(user) if user is not None else None

@@ -331,3 +331,25 @@ def test_bugs_outside_of_fields_are_masked(monkeypatch, place, caplog):
     }
     assert "42" not in response.content.decode()
     assert "request-12345" in caplog.text
+
+
+@pytest.mark.django_db(transaction=True)
+def test_bugs_over_a_socket_are_masked(monkeypatch):
+    def broken(self, user):
+        raise ZeroDivisionError("password is 42")
+
+    monkeypatch.setattr(type(models.Project.objects.all()), "visible_to", broken)
+    follow = 'subscription { ciJobProcessed(projectId: "gid://gitlab/Project/1") { id } }'
+
+    async def scenario():
+        async with GraphQLSocket() as socket:
+            await socket.subscribe("query", "{ projects { nodes { id } } }")
+            told = [await socket.receive(), await socket.receive()]
+            await socket.subscribe("subscription", follow)
+            return [*told, await socket.receive()]
+
+    query, _, subscription = run(scenario)
+    for error in (*query["payload"]["errors"], *subscription["payload"]):
+        assert error["message"] == "Internal server error"
+        assert error["extensions"]["code"] == "internal"
+        assert error["extensions"]["requestId"]

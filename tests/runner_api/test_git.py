@@ -133,6 +133,8 @@ def test_passwords_are_not_for_guessing(settings: Any) -> None:
     assert refs(project, right).status_code == 429
     assert "ten minutes" in refs(project, right).json()["message"]
     assert refs(project, basic(personal_token(user, "api"))).status_code == 200
+    stale = basic("glpat-stale", user="somebody")
+    assert {refs(project, stale).status_code for _ in range(5)} == {401}
     nobody = basic("wrong", user="nobody")
     assert [refs(project, nobody).status_code for _ in range(4)] == [401, 401, 401, 429]
 
