@@ -132,5 +132,6 @@ def variables(pipeline_ids: Iterable[int]) -> Mapping[int, Sequence[models.Pipel
 def _grouped(rows: Iterable[Any], attribute: str) -> dict[int, list[Any]]:
     found: dict[int, list[Any]] = {}
     for row in rows:
-        found.setdefault(getattr(row, attribute), []).append(row)
+        # Not by getattr: a foreign key's column is read by a descriptor in Python.
+        found.setdefault(row.__dict__[attribute], []).append(row)
     return found
