@@ -36,7 +36,7 @@ _BUILDS: Final = ("Ci::Build", "Ci::Bridge")
 #: Scalar -> the models whose ids it takes; the first one is named when an id does not fit.
 _MODELS: Final[dict[object, tuple[str, ...]]] = {
     JobID: (*_BUILDS, "CommitStatus", "Ci::Processable"),
-    CiBuildID: ("Ci::Build",),
+    CiBuildID: _BUILDS,
     CiProcessableID: (*_BUILDS, "Ci::Processable"),
     CiPipelineID: ("Ci::Pipeline",),
     CiPipelineScheduleID: ("Ci::PipelineSchedule",),
