@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from enum import Enum
 from typing import Any, Final
 
 import structlog
+from django.conf import settings
 from graphql import GraphQLError
 from strawberry.extensions import SchemaExtension
 from strawberry.types import ExecutionResult, StreamExecutionResult
@@ -23,6 +25,7 @@ UNAVAILABLE_MESSAGE: Final = (
     "this action"
 )
 INTERNAL_MESSAGE: Final = "Internal server error"
+_SUGGESTION: Final = re.compile(r" Did you mean [^?]*\?")
 
 
 class Unauthenticated(Exception):
@@ -73,7 +76,7 @@ def presented(error: GraphQLError, request_id: str) -> GraphQLError:
     """The error as clients may see it. What nobody foresaw is logged and masked."""
     original = error.original_error
     if original is None or isinstance(original, GraphQLError):
-        return error
+        return error if settings.PIPEYARD_GRAPHQL_SUGGESTIONS else _without_suggestion(error)
     if isinstance(original, CiError):
         unavailable = delivery_of(original) is Delivery.UNAVAILABLE
         extensions = {"code": original.code}
@@ -85,6 +88,12 @@ def presented(error: GraphQLError, request_id: str) -> GraphQLError:
         return _like(error, str(original), {"code": "unauthenticated"})
     log.error("unexpected error", request_id=request_id, path=error.path, exc_info=original)
     return _like(error, INTERNAL_MESSAGE, {"code": "internal", "requestId": request_id})
+
+
+def _without_suggestion(error: GraphQLError) -> GraphQLError:
+    """The error without the names of the schema that graphql-core proposes instead of an unknown one."""
+    message = _SUGGESTION.sub("", error.message)
+    return error if message == error.message else _like(error, message, dict(error.extensions or {}))
 
 
 def _like(error: GraphQLError, message: str, extensions: dict[str, Any]) -> GraphQLError:

@@ -20,6 +20,7 @@ from strawberry.types import ExecutionContext
 from strawberry.types.graphql import OperationType
 
 from graphql_api import node_ids, scalars
+from graphql_api.checking import CheckOperations
 from graphql_api.errors import PresentErrors, Unauthenticated
 from graphql_api.execution.executor import BreadthFirst
 from graphql_api.mutations.artifacts import ArtifactMutations
@@ -27,22 +28,30 @@ from graphql_api.mutations.environments import EnvironmentMutations
 from graphql_api.mutations.jobs import JobMutations
 from graphql_api.mutations.lint import LintMutations
 from graphql_api.mutations.pipelines import PipelineMutations
+from graphql_api.mutations.runners import RunnerMutations
 from graphql_api.mutations.schedules import ScheduleMutations
+from graphql_api.queries.instance import InstanceQueries
 from graphql_api.queries.jobs import JobQueries
 from graphql_api.queries.projects import ProjectQueries
+from graphql_api.queries.runners import RunnerQueries
 from graphql_api.queries.users import UserQueries
 from graphql_api.subscriptions.changes import Subscription
-from graphql_api.validation import LenientIds
 
 
 @strawberry.type(description="What can be read.")
-class Query(UserQueries, ProjectQueries, JobQueries):
+class Query(UserQueries, ProjectQueries, JobQueries, RunnerQueries, InstanceQueries):
     """The root of queries."""
 
 
 @strawberry.type(description="What can be changed.")
 class Mutation(
-    PipelineMutations, JobMutations, ArtifactMutations, ScheduleMutations, EnvironmentMutations, LintMutations
+    PipelineMutations,
+    JobMutations,
+    ArtifactMutations,
+    ScheduleMutations,
+    EnvironmentMutations,
+    LintMutations,
+    RunnerMutations,
 ):
     """The root of mutations."""
 
@@ -50,20 +59,13 @@ class Mutation(
 ONLY_LIVE: Final = "Subscriptions are served over WebSocket only, by the protocol graphql-transport-ws."
 
 
-class OwnContext(SchemaExtension):
-    """Gives each operation of a connection a context of its own, and finds out again who asks."""
-
-    async def on_operation(self) -> AsyncIterator[None]:
-        """Runs before anything else."""
-        shared = self.execution_context.context
-        if shared.authenticate is not None:
-            self.execution_context.context = shared.for_operation()
-        yield
+class AuthenticateAgain(SchemaExtension):
+    """Finds out again who asks, where a connection outlives its operations."""
 
     async def on_validate(self) -> AsyncIterator[None]:
         """Refuses an operation whose caller's key has become invalid, and what cannot be followed over HTTP."""
         context = self.execution_context.context
-        if self.execution_context.operation_type is OperationType.SUBSCRIPTION and not context.live:
+        if self.execution_context.operation_type is OperationType.SUBSCRIPTION and context.live is None:
             self.execution_context.pre_execution_errors = [GraphQLError(ONLY_LIVE)]
         if context.authenticate is not None:
             try:
@@ -99,6 +101,6 @@ schema: Final = Schema(
     mutation=Mutation,
     subscription=Subscription,
     config=StrawberryConfig(scalar_map={**scalars.SCALARS, **node_ids.SCALARS}),
-    extensions=[OwnContext, PresentErrors, LenientIds],
+    extensions=[AuthenticateAgain, PresentErrors, CheckOperations],
     execution_context_class=BreadthFirst,
 )

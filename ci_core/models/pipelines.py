@@ -93,6 +93,8 @@ class Pipeline(models.Model):
             models.Index(fields=["project", "ref", "-id"], name="ci_pipeline_by_ref"),
             models.Index(fields=["project", "status", "-id"], name="ci_pipeline_by_status"),
             models.Index(fields=["project", "sha", "-id"], name="ci_pipeline_by_sha"),
+            models.Index(fields=["project", "started_at"], name="ci_pipeline_by_start"),
+            models.Index(fields=["project", "created_at"], name="ci_pipeline_by_creation"),
         ]
 
     def __str__(self) -> str:

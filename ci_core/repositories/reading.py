@@ -127,6 +127,11 @@ class Repository:
         """Whether there is a branch with this name."""
         return f"refs/heads/{name}" in self._git.references
 
+    def branches(self) -> list[str]:
+        """The names of all branches."""
+        names = self._git.references.iterator(pygit2.enums.ReferenceFilter.BRANCHES)
+        return [reference.name.removeprefix("refs/heads/") for reference in names]
+
     def tags(self) -> list[str]:
         """The names of all tags."""
         names = self._git.references.iterator(pygit2.enums.ReferenceFilter.TAGS)

@@ -36,6 +36,7 @@ class Comparing(BreadthFirst):
         other = copy.copy(self)
         other.collected_errors = CollectedErrors()
         other.context_value = self.context_value.for_operation()
+        other.context_value.usage = self.context_value.usage
         with mock.patch.object(clock, "now", lambda: now):
             answer = await await_maybe(super().execute_operation())
             # Whoever counts statements wants those of one executor.
