@@ -181,12 +181,12 @@ def of_job(row: models.Job, project: models.Project, may_act: bool) -> DetailedS
     if row.retried:
         tooltip = f"{tooltip} (retried)"
     return DetailedStatus(
-        f"{look.group}-{row.pk}-{row.pk}",
+        f"{look.group}-{row.id}-{row.id}",
         look,
         look.text,
         label,
         tooltip,
-        links.job(project, row.pk),
+        links.job(project, row.id),
         _action(row, project) if may_act else None,
     )
 
@@ -212,7 +212,7 @@ def _action(row: models.Job, project: models.Project) -> Action | None:
         return None
     icon, title, button_title = ACTIONS[verb]
     kind = "Ci::Bridge" if row.kind == models.JobKind.BRIDGE else "Ci::Build"
-    return Action(f"{kind}-{verb}-{row.pk}", icon, title, button_title, links.job(project, row.pk, verb))
+    return Action(f"{kind}-{verb}-{row.id}", icon, title, button_title, links.job(project, row.id, verb))
 
 
 def next_verb(row: models.Job) -> str | None:

@@ -61,7 +61,7 @@ def global_id(model: str, id_: int | str) -> str:
 
 def job_id(job: Job) -> str:
     """The global id of a job, which tells its kind."""
-    return global_id("Ci::Bridge" if job.kind == JobKind.BRIDGE else "Ci::Build", job.pk)
+    return global_id("Ci::Bridge" if job.kind == JobKind.BRIDGE else "Ci::Build", job.id)
 
 
 def parse(value: object, *models: str) -> int:

@@ -123,14 +123,14 @@ class Repository:
             return None
         return _commit(found, ref, False) if isinstance(found, pygit2.Commit) else None
 
-    def has_branch(self, name: str) -> bool:
-        """Whether there is a branch with this name."""
-        return f"refs/heads/{name}" in self._git.references
-
     def branches(self) -> list[str]:
         """The names of all branches."""
         names = self._git.references.iterator(pygit2.enums.ReferenceFilter.BRANCHES)
         return [reference.name.removeprefix("refs/heads/") for reference in names]
+
+    def has_branch(self, name: str) -> bool:
+        """Whether there is a branch with this name."""
+        return f"refs/heads/{name}" in self._git.references
 
     def tags(self) -> list[str]:
         """The names of all tags."""

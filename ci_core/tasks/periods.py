@@ -114,6 +114,13 @@ def stop_environments(timestamp: int) -> None:
     stopping.settle_stopping_environments()
 
 
+@blueprint.periodic(cron="* * * * *")
+@blueprint.task(name="forget_project_changes", queueing_lock="forget_project_changes")
+def forget_project_changes(timestamp: int) -> None:
+    """Every minute: changes of projects that nobody can be waiting for any more."""
+    upkeep.forget_project_changes()
+
+
 @blueprint.periodic(cron="*/5 * * * *")
 @blueprint.task(
     name="stop_environments_of_deleted_branches", queueing_lock="stop_environments_of_deleted_branches"
@@ -121,13 +128,6 @@ def stop_environments(timestamp: int) -> None:
 def stop_environments_of_deleted_branches(timestamp: int) -> None:
     """Every 5 minutes: environments whose branch is gone from its repository."""
     stopping.stop_environments_of_deleted_branches()
-
-
-@blueprint.periodic(cron="* * * * *")
-@blueprint.task(name="forget_project_changes", queueing_lock="forget_project_changes")
-def forget_project_changes(timestamp: int) -> None:
-    """Every minute: changes of projects that nobody can be waiting for any more."""
-    upkeep.forget_project_changes()
 
 
 @blueprint.periodic(cron="17 * * * *")
