@@ -38,6 +38,8 @@ SCHEDULE = _type("schedules", "PipelineSchedule")
 SCHEDULE_VARIABLE = _type("schedules", "PipelineScheduleVariable")
 SCHEDULE_RUN = _type("schedules", "PipelineScheduleRun")
 PROJECT_VARIABLE = _type("variables", "CiProjectVariable")
+STAGE_AT_TIME = _type("moments", "StageAtTime")
+JOB_AT_TIME = _type("moments", "JobAtTime")
 JOB_VARIABLE = _type("job_variables", "CiManualVariable")
 INPUT = _type("schedules", "CiInputsField")
 
@@ -90,6 +92,8 @@ MANUAL_VARIABLES = connection("PipelineManualVariable", MANUAL_VARIABLE, "variab
 SCHEDULES = connection("PipelineSchedule", SCHEDULE, "schedules", Count.EXACT)
 SCHEDULE_VARIABLES = connection("PipelineScheduleVariable", SCHEDULE_VARIABLE, "variables")
 SCHEDULE_RUNS = connection("PipelineScheduleRun", SCHEDULE_RUN, "runs", Count.LIMITED)
+STAGES_AT_TIME = connection("CiStageAtTime", STAGE_AT_TIME, "stages")
+JOBS_AT_TIME = connection("CiJobAtTime", JOB_AT_TIME, "jobs")
 JOB_VARIABLES = connection("CiManualVariable", JOB_VARIABLE, "variables")
 INPUTS = connection("CiInputsField", INPUT, "inputs")
 PROJECT_VARIABLES = connection(

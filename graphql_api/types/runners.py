@@ -30,6 +30,18 @@ class RunnerPermissions:
     assign_runner = leaf(bool, "Assign it to further projects.", "assign")
 
 
+@strawberry.type(
+    name="CiRunnerQueue", description="Extension of Pipeyard: the jobs that wait and that a runner may take."
+)
+class RunnerQueue:
+    """Its parent is a ci_core.waiting.Queue."""
+
+    waiting_jobs = leaf(int, "How many jobs wait; other runners may take them, too.", "jobs")
+    oldest_wait = leaf(
+        int | None, "Seconds that the job queued first has waited; null for an empty queue.", "waited"
+    )
+
+
 @strawberry.type(name="CiRunner", description="A runner: what executes jobs, on one or more machines.")
 class Runner:
     """Its parent is a row of Runner."""
@@ -74,6 +86,12 @@ class Runner:
     )
     job_execution_status = batched(
         CiRunnerJobExecutionStatus | None, relations.execution_status, "Whether it runs a job."
+    )
+    queue = batched(
+        RunnerQueue | None,
+        relations.queues,
+        "Extension of Pipeyard: the jobs that wait and that it may take, by the rules that hand them out, whether or "
+        "not it is paused or offline; null for those who may not change it.",
     )
     managers = batched(
         refs.RUNNER_MANAGERS, relations.managers, "The machines that serve it. All of them by default."
