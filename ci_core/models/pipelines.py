@@ -96,7 +96,7 @@ class Pipeline(models.Model):
 
 
 class PipelineExplanation(models.Model):
-    """Why each job of the configuration is in the pipeline or not, as `Explanation.to_json` tells it.
+    """Why each job of the configuration is in the pipeline or not, as `Explanation.packed` tells it.
 
     Kept apart from the pipeline: lists and locks read pipelines often, and this seldom.
     """

@@ -63,11 +63,9 @@ class PageInfo:
 class _PageField(BatchedField):
     """A field of a page that answers at once when the page's rows are at hand."""
 
-    def get_result(self, source: Any, info: Any, args: list[Any], kwargs: Any) -> Any:
-        """The value for one page, or its future."""
-        if source.rows is not None:
-            return self.batch([source], info)[0]
-        return super().get_result(source, info, args, kwargs)
+    def at_hand(self, parent: Page[Any]) -> bool:
+        """Whether the page's rows have been read."""
+        return parent.rows is not None
 
 
 def _load(pages: list[Page[Any]], info: Info) -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import strawberry
 
 from ci_core import clock, models
 from ci_core.statuses import ACTIVE, Status
 from graphql_api.detailed_status import FAILURE_MESSAGES, is_cancelable, is_playable, is_retryable
-from graphql_api.fields import batched, leaf
+from graphql_api.fields import batched, leaf, told_by
 from graphql_api.node_ids import JobID, job_id
 from graphql_api.scalars import Duration, Time
 from graphql_api.types import job_relations as relations
@@ -135,7 +133,4 @@ class Job(CiJobInterface):
     )
     browse_artifacts_path = batched(str | None, relations.browse_paths, "Path where its artifacts are shown.")
 
-    @classmethod
-    def is_type_of(cls, row: Any, info: Any) -> bool:
-        """Tells jobs from needs in JobNeedUnion, and from what else an interface may stand for."""
-        return isinstance(row, models.Job)
+    is_type_of = told_by(models.Job)  # tells them apart in JobNeedUnion

@@ -9,7 +9,7 @@ import strawberry
 from ci_core import clock, models
 from ci_core.statuses import ACTIVE, COMPLETED, PipelineSource
 from graphql_api.context import Info
-from graphql_api.fields import argument, batched, leaf
+from graphql_api.fields import argument, batched, leaf, told_by
 from graphql_api.node_ids import global_id
 from graphql_api.scalars import Duration, Time
 from graphql_api.types import messages, moments, schedule_relations
@@ -189,7 +189,4 @@ class Pipeline(PipelineInterface):
     source_job = leaf(refs.JOB | None, "Always null: pipelines do not start one another yet.", _none)
     troubleshoot_job_with_ai = leaf(bool, "Always false: there is no such assistant here.", _false)
 
-    @classmethod
-    def is_type_of(cls, row: Any, info: Any) -> bool:
-        """Tells pipelines from what else an interface may stand for."""
-        return isinstance(row, models.Pipeline)
+    is_type_of = told_by(models.Pipeline)  # tells it from what else its interface stands for
