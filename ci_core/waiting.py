@@ -21,6 +21,7 @@ from ci_core.models import (
     Job,
     JobKind,
     PendingJob,
+    Project,
     ProtectedEnvironment,
     ResourceGroup,
     Runner,
@@ -163,6 +164,7 @@ def _snapshots(
     assigned = Runner.projects.through.objects.filter(runner__in=runners)
     for runner_id, project_id in assigned.values_list("runner_id", "project_id"):
         projects.setdefault(runner_id, set()).add(project_id)
+    groups = _in_groups({runner.group_id for runner in runners if runner.group_id is not None})
     return [
         RunnerSnapshot(
             id=runner.pk,
@@ -170,9 +172,9 @@ def _snapshots(
             tags=frozenset(runner.tags),
             run_untagged=runner.run_untagged,
             protected_only=runner.access_level == RunnerAccessLevel.REF_PROTECTED,
-            project_ids=frozenset(projects.get(runner.pk, ()))
-            if runner.runner_type == RunnerType.PROJECT_TYPE
-            else None,
+            project_ids=None
+            if runner.runner_type == RunnerType.INSTANCE_TYPE
+            else frozenset(projects.get(runner.pk, groups.get(runner.group_id or 0, ()))),
             paused=runner.paused,
             online=_recent(runner.contacted_at, since)
             or _recent(busy.get(runner.pk, {}).get("heard"), since),
@@ -180,6 +182,18 @@ def _snapshots(
         )
         for runner in runners
     ]
+
+
+def _in_groups(group_ids: set[int]) -> dict[int, set[int]]:
+    """The ids of the projects in each group and in the groups in it."""
+    found: dict[int, set[int]] = {}
+    if not group_ids:
+        return found
+    rows = Project.objects.within(group_ids).values_list("pk", "group__traversal_ids")
+    for project_id, around in rows:
+        for group_id in group_ids.intersection(around):
+            found.setdefault(group_id, set()).add(project_id)
+    return found
 
 
 def _recent(moment: datetime | None, since: datetime) -> bool:

@@ -8,6 +8,7 @@ from graphql_api.fields import batched, leaf
 from graphql_api.loaders import runners
 from graphql_api.node_ids import CiRunnerID, CiRunnerManagerID, global_id
 from graphql_api.scalars import Time
+from graphql_api.types import group_relations
 from graphql_api.types import references as refs
 from graphql_api.types import runner_relations as relations
 from graphql_api.types.enums_things import (
@@ -130,6 +131,11 @@ class Runner:
         int | None,
         relations.job_counts,
         f"How many jobs it took; stops at {relations.JOB_COUNT_LIMIT + 1}. Null for those who may not see it.",
+    )
+    groups = batched(
+        refs.PROJECT_GROUPS,
+        group_relations.of_runners,
+        "The group that it belongs to, if the caller may see it; null for runners of other types.",
     )
     projects = batched(
         refs.PROJECTS,

@@ -48,13 +48,6 @@ KNOWN = {
     "Subscription.ciPipelineStatusesUpdated": "subscriptions",
     "Subscription.ciPipelineScheduleStatusUpdated": "subscriptions",
     "Subscription.ciStageUpdated": "subscriptions",
-    # Groups.
-    "InheritedCiVariable": "groups",
-    "CiRunner.groups": "groups",
-    "CiRunnerMembershipFilter": "groups",
-    "Group:": "groups",
-    "Project.inheritedCiVariables": "groups",
-    "Query.group": "groups",
     # The list says these in words, not as types.
     "CiLintPayload.config: CiLintConfig, not a": "the list describes the type",
 }
