@@ -18,7 +18,8 @@ from django.db import connection
 from ci_core import bridges, clock, events, resources
 from ci_core.decisions import transitions
 from ci_core.decisions.transitions import Event
-from ci_core.events.log import LOG_CHANGED_JOBS, RING_PIPELINE, RING_QUEUE
+from ci_core.events.log import LOG_CHANGED_JOBS
+from ci_core.events.ringing import RING_PIPELINE, RING_QUEUE
 from ci_core.models import Pipeline, RunningJob
 from ci_core.statuses import COMPLETED, ON_RUNNER, DeploymentStatus, Status
 
@@ -164,7 +165,7 @@ def _statement(event: Event, columns: tuple[str, ...]) -> str:
         also=_INSTEAD_SET.get(event, _ALSO_SET.get(to, "")),
         columns="".join(f", {name} = %({name})s" for name in columns),
     )
-    parts = [changed, f"logged AS ({LOG_CHANGED_JOBS})"]
+    parts = [changed, LOG_CHANGED_JOBS]
     if to == Status.PENDING:
         parts.append(_ENQUEUED)
     elif Status.PENDING in sources:

@@ -11,6 +11,7 @@ from django.db.models import Q
 from ci_core import clock
 from ci_core.actions.schedules import stop_schedules_of
 from ci_core.errors import InvalidInput
+from ci_core.events import ringing
 from ci_core.locks import lock_paths
 from ci_core.models import Group, GroupMembership, Project, User
 from ci_core.statuses import AccessLevel
@@ -78,6 +79,7 @@ def add_group_member(group: Group, user: User, access_level: int) -> GroupMember
         group=group, user=user, defaults={"access_level": access_level}
     )
     stop_schedules_of(user)
+    ringing.ring(ringing.user(user.pk))
     return membership
 
 
@@ -86,6 +88,7 @@ def remove_group_member(group: Group, user: User) -> bool:
     """Takes a user's role in a group away, and stops their schedules where they need it; False if there was none."""
     deleted, _ = GroupMembership.objects.filter(group=group, user=user).delete()
     stop_schedules_of(user)
+    ringing.ring(ringing.user(user.pk))
     return deleted > 0
 
 

@@ -12,6 +12,7 @@ from ci_core import clock
 from ci_core.actions.groups import group_of
 from ci_core.actions.schedules import stop_schedules_of
 from ci_core.errors import InvalidInput
+from ci_core.events import ringing
 from ci_core.locks import lock_paths
 from ci_core.models import (
     Group,
@@ -70,6 +71,7 @@ def add_member(project: Project, user: User, access_level: int) -> ProjectMember
         project=project, user=user, defaults={"access_level": access_level}
     )
     stop_schedules_of(user, project)
+    ringing.ring(ringing.access(project.pk))
     return membership
 
 
@@ -119,6 +121,7 @@ def update_project(
         Project.objects.filter(pk=project.pk).update(
             auto_cancel_pending_pipelines=auto_cancel_pending_pipelines
         )
+    ringing.ring(ringing.access(project.pk))
     project.refresh_from_db()
     return project
 
@@ -128,4 +131,5 @@ def remove_member(project: Project, user: User) -> bool:
     """Takes a user's role in a project away, and stops their schedules there; False if there was none."""
     deleted, _ = ProjectMembership.objects.filter(project=project, user=user).delete()
     stop_schedules_of(user, project)
+    ringing.ring(ringing.access(project.pk))
     return deleted > 0

@@ -107,6 +107,13 @@ def stop_environments(timestamp: int) -> None:
     stopping.settle_stopping_environments()
 
 
+@blueprint.periodic(cron="* * * * *")
+@blueprint.task(name="forget_project_changes", queueing_lock="forget_project_changes")
+def forget_project_changes(timestamp: int) -> None:
+    """Every minute: changes of projects that nobody can be waiting for any more."""
+    upkeep.forget_project_changes()
+
+
 @blueprint.periodic(cron="17 * * * *")
 @blueprint.task(name="make_partitions", queueing_lock="make_partitions")
 def make_partitions(timestamp: int) -> None:

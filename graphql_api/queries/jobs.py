@@ -7,10 +7,9 @@ from typing import Annotated
 import strawberry
 
 from ci_core import models
-from ci_core.access import access_job, access_pipeline
+from ci_core.access import access_job, access_stage
 from ci_core.errors import NotFound
 from ci_core.filters import JobFilter
-from ci_core.models.ids import pipeline_of
 from graphql_api import permissions
 from graphql_api.context import Info
 from graphql_api.fields import argument, rooted
@@ -42,11 +41,9 @@ def _job(info: Info, id: Annotated[JobID, argument("ID of the job.")]) -> models
 
 def _stage(info: Info, id: Annotated[CiStageID, argument("ID of the stage.")]) -> models.Stage | None:
     try:
-        access_pipeline(pipeline_of(id), info.context.principal)
+        return access_stage(id, info.context.principal)
     except NotFound:
         return None
-    found: models.Stage | None = models.Stage.objects.by_ids([id]).first()
-    return found
 
 
 def _jobs(

@@ -12,7 +12,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('ci_core', '0006_groups_and_surface'),
+        ('ci_core', '0007_project_changes'),
     ]
 
     operations = [
