@@ -44,18 +44,19 @@ class GroupQuerySet(models.QuerySet[Any]):
 
     def holding(self, projects: models.QuerySet[Any]) -> Self:
         """Groups that hold some of these projects, be it in groups in them."""
-        ids = projects.order_by().annotate(around=own_or_around("group__traversal_ids"))
-        return self.filter(pk__in=ids.values("around"))
+        inside = projects.order_by().filter(group__traversal_ids__contains=[models.OuterRef("pk")])
+        return self.filter(models.Exists(inside))
 
     def visible_to(self, user: User | None) -> Self:
         """Groups that hold a project that `user` may see, and those that they are a member of; admins see all."""
         if user is not None and user.is_superuser:
             return self
         projects = self.model._meta.get_field("projects").related_model.objects.visible_to(user)
-        seen = Q(pk__in=self.model.objects.holding(projects).values("pk"))
-        if user is not None:
-            seen |= Q(pk__in=self.model.objects.with_member(user).values("pk"))
-        return self.filter(seen)
+        inside = projects.order_by().filter(group__traversal_ids__contains=[models.OuterRef("pk")])
+        if user is None:
+            return self.filter(models.Exists(inside))
+        member = self.model.objects.with_member(user)
+        return self.filter(Q(models.Exists(inside)) | Q(pk__in=member.values("pk")))
 
 
 class GroupVariableQuerySet(models.QuerySet[Any]):
