@@ -20,6 +20,14 @@ if TYPE_CHECKING:
     from ci_core.models.users import User
 
 
+class AnyOf(models.Func):
+    """Whether a column has one of the values of a list, as one parameter: `IN` takes a parameter for each of them."""
+
+    template = "%(expressions)s)"
+    arg_joiner = " = ANY("
+    output_field = models.BooleanField()
+
+
 def own_or_around(path: str) -> Any:
     """An expression: the ids of a row's group and of those around it, each as a row of its own."""
     return models.Func(models.F(path), function="unnest", output_field=models.BigIntegerField())
@@ -167,7 +175,8 @@ class InPipelineQuerySet(models.QuerySet[Any]):
         """Rows that belong to some jobs (needs, artifacts, chunks)."""
         job_ids = list(job_ids)
         return self.filter(
-            pipeline_id__in={ids.pipeline_of(job_id) for job_id in job_ids}, job_id__in=job_ids
+            AnyOf(models.F("job_id"), models.Value(job_ids)),
+            pipeline_id__in={ids.pipeline_of(job_id) for job_id in job_ids},
         )
 
 
