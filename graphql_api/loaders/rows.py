@@ -18,6 +18,13 @@ def projects(context: Context, ids: Iterable[int]) -> Mapping[int, models.Projec
     )
 
 
+def groups(context: Context, ids: Iterable[int | None]) -> Mapping[int, models.Group | None]:
+    """Groups by id."""
+    return context.remembered(
+        models.Group, _given(ids), lambda missing: _by_id(models.Group.objects.all(), missing)
+    )
+
+
 def users(context: Context, ids: Iterable[int | None]) -> Mapping[int, models.User | None]:
     """Users by id."""
     return context.remembered(
