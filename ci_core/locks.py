@@ -11,7 +11,8 @@
    others who hold no pipeline.
 
 Before all of these, by those who need them: a project's row, `FOR NO KEY UPDATE`, while its schedules are counted; then
-one schedule's row, while it is changed or fires. Firing creates a pipeline and so goes on with 1.
+one schedule's row, while it is changed or fires. Firing creates a pipeline and so goes on with 1. Whoever makes a
+project or a group takes the lock on paths first of all.
 
 So a claim may wait for a pipeline, but nobody who holds a pipeline ever waits for a claim.
 """
@@ -28,6 +29,9 @@ from ci_core.errors import NotFound
 from ci_core.models import Job, Pipeline, Project
 from ci_core.models.ids import pipeline_of
 from ci_core.statuses import DOWNSTREAM_SOURCES
+
+#: Key of the advisory lock on paths; no other advisory lock is taken here.
+_PATHS_LOCK: Final = 7_300_001
 
 
 def lock_pipeline(pipeline_id: int, *, deleting: bool = False) -> Pipeline:
@@ -115,6 +119,13 @@ def _instances(row: Sequence[Any]) -> list[Any]:
             converted.append(convert(value, None, connection) if convert else value)
         made.append(model.from_db(connection.alias, names, converted))
     return made
+
+
+def lock_paths() -> None:
+    """Lets one transaction at a time give paths to projects and groups: which group a project is in depends on both."""
+    _require_transaction()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_PATHS_LOCK])
 
 
 def _require_transaction() -> None:

@@ -6,7 +6,7 @@ Precedence: https://docs.gitlab.com/ci/variables/#cicd-variable-precedence
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from ci_core import tokens
 from ci_core.models import (
     DownstreamPipeline,
     Environment,
+    GroupVariable,
     Job,
     Pipeline,
     PipelineVariable,
@@ -68,7 +69,8 @@ def job_variables(
             JobVariable(entry["key"], str(entry["value"]), raw=bool(entry.get("raw")))
             for entry in definition.get("variables", [])
         ),
-        *_of_project(project, job, pipeline),
+        *_stored(_of_groups(project), job, pipeline),
+        *_stored(_of_project(project), job, pipeline),
         *(
             JobVariable(
                 given.key,
@@ -169,12 +171,30 @@ def _of_environment(environment: Environment | None, own: Mapping[str, Any]) -> 
     yield JobVariable("CI_ENVIRONMENT_URL", url or environment.external_url, raw=not url)
 
 
-def _of_project(project: Project, job: Job, pipeline: Pipeline) -> Iterator[JobVariable]:
-    """Variables of the project whose scope fits the job's environment; the more specific scope comes last."""
-    stored: list[ProjectVariable] = sorted(
+def _of_project(project: Project) -> list[ProjectVariable]:
+    """The project's variables, the more specific scope last."""
+    return sorted(
         project.variables.all(), key=lambda variable: (variable.key, len(variable.environment_scope))
     )
-    for variable in stored:
+
+
+def _of_groups(project: Project) -> list[GroupVariable]:
+    """The variables of the groups around a project: of inner groups after those of outer ones."""
+    return sorted(
+        GroupVariable.objects.of_project(project),
+        key=lambda variable: (
+            len(variable.group.traversal_ids),
+            variable.key,
+            len(variable.environment_scope),
+        ),
+    )
+
+
+def _stored(
+    variables: Iterable[ProjectVariable | GroupVariable], job: Job, pipeline: Pipeline
+) -> Iterator[JobVariable]:
+    """Those of the variables whose scope fits the job's environment, protected ones only for protected refs."""
+    for variable in variables:
         if variable.protected and not pipeline.protected:
             continue
         if not fnmatch.fnmatchcase(job.environment_name, variable.environment_scope):

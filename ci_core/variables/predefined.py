@@ -11,7 +11,7 @@ from django.conf import settings
 
 from ci_core import clock
 from ci_core.decisions.slugs import ref_slug
-from ci_core.models import Project, User
+from ci_core.models import GroupVariable, Project, User
 from ci_core.repositories import Commit
 from ci_core.statuses import PipelineSource
 
@@ -164,17 +164,23 @@ def for_rules(
         **(upstream or {}),
         **of_user(user),
     }
-    stored = project.variables.filter(environment_scope="*").order_by("key")
-    if not (protected and own):
-        stored = stored.filter(protected=False)
-    project_variables = list(stored)
+    everywhere = [
+        *sorted(
+            GroupVariable.objects.of_project(project).filter(environment_scope="*"),
+            key=lambda variable: len(variable.group.traversal_ids),
+        ),
+        *project.variables.filter(environment_scope="*").order_by("key"),
+    ]
+    stored = {
+        variable.key: variable for variable in everywhere if (protected and own) or not variable.protected
+    }
     overriding = {
-        **{variable.key: variable.value for variable in project_variables},
+        **{variable.key: variable.value for variable in stored.values()},
         **{variable.key: variable.value for variable in given},
     }
     return RuleVariables(
         values={**predefined, **overriding},
         predefined=frozenset(predefined.keys() - overriding.keys()),
-        masked=frozenset(item.key for item in project_variables if item.masked or item.hidden),
-        raw=frozenset(predefined) | frozenset(item.key for item in project_variables if item.raw),
+        masked=frozenset(item.key for item in stored.values() if item.masked or item.hidden),
+        raw=frozenset(predefined) | frozenset(item.key for item in stored.values() if item.raw),
     )

@@ -7,7 +7,14 @@ import strawberry
 from graphql_api import links
 from graphql_api.fields import batched, leaf
 from graphql_api.node_ids import global_id
-from graphql_api.types import analytics, nested_environments, runner_lists, schedule_relations, variables
+from graphql_api.types import (
+    analytics,
+    group_relations,
+    nested_environments,
+    runner_lists,
+    schedule_relations,
+    variables,
+)
 from graphql_api.types import project_relations as relations
 from graphql_api.types import references as refs
 from graphql_api.types.analytics import PipelineAnalytics
@@ -65,7 +72,16 @@ class Project:
     runners = batched(
         refs.RUNNERS,
         runner_lists.of_projects,
-        "The runners that take its jobs, its own and everybody's, newest first; null for all but its maintainers.",
+        "The runners that take its jobs: its own, its groups' and everybody's, newest first; null for all but its "
+        "maintainers.",
+    )
+    group = batched(
+        refs.PROJECT_GROUP | None, group_relations.of_projects, "The group it is in; null if it is in none."
+    )
+    inherited_ci_variables = batched(
+        refs.INHERITED_VARIABLES,
+        group_relations.inherited,
+        "The variables that its jobs get from the groups around it; null for all but its maintainers.",
     )
     pipeline_schedules = batched(
         refs.SCHEDULES,

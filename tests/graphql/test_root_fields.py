@@ -15,6 +15,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from ci_core.actions import jobs as job_actions
 from ci_core.actions import schedules as schedule_actions
 from ci_core.actions.environments import create_environment
+from ci_core.actions.groups import create_group
 from ci_core.actions.runners import create_runner
 from ci_core.actions.schedules import create_schedule
 from ci_core.models import (
@@ -76,6 +77,8 @@ class World:
         for role, level in MEMBERS.items():
             self.users[role] = user = UserFactory()
             ProjectMembership.objects.create(user=user, project=self.project, access_level=level)
+        # Takes the project in, whose path begins with the group's.
+        create_group("secret", acting_user=self.users["admin"])
         self.jobs = {name: job_of(self.pipeline, name) for name in CONFIG}
         job_actions.cancel_job(self.jobs["gone"].pk)
         self.artifact = artifact(self.jobs["gone"])
@@ -124,6 +127,7 @@ QUERIES = {
     "currentUser": ("currentUser { id }", SIGNED_IN),
     "projects": ("projects { nodes { id } }", at_least("guest")),
     "project": ('project(fullPath: "%(path)s") { id }', at_least("guest")),
+    "group": ('group(fullPath: "secret") { id }', at_least("guest")),
     "job": ('job(id: "%(build)s") { id }', at_least("guest")),
     "jobs": ("jobs { nodes { id } }", ADMINS),
     "ciPipelineStage": ('ciPipelineStage(id: "%(stage)s") { id }', at_least("guest")),

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('ci_core', '0007_project_changes'),
+        ('ci_core', '0008_groups'),
     ]
 
     operations = [
