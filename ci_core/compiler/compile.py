@@ -88,9 +88,7 @@ class _Compilation:
         if documents is None or not self._few_inputs(len(context.inputs)):
             return None
         given = context.inputs
-        body = read_body(
-            session, self._file, documents, given=given, given_at=None, variables=context.variables
-        )
+        body = read_body(session, self._file, documents, given=given, given_at=None, variables=session.early)
         if body is None:
             return None
         body = self._includer.run(body, self._at)

@@ -89,7 +89,7 @@ class Includer:
         """What one entry brings, if its rules take it in."""
         # Nothing is told to files that come from outside.
         # Source: docs.gitlab.com/ci/yaml/#includeremote
-        variables: Mapping[str, str] = {} if place.public else self._session.context.variables
+        variables: Mapping[str, str] = {} if place.public else self._session.early
         decision = _ALWAYS
         if spec.rules is not None:
             _, decision = decide(self._session, spec.rules, "always", variables, place)
@@ -259,7 +259,7 @@ class Includer:
         documents = self._documents[key]
         if documents is None:
             return None
-        variables: Mapping[str, str] = {} if file.place.public else self._session.context.variables
+        variables: Mapping[str, str] = {} if file.place.public else self._session.early
         body = read_body(
             self._session,
             file.label,

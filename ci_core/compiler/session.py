@@ -34,6 +34,15 @@ class Session:
     work: int = 0
     lookups: int = 0
     origin: At = field(default_factory=lambda: At(None, "", PlainMark("")))
+    early: Mapping[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Notes the variables that are known while files are read.
+
+        Source: docs.gitlab.com/ci/variables/predefined_variables/#variable-availability
+        """
+        late = self.context.late
+        self.early = {key: value for key, value in self.context.variables.items() if key not in late}
 
     def spend(self, amount: int, at: At) -> None:
         """Counts work that shared values could multiply; raises OutOfBudget beyond all reason."""

@@ -22,7 +22,8 @@ class CompileContext:
     configuration's own, the others are stronger (docs.gitlab.com/ci/variables/#cicd-variable-precedence).
     When `predefined` is None, names that begin with `CI_` or `GITLAB_`, and `CI`, are taken as predefined.
     Values of variables in `masked` do not appear in the explanation. `raw` names variables whose values are
-    not expanded. `file_digest`, given paths, returns a text that changes with those files, or None when
+    not expanded; `late` those that are not known yet while files are read (include and its rules, inputs).
+    `file_digest`, given paths, returns a text that changes with those files, or None when
     none of them exists; without it caches with `key:files` keep their file list for later. `inputs` are the
     values for `spec:inputs` of the main file; texts are read as the type of the input. `fetcher` reads what
     `include` and `rules:exists` ask for; without `changes`, `rules:changes` is always true.
@@ -35,6 +36,7 @@ class CompileContext:
     predefined: frozenset[str] | None = None
     masked: frozenset[str] = frozenset()
     raw: frozenset[str] = frozenset()
+    late: frozenset[str] = frozenset()
     file_digest: FileDigest | None = None
     inputs: Mapping[str, Any] = field(default_factory=dict)
     fetcher: Fetcher = field(default_factory=NoFetcher)
