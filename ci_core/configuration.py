@@ -66,7 +66,7 @@ class Situation:
     push is taken to have brought its last commit. schedule: the description of the schedule that fires. upstream: of a
     pipeline that a trigger job creates; tag: the ref of such a child pipeline is a tag. merge_request: one that the
     pipeline would run for, in place of `source`; the ref is its source branch. iid: what the pipeline's will be. None:
-    the project's next one is expected.
+    the project's next one is expected. sha: a commit in place of the newest of the ref.
     """
 
     ref: str
@@ -79,6 +79,7 @@ class Situation:
     upstream: Upstream | None = None
     merge_request: AskedMergeRequest | None = None
     iid: int | None = None
+    sha: str | None = None
 
     @property
     def source_name(self) -> str:
@@ -194,6 +195,11 @@ def _merge_request(repository: Repository, commit: Commit, situation: Situation)
 def _commit(repository: Repository, situation: Situation) -> Commit:
     """What the pipeline runs for: the newest commit of the ref, or the one that a child pipeline's parent runs for."""
     upstream = situation.upstream
+    if situation.sha is not None:
+        named = repository.commit(situation.sha, situation.ref)
+        if named is None:
+            raise RefNotFound(f"The repository has no commit {situation.sha!r}.")
+        return named
     if upstream is None or upstream.sha is None:
         return repository.resolve(situation.ref)
     commit = repository.commit(upstream.sha, situation.ref, situation.tag)

@@ -79,7 +79,8 @@ class _Compilation:
             pipeline = None
         explanation = Explanation(self._workflow_decision, self._explained, tuple(self._includer.explained))
         report, sources = self._report, self._session.sources
-        return CompileResult(pipeline, report.errors, report.warnings, explanation, sources, root)
+        inputs = self._session.inputs
+        return CompileResult(pipeline, report.errors, report.warnings, explanation, sources, root, inputs)
 
     def _root(self, source: str | bytes) -> Map | None:
         """The map of keywords and jobs, with includes, extends and references carried out."""

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ci_core.compiler.diagnostics import Diagnostic
 from ci_core.compiler.explanation import Explanation
 from ci_core.compiler.fetching import Changes, Fetcher, NoFetcher
 from ci_core.compiler.variables import CompiledVariable
+
+if TYPE_CHECKING:
+    from ci_core.compiler.inputs.spec import InputSpec
 
 FileDigest: TypeAlias = Callable[[Sequence[str]], "str | None"]
 
@@ -162,6 +165,7 @@ class CompileResult:
 
     `sources` are the texts of the files that were read, by their names in messages. `merged` is the whole
     configuration after includes, extends and references, as plain maps and lists; None if it came to none.
+    `inputs` are those that the main file declares.
     """
 
     pipeline: CompiledPipeline | None
@@ -170,3 +174,4 @@ class CompileResult:
     explanation: Explanation = field(default_factory=Explanation)
     sources: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
     merged: Mapping[str, Any] | None = field(default=None, repr=False, compare=False)
+    inputs: tuple[InputSpec, ...] = field(default=(), repr=False, compare=False)
