@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final, TypeVar
 
 from django.db.models import QuerySet
@@ -18,7 +20,9 @@ from ci_core.models import (
     PipelineSchedule,
     Project,
     ProjectMembership,
+    Stage,
     User,
+    Visibility,
 )
 from ci_core.models.ids import pipeline_of
 from ci_core.statuses import AccessLevel
@@ -57,6 +61,10 @@ class Principal:
             self.load_levels([project_id])
         return self._levels[project_id]
 
+    def know_level(self, project_id: int, level: int) -> None:
+        """Notes a level that was read elsewhere."""
+        self._levels[project_id] = level
+
     def load_levels(self, project_ids: list[int]) -> None:
         """Reads the user's levels in several projects with one statement."""
         missing = [project_id for project_id in project_ids if project_id not in self._levels]
@@ -84,15 +92,49 @@ def personal_token_principal(token: str) -> Principal | None:
     """The owner of a personal access token with the token's scopes; None if it is unknown, expired or revoked."""
     found = PersonalAccessToken.objects.select_related("user").filter(digest=tokens.digest(token)).first()
     now = clock.now()
-    if found is None or found.revoked_at is not None or not found.user.is_active:
-        return None
-    if found.expires_at is not None and found.expires_at <= now:
-        return None
-    if not READ_SCOPES & set(found.scopes):
+    if found is None or not _opens(found, now):
         return None
     if found.last_used_at is None or (now - found.last_used_at).total_seconds() > LAST_USED_EVERY:
         PersonalAccessToken.objects.filter(pk=found.pk).update(last_used_at=now)
     return Principal(found.user, frozenset(found.scopes))
+
+
+def personal_token_principals(digests: Iterable[str]) -> dict[str, Principal]:
+    """The same for tokens that were given earlier, by digest, with one statement; without those that open nothing."""
+    now = clock.now()
+    found = PersonalAccessToken.objects.select_related("user").filter(digest__in=list(digests))
+    return {row.digest: Principal(row.user, frozenset(row.scopes)) for row in found if _opens(row, now)}
+
+
+def _opens(token: PersonalAccessToken, now: datetime) -> bool:
+    """Whether a token opens anything at all."""
+    if token.revoked_at is not None or not token.user.is_active:
+        return False
+    if token.expires_at is not None and token.expires_at <= now:
+        return False
+    return bool(READ_SCOPES & set(token.scopes))
+
+
+def who_may_see(project: Project, principals: Sequence[Principal]) -> list[bool]:
+    """For each principal whether `visible_to` would show them the project, with one statement for all.
+
+    Their levels in the project are known afterwards.
+    """
+    users = {principal.user.pk for principal in principals if principal.user is not None}
+    found = ProjectMembership.objects.filter(project=project, user__in=users)
+    levels = dict(found.values_list("user_id", "access_level")) if users else {}
+    for principal in principals:
+        if principal.user is not None:
+            principal.know_level(project.pk, levels.get(principal.user.pk, 0))
+    return [_may_see(project, principal) for principal in principals]
+
+
+def _may_see(project: Project, principal: Principal) -> bool:
+    if project.visibility == Visibility.PUBLIC:
+        return True
+    if principal.user is None:
+        return False
+    return project.visibility == Visibility.INTERNAL or principal.level_in(project.pk) >= AccessLevel.GUEST
 
 
 def access_project(full_path: str, principal: Principal, at_least: int = 0) -> Project:
@@ -138,6 +180,15 @@ def access_job(job_id: int, principal: Principal, at_least: int = 0) -> Job:
     except NotFound:
         raise NotFound("There is no such job, or you may not see it.") from None
     return job
+
+
+def access_stage(stage_id: int, principal: Principal) -> Stage:
+    """A stage by id. Raises NotFound as `access_project` does."""
+    stage: Stage | None = Stage.objects.by_ids([stage_id]).first()
+    if stage is None:
+        raise NotFound("There is no such stage, or you may not see it.")
+    access_pipeline(pipeline_of(stage_id), principal)
+    return stage
 
 
 def access_environment(environment_id: int, principal: Principal, at_least: int = 0) -> Environment:

@@ -206,5 +206,14 @@ PIPEYARD_GRAPHQL_ANONYMOUS_RATE_LIMIT = ENV.graphql.anonymous_rate_limit
 PIPEYARD_GRAPHQL_INTROSPECTION = ENV.graphql.introspection
 #: Whether errors suggest names of the schema ("Did you mean ...?").
 PIPEYARD_GRAPHQL_SUGGESTIONS = ENV.graphql.suggestions
+#: Operations that one GraphQL WebSocket may have under way, subscriptions among them.
+PIPEYARD_SOCKET_OPERATIONS = 100
+#: Seconds within which a client must introduce itself after it has connected.
+PIPEYARD_SOCKET_INIT_SECONDS = 15
+#: Characters that a message from a client may have.
+PIPEYARD_SOCKET_MESSAGE_LIMIT = 256 * 1024
+#: Messages, and characters, that wait for a client who reads slowly before it is disconnected (code 1013).
+PIPEYARD_SOCKET_OUTBOX_MESSAGES = 1000
+PIPEYARD_SOCKET_OUTBOX_CHARACTERS = 16 * 1024 * 1024
 #: Git executable that serves clones.
 PIPEYARD_GIT = "git"

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from django.conf import settings
-from django.contrib.auth import get_user
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY, get_user
 from django.http import HttpRequest
+from django.utils.crypto import constant_time_compare
 from django.utils.module_loading import import_string
 
-from ci_core import tokens
-from ci_core.access import Principal, anonymous, personal_token_principal, signed_in
+from ci_core import clock, tokens
+from ci_core.access import (
+    Principal,
+    anonymous,
+    personal_token_principal,
+    personal_token_principals,
+    signed_in,
+)
+from ci_core.models import User
 from graphql_api.errors import Unauthenticated
 
 #: Header of a personal access token, and the header in which runners send job tokens.
 TOKEN_HEADER: Final = "private-token"  # noqa: S105 - a name
 JOB_TOKEN_HEADER: Final = "job-token"  # noqa: S105 - a name
+NOT_KNOWN: Final = "The token is not known here, or it has expired or was revoked."
+SESSION_OVER: Final = "The session is over: sign in again."
 
 
 def token_in(headers: Mapping[str, str]) -> str | None:
@@ -51,8 +62,67 @@ def principal_of_token(token: str) -> Principal:
         raise Unauthenticated("Job tokens do not open the GraphQL API: use a personal access token.")
     principal = personal_token_principal(token)
     if principal is None:
-        raise Unauthenticated("The token is not known here, or it has expired or was revoked.")
+        raise Unauthenticated(NOT_KNOWN)
     return principal
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """What somebody came with, kept to find out again who they are: a token, a session that is signed in, or nothing.
+
+    digest: the token's.
+    """
+
+    digest: str | None = None
+    session_key: str | None = None
+
+    @classmethod
+    def with_token(cls, token: str) -> Caller:
+        """Somebody with a personal access token."""
+        return cls(digest=tokens.digest(token))
+
+
+def principals_of(callers: Sequence[Caller]) -> list[Principal | Unauthenticated]:
+    """Who the callers are now, with at most three statements for all; the error of those whose key is not valid."""
+    by_digest = personal_token_principals({caller.digest for caller in callers if caller.digest})
+    by_session = _users_of_sessions({caller.session_key for caller in callers if caller.session_key})
+    found: list[Principal | Unauthenticated] = []
+    for caller in callers:
+        if caller.digest is not None:
+            found.append(by_digest.get(caller.digest) or Unauthenticated(NOT_KNOWN))
+        elif caller.session_key is not None:
+            user = by_session.get(caller.session_key)
+            found.append(signed_in(user) if user is not None else Unauthenticated(SESSION_OVER))
+        else:
+            found.append(anonymous())
+    return found
+
+
+def _users_of_sessions(keys: set[str]) -> dict[str, User]:
+    """Who is signed in with these sessions, by key. Asks of each what Django's `get_user` asks."""
+    if not keys:
+        return {}
+    store = import_string(f"{settings.SESSION_ENGINE}.SessionStore")
+    rows = store.get_model_class().objects.filter(session_key__in=keys, expire_date__gt=clock.now())
+    sessions = {row.session_key: row.get_decoded() for row in rows}
+    to_id = User._meta.pk.to_python
+    users = User.objects.filter(is_active=True).in_bulk(
+        {to_id(data[SESSION_KEY]) for data in sessions.values() if SESSION_KEY in data}
+    )
+    found = {}
+    for key, data in sessions.items():
+        user = users.get(to_id(data[SESSION_KEY])) if SESSION_KEY in data else None
+        if user is not None and _is_of(user, data):
+            found[key] = user
+    return found
+
+
+def _is_of(user: User, session: Mapping[str, Any]) -> bool:
+    """Whether a session was opened with the password that the user has, and in a way that still counts."""
+    given = session.get(HASH_SESSION_KEY, "")
+    hashes = (user.get_session_auth_hash(), *user.get_session_auth_fallback_hash())
+    known = any(constant_time_compare(given, expected) for expected in hashes)
+    return known and session.get(BACKEND_SESSION_KEY) in settings.AUTHENTICATION_BACKENDS
 
 
 def principal_of_session(session_key: str | None) -> Principal:

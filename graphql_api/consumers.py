@@ -2,27 +2,67 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any, Final
 
 import orjson
+import structlog
 from django.conf import settings
 from django.http.cookie import parse_cookie
 from django.http.request import split_domain_port, validate_host
 from django.urls import URLPattern, path
 from strawberry.channels import GraphQLWSConsumer
+from strawberry.channels.handlers.ws_handler import ChannelsWebSocketAdapter
 from strawberry.exceptions import ConnectionRejectionError
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.types.unset import UNSET, UnsetType
 
 from ci_core.access import Principal
-from graphql_api.authentication import principal_of_session, principal_of_token, token_in_payload
+from graphql_api.authentication import (
+    Caller,
+    principal_of_session,
+    principal_of_token,
+    token_in_payload,
+)
 from graphql_api.context import Context
 from graphql_api.errors import Unauthenticated
 from graphql_api.schema import schema
+from graphql_api.subscriptions.handler import Handler
+from graphql_api.subscriptions.outbox import Outbox
 from graphql_api.threads import in_socket_thread
 
-#: Operations that one connection may have under way.
-MAX_OPERATIONS: Final = 100
+log = structlog.get_logger("pipeyard.graphql")
+
+#: Messages of a client that wait while an earlier one is read.
+MAX_UNREAD: Final = 200
+#: Close codes of RFC 6455.
+POLICY_VIOLATION: Final = 1008
+TOO_BIG: Final = 1009
+INTERNAL_ERROR: Final = 1011
+
+
+class Adapter(ChannelsWebSocketAdapter):
+    """Sends through the outbox, so that nobody waits for a slow client."""
+
+    ws_consumer: GraphQLConsumer
+
+    async def send_json(self, message: Mapping[str, object]) -> None:
+        """Sends a message."""
+        self.put(message)
+
+    def put(self, message: Mapping[str, object]) -> None:
+        """Sends a message."""
+        self.ws_consumer.outbox.put(orjson.dumps(message).decode())
+
+    def send_shared(self, *parts: str) -> None:
+        """Sends a message that is written already, in parts."""
+        self.ws_consumer.outbox.put(*parts)
+
+    async def close(self, code: int, reason: str) -> None:
+        """Closes the connection after what was sent before."""
+        self.ws_consumer.outbox.close(code, reason)
 
 
 class GraphQLConsumer(GraphQLWSConsumer[Context, None]):
@@ -32,9 +72,57 @@ class GraphQLConsumer(GraphQLWSConsumer[Context, None]):
     Other pages may connect with a token.
     """
 
+    websocket_adapter_class = Adapter
+    graphql_transport_ws_handler_class = Handler
+
+    def __init__(self) -> None:
+        super().__init__(
+            schema=schema,
+            subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL,),
+            connection_init_wait_timeout=timedelta(seconds=settings.PIPEYARD_SOCKET_INIT_SECONDS),
+            max_subscriptions_per_connection=settings.PIPEYARD_SOCKET_OPERATIONS,
+        )
+        self.outbox = Outbox(self._send_text, self._close_with, self._end_operations)
+
+    async def connect(self) -> None:
+        """Serves the connection in a task, while this object goes on receiving."""
+        self.run_task = asyncio.create_task(self._serve(), name="graphql-socket")
+
+    async def _serve(self) -> None:
+        try:
+            await self.run(self)
+        except Exception:
+            log.exception("connection failed")
+            self.outbox.close(INTERNAL_ERROR, "Internal server error")
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        """Takes a message in, within bounds."""
+        if len(text_data or bytes_data or "") > settings.PIPEYARD_SOCKET_MESSAGE_LIMIT:
+            limit = settings.PIPEYARD_SOCKET_MESSAGE_LIMIT
+            self.outbox.close(TOO_BIG, f"A message may have {limit} characters")
+        elif self.message_queue.qsize() >= MAX_UNREAD:
+            self.outbox.close(POLICY_VIOLATION, "Too many messages at once")
+        else:
+            await super().receive(text_data, bytes_data)
+
+    async def disconnect(self, code: int) -> None:
+        """Ends everything that the connection began."""
+        await super().disconnect(code)
+        await self.outbox.stop()
+
+    async def _send_text(self, text: str) -> None:
+        await self.send(text_data=text)
+
+    async def _close_with(self, code: int, reason: str) -> None:
+        await self.close(code=code, reason=reason)
+
+    def _end_operations(self) -> None:
+        """Ends what the connection began, although the client has not gone."""
+        self.message_queue.put_nowait({"message": None, "disconnected": True})
+
     async def get_context(self, request: GraphQLWSConsumer, response: GraphQLWSConsumer) -> Context:
         """The context of the connection; each operation gets one of its own from it."""
-        return Context(run_in_thread=in_socket_thread, live=True)
+        return Context(run_in_thread=in_socket_thread)
 
     async def on_ws_connect(self, context: Context) -> UnsetType:
         """Finds out who connects, and remembers how to find out again."""
@@ -46,9 +134,14 @@ class GraphQLConsumer(GraphQLWSConsumer[Context, None]):
 
         try:
             context.principal = await context.run_in_thread(authenticate)
+            token = token_in_payload(context.connection_params)
         except Unauthenticated as error:
             raise ConnectionRejectionError from error
         context.authenticate = authenticate
+        signed_in = context.principal.user is not None
+        context.caller = (
+            Caller.with_token(token) if token else Caller(None, session_key if signed_in else None)
+        )
         unset: UnsetType = UNSET
         return unset
 
@@ -76,17 +169,9 @@ class GraphQLConsumer(GraphQLWSConsumer[Context, None]):
         """Parses a message."""
         return orjson.loads(data)
 
-    def encode_json(self, data: object) -> str:
-        """Writes a message."""
-        return orjson.dumps(data).decode()
-
 
 def _consumer() -> Any:
-    return GraphQLConsumer.as_asgi(
-        schema=schema,
-        subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL,),
-        max_subscriptions_per_connection=MAX_OPERATIONS,
-    )
+    return GraphQLConsumer.as_asgi()
 
 
 websocket_urlpatterns: list[URLPattern] = [path("api/graphql", _consumer())]

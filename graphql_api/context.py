@@ -10,6 +10,7 @@ import strawberry
 import structlog
 
 from ci_core.access import Principal, anonymous
+from graphql_api.authentication import Caller
 from graphql_api.batching import Batches
 from graphql_api.limits.usage import Usage
 from graphql_api.threads import ThreadRunner, in_request_thread
@@ -24,7 +25,8 @@ class Context:
     """What resolvers find in `info.context`.
 
     authenticate: asked again by `renew`; None where the principal holds for the operation, as over HTTP.
-    live: whether more than one result can be sent.
+    caller: what they came with, where a subscription must find out again who they are.
+    live: which part of a subscription the operation is; None where nothing can be delivered later, as over HTTP.
     """
 
     def __init__(
@@ -32,27 +34,39 @@ class Context:
         principal: Principal | None = None,
         *,
         authenticate: Authenticate | None = None,
+        caller: Caller | None = None,
         run_in_thread: ThreadRunner = in_request_thread,
-        live: bool = False,
+        live: object | None = None,
     ) -> None:
         self.principal = principal or anonymous()
         self.authenticate = authenticate
+        self.caller = caller
         self.run_in_thread = run_in_thread
         self.live = live
         self.request_id = _request_id()
         self.batches = Batches(run_in_thread)
         self.usage = Usage()
         self._remembered: dict[Any, dict[Any, Any]] = {}
+        self._fields: Mapping[str, frozenset[str]] | None = None
         #: What a WebSocket client sent with connection_init; set by Strawberry.
         self.connection_params: Mapping[str, Any] | None = None
 
-    def for_operation(self) -> Context:
+    def announce(self, fields: Mapping[str, frozenset[str]]) -> None:
+        """Tells which fields of each type the operation asks for, by their names in Python."""
+        self._fields = fields
+
+    def fields_of(self, type_name: str) -> frozenset[str] | None:
+        """The fields of a type that the operation asks for; None if that was not told."""
+        return None if self._fields is None else self._fields.get(type_name, frozenset())
+
+    def for_operation(self, live: object) -> Context:
         """A context of its own for one of the operations of a connection."""
         return Context(
             self.principal,
             authenticate=self.authenticate,
+            caller=self.caller,
             run_in_thread=self.run_in_thread,
-            live=self.live,
+            live=live,
         )
 
     def renew(self) -> None:

@@ -60,20 +60,13 @@ class Mutation(
 ONLY_LIVE: Final = "Subscriptions are served over WebSocket only, by the protocol graphql-transport-ws."
 
 
-class OwnContext(SchemaExtension):
-    """Gives each operation of a connection a context of its own, and finds out again who asks."""
-
-    async def on_operation(self) -> AsyncIterator[None]:
-        """Runs before anything else."""
-        shared = self.execution_context.context
-        if shared.authenticate is not None:
-            self.execution_context.context = shared.for_operation()
-        yield
+class AuthenticateAgain(SchemaExtension):
+    """Finds out again who asks, where a connection outlives its operations."""
 
     async def on_validate(self) -> AsyncIterator[None]:
         """Refuses an operation whose caller's key has become invalid, and what cannot be followed over HTTP."""
         context = self.execution_context.context
-        if self.execution_context.operation_type is OperationType.SUBSCRIPTION and not context.live:
+        if self.execution_context.operation_type is OperationType.SUBSCRIPTION and context.live is None:
             self.execution_context.pre_execution_errors = [GraphQLError(ONLY_LIVE)]
         if context.authenticate is not None:
             try:
@@ -109,6 +102,6 @@ schema: Final = Schema(
     mutation=Mutation,
     subscription=Subscription,
     config=StrawberryConfig(scalar_map={**scalars.SCALARS, **node_ids.SCALARS}),
-    extensions=[OwnContext, PresentErrors, CheckOperations],
+    extensions=[AuthenticateAgain, PresentErrors, CheckOperations],
     execution_context_class=BreadthFirst,
 )

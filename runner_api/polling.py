@@ -21,7 +21,7 @@ from ci_core.actions.jobs import fail_job
 from ci_core.actions.traces import append_trace
 from ci_core.errors import CiError, DependencyMissing, JobNotRunning, NotFound
 from ci_core.events import bell
-from ci_core.events.log import QUEUE_CHANNEL
+from ci_core.events.ringing import QUEUE
 from ci_core.models import Job, Runner, RunnerManager
 from ci_core.queueing import claim_job
 from ci_core.statuses import FailureReason
@@ -94,7 +94,7 @@ async def next_job(runner_id: int, manager: RunnerManager, hold: float) -> Hande
     if hold <= 0:
         return await _take(runner_id, manager)
     until = asyncio.get_running_loop().time() + hold
-    async with bell.listening(QUEUE_CHANNEL) as ringing:
+    async with bell.listening(QUEUE) as ringing:
         while True:
             handed = await _take(runner_id, manager)
             left = until - asyncio.get_running_loop().time()

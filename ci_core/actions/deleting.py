@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from ci_core import clock, partitions
 from ci_core.actions.artifacts import remove_artifacts
 from ci_core.errors import NotFound
-from ci_core.events.log import RING_PIPELINE
+from ci_core.events.ringing import RING_PIPELINE
 from ci_core.locks import lock_pipeline
 from ci_core.models import (
     Artifact,
@@ -98,7 +98,9 @@ def _remove_rows(pipeline_id: int) -> None:
         cursor.execute(_UNQUEUE, [first, last])
         for table in partitions.TABLES:
             cursor.execute(f"DELETE FROM {table} WHERE pipeline_id = %s", [pipeline_id])  # noqa: S608 - constants
-        cursor.execute(f"SELECT {RING_PIPELINE}", {"pipeline_id": pipeline_id})
+        cursor.execute(
+            f"SELECT {RING_PIPELINE}", {"pipeline_id": pipeline_id, "project_id": pipeline.project_id}
+        )
     pipeline.delete()
 
 

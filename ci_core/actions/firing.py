@@ -15,6 +15,7 @@ from ci_core.actions.pipelines import create_pipeline
 from ci_core.actions.schedules import deactivate, lock_schedule, next_due, rights_lost
 from ci_core.decisions import cron as crons
 from ci_core.errors import CiError, InvalidInput, PlayedTooOften
+from ci_core.events.notes import note_schedule
 from ci_core.models import Pipeline, PipelineSchedule, ScheduleRun, ScheduleRunKind, User
 from ci_core.statuses import PipelineSource
 from ci_core.variables.given import GivenVariable
@@ -139,6 +140,7 @@ def _store(schedule: PipelineSchedule, run: ScheduleRun) -> None:
     run.finished_at = clock.now()
     run.save(force_insert=True)
     schedule.save(update_fields=["next_run_at", "last_pipeline_id"])
+    note_schedule(schedule)
     log.info(
         "schedule ran",
         schedule_id=schedule.pk,

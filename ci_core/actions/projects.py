@@ -11,6 +11,7 @@ from django.db import transaction
 from ci_core import clock
 from ci_core.actions.schedules import stop_schedules_of
 from ci_core.errors import InvalidInput
+from ci_core.events import ringing
 from ci_core.models import (
     VARIABLE_KEY,
     Project,
@@ -67,6 +68,7 @@ def add_member(project: Project, user: User, access_level: int) -> ProjectMember
         project=project, user=user, defaults={"access_level": access_level}
     )
     stop_schedules_of(user, project)
+    ringing.ring(ringing.access(project.pk))
     return membership
 
 
@@ -116,6 +118,7 @@ def update_project(
         Project.objects.filter(pk=project.pk).update(
             auto_cancel_pending_pipelines=auto_cancel_pending_pipelines
         )
+    ringing.ring(ringing.access(project.pk))
     project.refresh_from_db()
     return project
 
@@ -125,6 +128,7 @@ def remove_member(project: Project, user: User) -> bool:
     """Takes a user's role in a project away, and stops their schedules there; False if there was none."""
     deleted, _ = ProjectMembership.objects.filter(project=project, user=user).delete()
     stop_schedules_of(user, project)
+    ringing.ring(ringing.access(project.pk))
     return deleted > 0
 
 

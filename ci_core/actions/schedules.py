@@ -13,6 +13,7 @@ from django.db import transaction
 from ci_core import access, clock
 from ci_core.decisions import cron as crons
 from ci_core.errors import Forbidden, InvalidInput, NotFound, RefNotFound, ScheduleLimitReached
+from ci_core.events.notes import note_schedule
 from ci_core.models import (
     VARIABLE_KEY,
     PipelineSchedule,
@@ -92,6 +93,7 @@ def create_schedule(
     schedule.next_run_at = due if active else None
     schedule.save(force_insert=True)
     _change_variables(schedule, variables)
+    note_schedule(schedule)
     return schedule
 
 
@@ -133,6 +135,7 @@ def update_schedule(
     schedule.updated_at = now
     schedule.save()
     _change_variables(schedule, variables)
+    note_schedule(schedule)
     return schedule
 
 
@@ -168,6 +171,7 @@ def take_ownership(schedule_id: int, *, acting_user: User) -> PipelineSchedule:
         schedule.next_run_at = next_due(schedule, now)
     schedule.updated_at = now
     schedule.save()
+    note_schedule(schedule)
     return schedule
 
 
@@ -192,6 +196,7 @@ def deactivate(schedule: PipelineSchedule, reason: str) -> None:
     schedule.active, schedule.deactivated_reason, schedule.next_run_at = False, reason[:255], None
     schedule.updated_at = clock.now()
     schedule.save(update_fields=["active", "deactivated_reason", "next_run_at", "updated_at"])
+    note_schedule(schedule)
 
 
 def rights_lost(schedule: PipelineSchedule) -> str:

@@ -15,7 +15,7 @@ from ci_core.decisions.runner_matching import may_take
 from ci_core.decisions.transitions import Event
 from ci_core.errors import CiError, NotFound
 from ci_core.locks import lock_pipeline
-from ci_core.models import Job, JobTimer, PendingJob, Pipeline, RunningJob
+from ci_core.models import Job, JobTimer, PendingJob, Pipeline, ProjectChange, RunningJob
 from ci_core.processing import advance
 from ci_core.statuses import UNFINISHED, FailureReason
 from ci_core.transition import transition
@@ -27,6 +27,11 @@ log = structlog.get_logger("pipeyard.upkeep")
 BATCH: Final = 200
 #: Queue rows that the sweep for jobs without a runner looks at: those that a runner may take stay, so it needs more.
 STUCK_BATCH: Final = 5000
+#: Seconds for which changes of projects are kept. Who follows a project reads at least twice a minute, so this is how
+#: long a web process may be cut off from the database without missing anything.
+CHANGES_KEPT: Final = 3600
+#: Changes of projects that one sweep forgets.
+CHANGES_BATCH: Final = 100_000
 
 
 def start_due_jobs() -> int:
@@ -116,6 +121,14 @@ def _fail(job_ids: list[int], reason: FailureReason) -> int:
         else:
             failed += 1
     return failed
+
+
+def forget_project_changes() -> int:
+    """Deletes changes of projects that are older than CHANGES_KEPT; returns how many."""
+    before = clock.now() - timedelta(seconds=CHANGES_KEPT)
+    old = ProjectChange.objects.filter(created_at__lt=before).order_by("created_at").values("pk")
+    deleted, _ = ProjectChange.objects.filter(pk__in=old[:CHANGES_BATCH]).delete()
+    return deleted
 
 
 def make_partitions() -> list[str]:

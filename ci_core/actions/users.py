@@ -12,6 +12,7 @@ from django.db import transaction
 from ci_core import clock, tokens
 from ci_core.actions.schedules import stop_schedules_of
 from ci_core.errors import InvalidInput
+from ci_core.events import ringing
 from ci_core.models import PersonalAccessToken, User
 
 SCOPES: Final = frozenset({"read_api", "api"})
@@ -49,16 +50,19 @@ def update_user(
     if fields:
         User.objects.filter(pk=user.pk).update(**fields)
         stop_schedules_of(user)  # reads the user anew, with each schedule
+        ringing.ring(ringing.user(user.pk))
     if groups is not None:
         user.groups.set(groups)
     if permissions is not None:
         user.user_permissions.set(permissions)
 
 
+@transaction.atomic
 def set_password(user: User, password: str | None) -> None:
     """Gives a user a new password; None: no password can sign in. Sessions opened with the old one end."""
     user.set_password(password)
     user.save(update_fields=["password"])
+    ringing.ring(ringing.user(user.pk))
 
 
 def create_personal_token(
@@ -80,6 +84,8 @@ def create_personal_token(
     return token
 
 
+@transaction.atomic
 def revoke_personal_token(token: PersonalAccessToken) -> None:
     """Makes a token worthless, for good."""
     PersonalAccessToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=clock.now())
+    ringing.ring(ringing.user(token.user_id))

@@ -1,8 +1,8 @@
-"""The bell of a process: one LISTEN connection, fanned out in memory to whoever waits in this event loop.
+"""The bell of a process: one connection that hears it, fanned out in memory to whoever waits in this event loop.
 
-The bell is a hint, the tables are the truth. A listener is rung when its channel (and key) was notified, and also when
-the connection was lost and is back, since anything may have happened meanwhile. Rings are not counted: a slow listener
-finds one ring waiting, however many there were, so that nothing is buffered without bound.
+The bell is a hint, the tables are the truth. A listener is rung when its place was rung, and also when the connection
+was lost and is back, since anything may have happened meanwhile. Rings are not counted: a slow listener finds one
+ring waiting, however many there were, so that nothing is buffered without bound.
 """
 
 from __future__ import annotations
@@ -10,30 +10,46 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any, Final
+from typing import Final
 from weakref import WeakKeyDictionary
 
-import psycopg
 import structlog
-from django.db import connections
-from psycopg import sql
 
-from ci_core.events.log import PIPELINES_CHANNEL, QUEUE_CHANNEL
+from ci_core.events import wires
+from ci_core.events.ringing import Place
 
 log = structlog.get_logger("pipeyard.bell")
 
-CHANNELS: Final = (PIPELINES_CHANNEL, QUEUE_CHANNEL)
 #: Seconds between two attempts to connect again.
 RECONNECT_EVERY: Final = 1.0
-#: Seconds of silence after which the connection is checked.
-CHECK_EVERY: Final = 30.0
 
 
 class Ringing:
     """One listener's end of the bell."""
 
-    def __init__(self) -> None:
+    def __init__(self, bell: Bell) -> None:
+        self._bell = bell
         self._rung = asyncio.Event()
+        self._places: set[Place] = set()
+
+    def listen_to(self, *places: Place) -> None:
+        """Is rung for these places, too, from now on."""
+        for place in places:
+            self._places.add(place)
+            self._bell.listeners.setdefault(place, set()).add(self)
+
+    def forget(self, *places: Place) -> None:
+        """Is not rung for these places any more."""
+        for place in places:
+            self._places.discard(place)
+            listeners = self._bell.listeners.get(place, set())
+            listeners.discard(self)
+            if not listeners:
+                self._bell.listeners.pop(place, None)
+
+    def forget_all(self) -> None:
+        """Is not rung any more."""
+        self.forget(*list(self._places))
 
     def ring(self) -> None:
         """Wakes the listener, now or at its next wait."""
@@ -54,15 +70,15 @@ class Bell:
     """The listeners of one event loop, and the task that listens for them."""
 
     def __init__(self) -> None:
-        self._listeners: dict[tuple[str, str], set[Ringing]] = {}
+        self.listeners: dict[Place, set[Ringing]] = {}
         self._task: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
 
     @asynccontextmanager
-    async def listening(self, channel: str, key: str) -> AsyncIterator[Ringing]:
-        """Rings for notifications of `channel` whose payload is `key`, from the moment it is entered."""
-        ringing = Ringing()
-        self._listeners.setdefault((channel, key), set()).add(ringing)
+    async def listening(self, *places: Place) -> AsyncIterator[Ringing]:
+        """Rings for these places, from the moment it is entered."""
+        ringing = Ringing(self)
+        ringing.listen_to(*places)
         try:
             if self._task is None or self._task.done():
                 self._ready.clear()
@@ -70,11 +86,8 @@ class Bell:
             await self._ready.wait()
             yield ringing
         finally:
-            listeners = self._listeners[channel, key]
-            listeners.discard(ringing)
-            if not listeners:
-                del self._listeners[channel, key]
-            if not self._listeners:
+            ringing.forget_all()
+            if not self.listeners:
                 await self._stop()
 
     async def _stop(self) -> None:
@@ -85,45 +98,36 @@ class Bell:
             await asyncio.gather(task, return_exceptions=True)
 
     async def _listen(self) -> None:
-        """Keeps a connection listening, and rings everybody each time it has been made."""
+        """Keeps a connection listening."""
+        wire = wires.chosen()
         while True:
             try:
-                await self._listen_once()
-            except psycopg.Error as error:
+                await wire.carry(self._connected, self._ring)
+            except wires.Broken as error:
                 log.warning("bell connection lost", error=str(error))
                 await asyncio.sleep(RECONNECT_EVERY)
 
-    async def _listen_once(self) -> None:
-        connection = await psycopg.AsyncConnection.connect(**_connection_parameters(), autocommit=True)
-        async with connection:
-            for channel in CHANNELS:
-                await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
-            self._ready.set()
-            self._ring_all()
-            while True:
-                async for notification in connection.notifies(timeout=CHECK_EVERY):
-                    for ringing in self._listeners.get((notification.channel, notification.payload), ()):
-                        ringing.ring()
-                await connection.execute("SELECT 1")
-
-    def _ring_all(self) -> None:
-        for listeners in self._listeners.values():
+    def _connected(self) -> None:
+        """Rings everybody: what was rung while there was no connection is not known."""
+        self._ready.set()
+        for listeners in self.listeners.values():
             for ringing in listeners:
+                ringing.ring()
+
+    def _ring(self, channel: str, payload: str) -> None:
+        for key in payload.split(" "):
+            for ringing in self.listeners.get((channel, key), ()):
                 ringing.ring()
 
 
 _BELLS: WeakKeyDictionary[asyncio.AbstractEventLoop, Bell] = WeakKeyDictionary()
 
 
-def listening(channel: str, key: str = "") -> AbstractAsyncContextManager[Ringing]:
-    """Listens on this process's bell: `async with listening(QUEUE_CHANNEL) as ringing: await ringing.wait(5)`."""
-    loop = asyncio.get_running_loop()
-    if loop not in _BELLS:
-        _BELLS[loop] = Bell()
-    return _BELLS[loop].listening(channel, key)
+def of_this_loop() -> Bell:
+    """The bell of the running event loop."""
+    return _BELLS.setdefault(asyncio.get_running_loop(), Bell())
 
 
-def _connection_parameters() -> dict[str, Any]:
-    parameters = connections["default"].get_connection_params()
-    unwanted = ("cursor_factory", "context", "prepare_threshold", "pool", "assume_role", "isolation_level")
-    return {key: value for key, value in parameters.items() if key not in unwanted}
+def listening(*places: Place) -> AbstractAsyncContextManager[Ringing]:
+    """Listens on this process's bell: `async with listening(QUEUE) as ringing: await ringing.wait(5)`."""
+    return of_this_loop().listening(*places)

@@ -1,4 +1,4 @@
-"""Writes the event log in the transaction of the change, and reads it from a cursor."""
+"""Writes the event log in the transaction of the change, and reads a pipeline's part of it from a cursor."""
 
 from __future__ import annotations
 
@@ -10,36 +10,38 @@ from typing import Any, Final
 from django.db import connection
 
 from ci_core import clock
+from ci_core.events.ringing import RING_PIPELINE
 from ci_core.models import Event, EventKind, Pipeline
 
-#: Channel on which the id of a changed pipeline is rung.
-PIPELINES_CHANNEL: Final = "pipeyard_pipelines"
-#: Channel on which new work for runners is rung.
-QUEUE_CHANNEL: Final = "pipeyard_queue"
 #: Events that one read returns at most.
 READ_LIMIT: Final = 1000
 
-#: SQL expressions that ring the bell at commit; the first takes the parameter `pipeline_id`.
-RING_PIPELINE: Final = f"pg_notify('{PIPELINES_CHANNEL}', %(pipeline_id)s::text)"
-RING_QUEUE: Final = f"pg_notify('{QUEUE_CHANNEL}', '')"
-
 _COLUMNS: Final = "(pipeline_id, project_id, kind, subject_id, old_status, status, created_at)"
 
-#: Logs the jobs of a CTE `changed` (id, old_status); parameters pipeline_id, project_id, to and now.
-LOG_CHANGED_JOBS: Final = f"""
+# Who follows the project finds the events by this row: see `ProjectChange`.
+_NOTED: Final = """noted AS (
+    INSERT INTO ci_core_projectchange (project_id, pipeline_id, first_event_id, transaction_id, created_at)
+    SELECT %(project_id)s, %(pipeline_id)s, min(id), pg_current_xact_id()::text::bigint, %(now)s
+    FROM logged HAVING count(*) > 0
+)"""
+
+#: CTEs that log the jobs of a CTE `changed` (id, old_status); parameters pipeline_id, project_id, to and now.
+LOG_CHANGED_JOBS: Final = f"""logged AS (
     INSERT INTO ci_core_event {_COLUMNS}
     SELECT %(pipeline_id)s, %(project_id)s, 'job', id, old_status, %(to)s, %(now)s FROM changed ORDER BY id
-"""  # noqa: S608 - constants
+    RETURNING id
+), {_NOTED}"""  # noqa: S608 - constants
 
-#: Logs changes given as arrays; parameters pipeline_id, project_id, kinds, subjects, old, new and now.
-LOG_CHANGES: Final = f"""
+#: CTEs that log changes given as arrays; parameters pipeline_id, project_id, kinds, subjects, old, new and now.
+LOG_CHANGES: Final = f"""logged AS (
     INSERT INTO ci_core_event {_COLUMNS}
     SELECT %(pipeline_id)s, %(project_id)s, kind, subject_id, old_status, status, %(now)s
     FROM unnest(%(kinds)s::text[], %(subjects)s::bigint[], %(old)s::text[], %(new)s::text[])
         AS t(kind, subject_id, old_status, status)
-"""  # noqa: S608 - constants
+    RETURNING id
+), {_NOTED}"""  # noqa: S608 - constants
 
-_RECORD: Final = f"WITH logged AS ({LOG_CHANGES}) SELECT {RING_PIPELINE}"
+_RECORD: Final = f"WITH {LOG_CHANGES} SELECT {RING_PIPELINE}"
 
 
 @dataclass(frozen=True, slots=True)

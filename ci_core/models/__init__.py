@@ -9,7 +9,7 @@ from ci_core.models.environments import (
     EnvironmentState,
     ProtectedEnvironment,
 )
-from ci_core.models.events import Event, EventKind
+from ci_core.models.events import Event, EventKind, ProjectChange
 from ci_core.models.jobs import Job, JobDefinition, JobKind, JobTimer, Need, PendingJob, RunningJob
 from ci_core.models.pipelines import OnNewCommit, Pipeline, PipelineExplanation, Stage
 from ci_core.models.projects import InternalId, Project, ProjectMembership, Visibility
@@ -60,6 +60,7 @@ __all__ = [
     "PipelineVariable",
     "ProcessMode",
     "Project",
+    "ProjectChange",
     "ProjectMembership",
     "ProjectVariable",
     "ProtectedEnvironment",

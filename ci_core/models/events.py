@@ -40,3 +40,34 @@ class Event(models.Model):
     created_at = models.DateTimeField()
 
     objects = InPipelineQuerySet.as_manager()
+
+
+class ProjectChange(models.Model):
+    """Leads those who follow a whole project to what changed in it; kept for an hour.
+
+    Exactly one of `pipeline_id` and `schedule_id` says what changed; a pipeline's events from `first_event_id` on say
+    how. Transactions of different pipelines commit in any order, whatever the ids are that they were given before, so
+    a reader keeps no last id here: its cursor is a snapshot, which says of each transaction whether it was visible.
+    """
+
+    project_id = models.BigIntegerField()
+    pipeline_id = models.BigIntegerField(null=True, blank=True)
+    first_event_id = models.BigIntegerField(null=True, blank=True)
+    schedule_id = models.BigIntegerField(null=True, blank=True)
+    transaction_id = models.BigIntegerField(help_text="PostgreSQL's, with its epoch (xid8).")
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(
+                    pipeline_id__isnull=False, first_event_id__isnull=False, schedule_id__isnull=True
+                )
+                | models.Q(pipeline_id__isnull=True, first_event_id__isnull=True, schedule_id__isnull=False),
+                name="ci_project_change_of_one",
+            )
+        ]
+        indexes = [
+            models.Index(fields=["project_id", "transaction_id"], name="ci_project_change_newest"),
+            models.Index(fields=["created_at"], name="ci_project_change_age"),
+        ]

@@ -12,6 +12,7 @@ from ci_core import clock, events
 from ci_core.decisions.duration import busy_seconds
 from ci_core.decisions.snapshots import Advance, StageSnapshot
 from ci_core.events import log
+from ci_core.events.ringing import RING_PIPELINE
 from ci_core.models import EventKind, Job, Pipeline
 from ci_core.models.ids import in_pipeline
 from ci_core.statuses import COMPLETED, Status
@@ -63,7 +64,7 @@ def store(pipeline: Pipeline, stages: Mapping[int, StageSnapshot], decided: Adva
         "duration": pipeline.duration,
         **log.parameters(pipeline, changes, now),
     }
-    sql = f"WITH {', '.join(parts)}, logged AS ({log.LOG_CHANGES}) SELECT {log.RING_PIPELINE}"
+    sql = f"WITH {', '.join(parts)}, {log.LOG_CHANGES} SELECT {RING_PIPELINE}"
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
 

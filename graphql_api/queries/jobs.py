@@ -8,10 +8,9 @@ import strawberry
 from django.db.models import Q
 
 from ci_core import models
-from ci_core.access import access_job, access_pipeline
+from ci_core.access import access_job, access_stage
 from ci_core.errors import NotFound
 from ci_core.filters import JobFilter
-from ci_core.models.ids import pipeline_of
 from ci_core.statuses import Status
 from graphql_api import permissions
 from graphql_api.context import Info
@@ -43,11 +42,9 @@ def _job(info: Info, id: Annotated[JobID, argument("ID of the job.")]) -> models
 
 def _stage(info: Info, id: Annotated[CiStageID, argument("ID of the stage.")]) -> models.Stage | None:
     try:
-        access_pipeline(pipeline_of(id), info.context.principal)
+        return access_stage(id, info.context.principal)
     except NotFound:
         return None
-    found: models.Stage | None = models.Stage.objects.by_ids([id]).first()
-    return found
 
 
 #: Statuses whose jobs stand in a table of their own, so that they are found without looking at all jobs.

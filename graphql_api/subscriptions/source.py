@@ -1,46 +1,47 @@
-"""Owns the loop behind subscriptions: committed events in, a row that the caller may (still) see out."""
+"""Owns what the resolver of a subscription does: the first time it takes the caller in, later it gives a row.
+
+A subscription is started once for each caller, which checks its document and the caller's rights, and yields nothing.
+Its updates are operations of their own, one for all callers to whom it gives the same, and yield one result each.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from contextlib import aclosing
-from typing import Any, TypeVar, cast
+from collections.abc import AsyncIterator, Callable
+from typing import Any
 
-from ci_core.events import feed
-from ci_core.models import Event
 from graphql_api.context import Context
+from graphql_api.subscriptions.topics import Topic
 
-R = TypeVar("R")
+
+class Admission:
+    """The start of a subscription. topic: what it is about, once the caller was found to have the right."""
+
+    def __init__(self) -> None:
+        self.topic: Topic | None = None
 
 
-async def updates(
-    context: Context,
-    pipeline_id: int,
-    access: Callable[[], R],
-    concerns: Callable[[Sequence[Event]], bool],
-) -> AsyncIterator[R]:
-    """Gives the row anew whenever events of its pipeline concern it.
+class Update:
+    """One delivery of a subscription."""
 
-    access: reads the row as the caller may see it, in a thread; raises NotFound. It is asked at once, so that a
-    subscription to what the caller may not see is refused, and again before each delivery. concerns: whether to
-    deliver after these events.
-    """
+    def __init__(self, row: Any) -> None:
+        self.row = row
+
+
+async def follow(context: Context, topic: Topic, access: Callable[[], object]) -> AsyncIterator[Any]:
+    """The source of a subscription's results. access: raises NotFound if the caller may not see it; in a thread."""
+    live = context.live
+    if isinstance(live, Update):
+        return _only(live.row)
+    assert isinstance(live, Admission), "subscriptions are refused where nothing can be delivered"
     await context.run_in_thread(access)
-    return _follow(context, pipeline_id, access, concerns)
+    live.topic = topic
+    return _nothing()
 
 
-async def _follow(
-    context: Context,
-    pipeline_id: int,
-    access: Callable[[], R],
-    concerns: Callable[[Sequence[Event]], bool],
-) -> AsyncGenerator[R, None]:
-    def again() -> R:
-        context.renew()
-        return access()
+async def _only(row: Any) -> AsyncIterator[Any]:
+    yield row
 
-    changes = cast("AsyncGenerator[list[Event], Any]", feed.changes(pipeline_id))
-    async with aclosing(changes):
-        async for events in changes:
-            if concerns(events):
-                yield await context.run_in_thread(again)
+
+async def _nothing() -> AsyncIterator[Any]:
+    return
+    yield

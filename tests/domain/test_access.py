@@ -32,6 +32,26 @@ def test_who_sees_which_projects() -> None:
     assert seen(guest) == seen(admin) == {public, internal, private}
 
 
+def test_many_are_asked_for_one_project_as_each_is_for_all() -> None:
+    projects = [ProjectFactory(visibility=each) for each in ("private", "internal", "public")]
+    users = [
+        None,
+        UserFactory(),
+        UserFactory(is_superuser=True),
+        member(projects[0], AccessLevel.GUEST),
+        member(projects[0], AccessLevel.OWNER),
+        member(projects[1], AccessLevel.DEVELOPER),
+    ]
+    for project in projects:
+        principals = [access.signed_in(user) if user else access.anonymous() for user in users]
+        expected = [project in Project.objects.visible_to(user) for user in users]
+        assert access.who_may_see(project, principals) == expected
+        fresh = [access.signed_in(user) if user else access.anonymous() for user in users]
+        assert [each.level_in(project.pk) for each in principals] == [
+            each.level_in(project.pk) for each in fresh
+        ]
+
+
 def test_a_private_project_is_not_found_and_a_low_role_is_forbidden() -> None:
     project = ProjectFactory(visibility="private")
     with pytest.raises(NotFound):

@@ -35,7 +35,8 @@ class Comparing(BreadthFirst):
         now = clock.now()
         other = copy.copy(self)
         other.collected_errors = CollectedErrors()
-        other.context_value = self.context_value.for_operation()
+        other.context_value = self.context_value.for_operation(self.context_value.live)
+        other.context_value.usage = self.context_value.usage
         with mock.patch.object(clock, "now", lambda: now):
             answer = await await_maybe(super().execute_operation())
             # Whoever counts statements wants those of one executor.

@@ -6,12 +6,18 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Coroutine
+import threading
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 from asgiref.sync import sync_to_async
 from django.db import connections
+from django.db.backends.utils import CursorWrapper
+
+from ci_core.access import Principal
+from graphql_api.subscriptions import broadcast
 
 R = TypeVar("R")
 ROOT = Path(__file__).resolve().parents[3]
@@ -58,3 +64,39 @@ async def in_another_process(code: str) -> None:
         timeout=30,
     )
     assert done.returncode == 0, done.stderr
+
+
+@contextmanager
+def statements_of_sockets() -> Iterator[list[str]]:
+    """The SQL statements that WebSocket operations send meanwhile, whichever thread they run in."""
+    sent: list[str] = []
+    plain = CursorWrapper._execute
+
+    def execute(self: CursorWrapper, sql: Any, params: Any, *ignored: Any) -> Any:
+        if threading.current_thread().name.startswith("graphql-socket"):
+            sent.append(str(sql))
+        return plain(self, sql, params, *ignored)
+
+    CursorWrapper._execute = execute
+    try:
+        yield sent
+    finally:
+        CursorWrapper._execute = plain
+
+
+@contextmanager
+def executions() -> Iterator[list[str | None]]:
+    """Whom subscriptions are executed for meanwhile, by name, one entry an execution; None for nobody signed in."""
+    names: list[str | None] = []
+    plain = broadcast.execute
+
+    async def execute(*args: Any) -> Any:
+        principal = next(arg for arg in args if isinstance(arg, Principal))
+        names.append(principal.user and principal.user.username)
+        return await plain(*args)
+
+    broadcast.execute = execute  # type: ignore[assignment]
+    try:
+        yield names
+    finally:
+        broadcast.execute = plain

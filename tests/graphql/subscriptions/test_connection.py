@@ -223,7 +223,7 @@ def test_nothing_is_left_after_the_client_goes():
             for number in range(5):
                 await socket.subscribe(str(number), FOLLOW, id=f"gid://gitlab/Ci::Pipeline/{pipeline.pk}")
             listening = await elsewhere(backends)
-        return listening, bell._BELLS[asyncio.get_running_loop()]._listeners
+        return listening, bell.of_this_loop().listeners
 
     listening, listeners = run(scenario)
     assert listening == 1
