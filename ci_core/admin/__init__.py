@@ -1,6 +1,17 @@
 """The support desk: Django's admin over the domain. It reads by queryset and writes by action."""
 
-from ci_core.admin import environments, groups, jobs, pipelines, projects, runners, tokens, users, variables
+from ci_core.admin import (
+    environments,
+    groups,
+    jobs,
+    pipelines,
+    projects,
+    runners,
+    tasks,
+    tokens,
+    users,
+    variables,
+)
 
 __all__ = [
     "environments",
@@ -9,6 +20,7 @@ __all__ = [
     "pipelines",
     "projects",
     "runners",
+    "tasks",
     "tokens",
     "users",
     "variables",

@@ -1,6 +1,7 @@
 """The tables of the domain; no rule here goes beyond one row."""
 
 from ci_core.models.artifacts import Artifact, ArtifactFormat
+from ci_core.models.doors import PasswordTries, PersistedDocument
 from ci_core.models.downstream import BridgeMessage, DownstreamPipeline, PendingBridge
 from ci_core.models.environments import (
     Deployment,
@@ -60,8 +61,10 @@ __all__ = [
     "JobTimer",
     "Need",
     "OnNewCommit",
+    "PasswordTries",
     "PendingBridge",
     "PendingJob",
+    "PersistedDocument",
     "PersonalAccessToken",
     "Pipeline",
     "PipelineExplanation",
