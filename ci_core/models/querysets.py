@@ -13,7 +13,7 @@ from django.db.models.functions import Coalesce
 
 from ci_core.decisions.runner_status import ONLINE_FOR, STALE_AFTER, RunnerStatus
 from ci_core.models import ids
-from ci_core.statuses import CANCELABLE, AccessLevel
+from ci_core.statuses import CANCELABLE, AccessLevel, PipelineSource
 
 if TYPE_CHECKING:
     from ci_core.models.projects import Project
@@ -149,6 +149,13 @@ class RunnerQuerySet(models.QuerySet[Any]):
 
 class PipelineQuerySet(models.QuerySet[Any]):
     """Filters of pipelines."""
+
+    def without_children(self) -> Self:
+        """Without child pipelines, which stand with their parents and not in lists of a project's pipelines.
+
+        Source: https://docs.gitlab.com/ci/pipelines/downstream_pipelines/#parent-child-pipelines
+        """
+        return self.exclude(source=PipelineSource.PARENT_PIPELINE.value)
 
     def newest_first(self) -> Self:
         """In the order of lists."""

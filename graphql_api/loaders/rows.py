@@ -7,6 +7,7 @@ from typing import Any
 
 from ci_core import models
 from graphql_api.context import Context
+from graphql_api.hydration import rows_of
 from graphql_api.loaders.jobs import JOBS
 
 
@@ -71,7 +72,9 @@ def environments(context: Context, ids: Iterable[int]) -> Mapping[int, models.En
 def stages(context: Context, ids: Iterable[int]) -> Mapping[int, models.Stage | None]:
     """Stages by id."""
     return context.remembered(
-        models.Stage, ids, lambda missing: {row.pk: row for row in models.Stage.objects.by_ids(missing)}
+        models.Stage,
+        ids,
+        lambda missing: {row.pk: row for row in rows_of(models.Stage.objects.by_ids(missing))},
     )
 
 
@@ -110,4 +113,4 @@ def _given(ids: Iterable[int | None]) -> list[int]:
 
 
 def _by_id(rows: Any, ids: list[int]) -> dict[int, Any]:
-    return {row.pk: row for row in rows.filter(pk__in=ids)}
+    return {row.pk: row for row in rows_of(rows.filter(pk__in=ids))}

@@ -71,10 +71,11 @@ def pipelines(
     username: Annotated[str | None, argument("Only those that this user started.")] = None,
     ids: Annotated[list[strawberry.ID] | None, argument("Only these.")] = None,
 ) -> list[Page[models.Pipeline]]:
-    """The pipelines of each project."""
+    """The pipelines of each project; child pipelines if they are asked for by source or by id."""
+    every = models.Pipeline.objects.all()
     found = filtered(
         PipelineFilter,
-        models.Pipeline.objects.all(),
+        every if source is not None or ids is not None else every.without_children(),
         ref=ref,
         scope=scope,
         sha=sha,
