@@ -26,7 +26,7 @@ from typing import Any, Final
 from django.db import connection, transaction
 
 from ci_core.errors import NotFound
-from ci_core.models import Job, Pipeline, Project
+from ci_core.models import InternalId, Job, Pipeline, Project
 from ci_core.models.ids import pipeline_of
 from ci_core.statuses import DOWNSTREAM_SOURCES
 
@@ -131,6 +131,12 @@ def lock_paths() -> None:
 def _require_transaction() -> None:
     if not connection.in_atomic_block:
         raise transaction.TransactionManagementError("a lock needs a transaction")
+
+
+def expected_internal_id(project_id: int, usage: str) -> int:
+    """The iid that is next, unless another transaction takes it first."""
+    last = InternalId.objects.filter(project_id=project_id, usage=usage).values_list("last_value", flat=True)
+    return (last.first() or 0) + 1
 
 
 def next_internal_id(project_id: int, usage: str, count: int = 1) -> int:

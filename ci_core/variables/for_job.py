@@ -13,6 +13,7 @@ from typing import Any
 from django.conf import settings
 
 from ci_core import tokens
+from ci_core.decisions.slugs import ref_slug
 from ci_core.models import (
     DownstreamPipeline,
     Environment,
@@ -28,7 +29,7 @@ from ci_core.models import (
     VariableType,
 )
 from ci_core.repositories import Commit
-from ci_core.statuses import DOWNSTREAM_SOURCES, PipelineSource
+from ci_core.statuses import DOWNSTREAM_SOURCES, PipelineSource, When
 from ci_core.variables import predefined
 
 
@@ -58,7 +59,7 @@ def job_variables(
     return [
         *_plain(predefined.of_server()),
         *_plain(predefined.of_project(project)),
-        *_plain(predefined.of_commit(commit, pipeline.before_sha, pipeline.protected)),
+        *_plain(predefined.of_commit(commit, pipeline.before_sha, pipeline.protected, pipeline.source)),
         *_plain(_of_pipeline(pipeline)),
         *_plain(_of_schedule(pipeline)),
         *_plain(_of_upstream(pipeline)),
@@ -97,6 +98,7 @@ def _plain(values: Mapping[str, str]) -> Iterator[JobVariable]:
 def _of_pipeline(pipeline: Pipeline) -> dict[str, str]:
     user = pipeline.user
     return {
+        **({"CI_PIPELINE_TRIGGERED": "true"} if pipeline.source == PipelineSource.TRIGGER else {}),
         "CI_PIPELINE_ID": str(pipeline.pk),
         "CI_PIPELINE_IID": str(pipeline.iid),
         "CI_PIPELINE_SOURCE": pipeline.source,
@@ -133,11 +135,13 @@ def _of_job(job: Job, stage: Stage, pipeline: Pipeline, runner: Runner | None) -
         "CI_JOB_STAGE": stage.name,
         "CI_JOB_URL": f"{settings.PIPEYARD_EXTERNAL_URL}/{pipeline.project.full_path}/-/jobs/{job.pk}",
         "CI_JOB_STARTED_AT": job.started_at.isoformat() if job.started_at else "",
-        "CI_JOB_MANUAL": "true" if job.when == "manual" else "",
+        "CI_JOB_NAME_SLUG": ref_slug(job.name),
+        **({"CI_JOB_MANUAL": "true"} if job.when == When.MANUAL else {}),
     }
     if runner is None:
         return known
     return known | {
+        "CI_SERVER": "yes",
         "CI_RUNNER_ID": str(runner.pk),
         "CI_RUNNER_DESCRIPTION": runner.description,
         "CI_RUNNER_TAGS": ", ".join(runner.tags),

@@ -9,6 +9,7 @@ from graphql_api.fields import batched, leaf
 from graphql_api.node_ids import global_id
 from graphql_api.types import (
     analytics,
+    creation_inputs,
     group_relations,
     nested_environments,
     runner_lists,
@@ -18,6 +19,7 @@ from graphql_api.types import (
 from graphql_api.types import project_relations as relations
 from graphql_api.types import references as refs
 from graphql_api.types.analytics import PipelineAnalytics
+from graphql_api.types.creation_inputs import CiConfigVariable, CiInputSpec
 from graphql_api.types.project_relations import PipelineCounts
 from graphql_api.types.repositories import ProjectPlanLimits, Repository
 
@@ -87,4 +89,16 @@ class Project:
         refs.SCHEDULES,
         schedule_relations.of_projects,
         "The schedules that create pipelines of it by the clock.",
+    )
+    ci_config_variables = batched(
+        list[CiConfigVariable] | None,
+        creation_inputs.config_variables,
+        "The variables at the top of its configuration; null for all but its developers, and without a configuration. "
+        "Told of one project in a request.",
+    )
+    ci_pipeline_creation_inputs = batched(
+        list[CiInputSpec] | None,
+        creation_inputs.creation_inputs,
+        "The inputs that its configuration takes; null for all but its developers, and without a configuration. "
+        "Told of one project in a request.",
     )

@@ -13,9 +13,9 @@ from django.urls import reverse
 
 from ci_core import clock, tokens
 from ci_core.actions import groups, jobs, pipelines, projects, runners, traces, users, variables
-from ci_core.actions.planning import GivenVariable
 from ci_core.models import Job, Pipeline, Project, Runner, User
 from ci_core.statuses import AccessLevel, FailureReason, PipelineSource
+from ci_core.variables.given import GivenVariable
 from tests.factories import ProjectFactory, UserFactory, project_with
 
 CONFIG = """

@@ -103,8 +103,9 @@ def test_who_may_not(hour):
 
 def test_statements_do_not_depend_on_rows():
     client = as_user(UserFactory(is_superuser=True))
-    document = """{ projects { nodes { pipelines { nodes { at(time: "2100-01-01") {
-      status stages { nodes { status stage { id } } } jobs { nodes { status job { name } } } } } } } } }"""
+    document = """{ projects(first: 10) { nodes { pipelines(first: 1) { nodes { at(time: "2100-01-01") {
+      status stages(first: 2) { nodes { status stage { id } } } jobs(first: 3) { nodes { status job { name } } }
+    } } } } } }"""
 
     def grow(size):
         for _ in range(Pipeline.objects.count(), size):
