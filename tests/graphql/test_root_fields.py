@@ -133,6 +133,10 @@ QUERIES = {
     "ciPipelineStage": ('ciPipelineStage(id: "%(stage)s") { id }', at_least("guest")),
     "runner": ('runner(id: "%(runner)s") { id }', at_least("maintainer")),
     "runners": ("runners { nodes { id } }", ADMINS),
+    "ciConfig": (
+        'ciConfig(projectPath: "%(path)s", content: "a: {script: x}") { status }',
+        at_least("developer"),
+    ),
     "queryComplexity": ("queryComplexity { score }", CALLERS),
     "metadata": ("metadata { version }", SIGNED_IN),
 }
