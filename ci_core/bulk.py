@@ -39,7 +39,8 @@ def copy_rows(rows: Sequence[models.Model]) -> None:
 def copy_values(model: type[models.Model], names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Inserts new rows given as plain values of the named attributes, in the caller's transaction.
 
-    The other columns get their Python defaults. Values must be as the database takes them: of JSON its text.
+    The other columns get their defaults. Values must be as the database takes them: of JSON its text. The text of any
+    other value will do as well, and is quicker for lists and times that many rows share.
     """
     target, columns, fields = _given(model, tuple(names))
     rest = tuple(field.get_db_prep_save(field.get_default(), connection) for field in fields)
@@ -48,17 +49,26 @@ def copy_values(model: type[models.Model], names: Sequence[str], rows: Iterable[
             copy.write_row((*row, *rest))
 
 
+def array_text(values: Iterable[str]) -> str:
+    """A list of texts as the database writes arrays."""
+    quoted = (value.replace("\\", "\\\\").replace('"', '\\"') for value in values)
+    return "{" + ",".join(f'"{value}"' for value in quoted) + "}"
+
+
 @cache
 def _given(
     model: type[models.Model], names: tuple[str, ...]
 ) -> tuple[str, str, tuple[models.Field[Any, Any], ...]]:
     """Table, columns, and the fields after the named ones, which get their defaults."""
-    fields = {field.attname: field for field in model._meta.concrete_fields if not field.has_db_default()}
+    fields = {field.attname: field for field in model._meta.concrete_fields}
     ordered = [fields.pop(name) for name in names]
-    columns = ", ".join(
-        connection.ops.quote_name(str(field.column)) for field in (*ordered, *fields.values())
-    )
-    return connection.ops.quote_name(model._meta.db_table), columns, tuple(fields.values())
+    rest = [
+        field
+        for field in fields.values()
+        if not field.has_db_default() and not isinstance(field, models.AutoField)
+    ]
+    columns = ", ".join(connection.ops.quote_name(str(field.column)) for field in (*ordered, *rest))
+    return connection.ops.quote_name(model._meta.db_table), columns, tuple(rest)
 
 
 @cache

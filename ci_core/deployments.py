@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from ci_core import access
-from ci_core.decisions.deployments import Deployed, Protection, is_outdated, may_deploy
+from ci_core.decisions.deployments import Deployed, Protection, allowed_words, is_outdated, may_deploy
 from ci_core.models import Deployment, Job, Pipeline, ProtectedEnvironment, User
 from ci_core.statuses import DeploymentStatus, FailureReason
 
@@ -83,11 +83,8 @@ def user_may_deploy(project_id: int, environment_name: str, user: User | None) -
 def _allowed(project_id: int, environment_name: str) -> str:
     """Who may deploy to a protected environment, in words."""
     found = ProtectedEnvironment.objects.get(project_id=project_id, name=environment_name)
-    allowed = (
-        [f"the role {found.get_access_level_display()} or above"] if found.access_level is not None else []
-    )
-    allowed += sorted(found.users.values_list("username", flat=True))
-    return f"allowed are {', '.join(allowed)}" if allowed else "only administrators may"
+    role = found.get_access_level_display() if found.access_level is not None else None
+    return allowed_words(role, list(found.users.values_list("username", flat=True)))
 
 
 def newest_success(environment_id: int) -> Deployment | None:

@@ -100,6 +100,12 @@ class NotErasable(CiError):
     code = "not_erasable"
 
 
+class DependencyMissing(CiError):
+    """The job needs artifacts of another pipeline that are not there."""
+
+    code = "dependency_missing"
+
+
 class JobLimitReached(CiError):
     """The pipeline holds as many jobs as a pipeline can, retries included."""
 

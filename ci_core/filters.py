@@ -9,8 +9,11 @@ from typing import Any, Final
 import django_filters as filters
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from ci_core.models import Artifact, Job, JobKind, Pipeline, Project, Runner, RunnerType
+from ci_core import clock
+from ci_core.decisions.runner_status import RunnerStatus
+from ci_core.models import Artifact, Job, JobKind, Pipeline, Project, Runner, RunnerManager, RunnerType
 from ci_core.models.choices import choices
+from ci_core.models.querysets import RunnerQuerySet
 from ci_core.statuses import Status
 
 FINISHED: Final = (Status.SUCCESS.value, Status.FAILED.value, Status.CANCELED.value)
@@ -83,6 +86,9 @@ class JobFilter(filters.FilterSet):
     when = filters.BaseInFilter(field_name="when", lookup_expr="in", label="When")
     sources = filters.BaseInFilter(method="from_sources", label="Sources of the pipeline")
     with_artifacts = filters.BooleanFilter(method="having_artifacts", label="Has artifacts")
+    report_types = filters.BaseInFilter(method="having_reports", label="Left reports of these types")
+    failure_reason = filters.CharFilter(label="Failure reason")
+    runner_types = filters.BaseInFilter(method="taken_by", label="Types of the runner")
 
     class Meta:
         model = Job
@@ -99,6 +105,18 @@ class JobFilter(filters.FilterSet):
         left = Exists(Artifact.objects.filter(pipeline_id=OuterRef("pipeline_id"), job_id=OuterRef("id")))
         return rows.filter(left if value else ~left)
 
+    def having_reports(self, rows: QuerySet[Job], name: str, value: Sequence[str]) -> QuerySet[Job]:
+        """Jobs that left a report of one of these types."""
+        reports = Artifact.objects.filter(
+            pipeline_id=OuterRef("pipeline_id"), job_id=OuterRef("id"), file_type__in=value
+        )
+        return rows.filter(Exists(reports)) if value else rows
+
+    def taken_by(self, rows: QuerySet[Job], name: str, value: Sequence[str]) -> QuerySet[Job]:
+        """Jobs that a runner of one of these types took."""
+        takers = Runner.objects.filter(pk=OuterRef("runner_id"), runner_type__in=value)
+        return rows.filter(Exists(takers)) if value else rows
+
 
 class RunnerFilter(filters.FilterSet):
     """Filters of runners."""
@@ -107,10 +125,22 @@ class RunnerFilter(filters.FilterSet):
     paused = filters.BooleanFilter(label="Paused")
     tag_list = filters.BaseInFilter(field_name="tags", lookup_expr="contains", label="Has all these tags")
     search = filters.CharFilter(method="matching", label="Description or token")
+    status = filters.ChoiceFilter(choices=choices(RunnerStatus), method="reachable", label="Status")
+    creator_username = filters.CharFilter(field_name="creator__username", label="Created by")
+    version_prefix = filters.CharFilter(method="with_version", label="Version of a machine begins with")
 
     class Meta:
         model = Runner
         fields: Sequence[str] = ()
+
+    def reachable(self, rows: RunnerQuerySet, name: str, value: str) -> RunnerQuerySet:
+        """Runners that can be reached, or not."""
+        return rows.with_status(value, clock.now())
+
+    def with_version(self, rows: QuerySet[Runner], name: str, value: str) -> QuerySet[Runner]:
+        """Runners with a machine whose program has a version that begins like this."""
+        machines = RunnerManager.objects.filter(runner_id=OuterRef("pk"), version__startswith=value)
+        return rows.filter(Exists(machines))
 
     def matching(self, rows: QuerySet[Runner], name: str, value: str) -> QuerySet[Runner]:
         """Runners whose description holds these words, or whose token begins like this."""

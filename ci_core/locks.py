@@ -2,7 +2,8 @@
 
 1. `InternalId` rows (iids of a project): pipelines, then deployments. Taken when a pipeline is created.
 2. One pipeline row, `FOR NO KEY UPDATE`: whoever changes jobs, stages or the status of a pipeline holds it.
-   Nobody holds two pipelines.
+   A pipeline whose trigger job follows it is locked with its upstream pipelines, itself first: so always the newer
+   before the older one, and all of them before what comes below. Else nobody holds two pipelines.
 3. `ResourceGroup` rows: see `ci_core.resources`.
 4. Queue rows (`PendingJob`), always with SKIP LOCKED by those who hold a pipeline; a claim, which takes its queue row
    before its pipeline, removes that row itself.
@@ -26,6 +27,7 @@ from django.db import connection, transaction
 from ci_core.errors import NotFound
 from ci_core.models import Job, Pipeline, Project
 from ci_core.models.ids import pipeline_of
+from ci_core.statuses import DOWNSTREAM_SOURCES
 
 
 def lock_pipeline(pipeline_id: int, *, deleting: bool = False) -> Pipeline:
@@ -39,7 +41,25 @@ def lock_pipeline(pipeline_id: int, *, deleting: bool = False) -> Pipeline:
     pipeline: Pipeline | None = rows.filter(pk=pipeline_id).first()
     if pipeline is None or (pipeline.deleting_since is not None and not deleting):
         raise NotFound("The pipeline does not exist.")
+    _lock_upstream(pipeline)
     return pipeline
+
+
+# A row for a pipeline whose trigger job follows it: its upstream pipeline, locked.
+_UPSTREAM: Final = """
+SELECT upstream.id, upstream.source
+FROM ci_core_downstreampipeline AS link JOIN ci_core_pipeline AS upstream ON upstream.id = link.source_pipeline_id
+WHERE link.pipeline_id = %s AND link.strategy <> '' FOR NO KEY UPDATE OF upstream
+"""
+
+
+def _lock_upstream(pipeline: Pipeline) -> None:
+    """Locks the pipelines that may move when this one does. Costs nothing for one that no trigger job created."""
+    row = (pipeline.pk, pipeline.source)
+    while row is not None and row[1] in DOWNSTREAM_SOURCES:
+        with connection.cursor() as cursor:
+            cursor.execute(_UPSTREAM, [row[0]])
+            row = cursor.fetchone()
 
 
 def lock_job(job_id: int) -> tuple[Pipeline, Job]:
@@ -59,6 +79,7 @@ def lock_job(job_id: int) -> tuple[Pipeline, Job]:
         raise NotFound("The job does not exist.")
     pipeline.project = project
     job.pipeline = pipeline
+    _lock_upstream(pipeline)
     return pipeline, job
 
 

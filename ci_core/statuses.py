@@ -89,6 +89,19 @@ class FailureReason(StrEnum):
     FAILED_OUTDATED_DEPLOYMENT_JOB = "failed_outdated_deployment_job"
     PROTECTED_ENVIRONMENT_FAILURE = "protected_environment_failure"
     ARCHIVED_FAILURE = "archived_failure"
+    DOWNSTREAM_BRIDGE_PROJECT_NOT_FOUND = "downstream_bridge_project_not_found"
+    INSUFFICIENT_BRIDGE_PERMISSIONS = "insufficient_bridge_permissions"
+    INVALID_BRIDGE_TRIGGER = "invalid_bridge_trigger"
+    DOWNSTREAM_PIPELINE_CREATION_FAILED = "downstream_pipeline_creation_failed"
+    PIPELINE_LOOP_DETECTED = "pipeline_loop_detected"
+    REACHED_MAX_DESCENDANT_PIPELINES_DEPTH = "reached_max_descendant_pipelines_depth"
+    REACHED_MAX_PIPELINE_HIERARCHY_SIZE = "reached_max_pipeline_hierarchy_size"
+
+
+#: Reasons with which a trigger job fails however often it is run.
+NOT_RETRYABLE: Final = frozenset(
+    {FailureReason.PIPELINE_LOOP_DETECTED, FailureReason.REACHED_MAX_DESCENDANT_PIPELINES_DEPTH}
+)
 
 
 class PipelineFailureReason(StrEnum):
@@ -101,10 +114,16 @@ class PipelineSource(StrEnum):
     """What asked for a pipeline; `CI_PIPELINE_SOURCE`."""
 
     API = "api"
+    PARENT_PIPELINE = "parent_pipeline"
+    PIPELINE = "pipeline"
     PUSH = "push"
     SCHEDULE = "schedule"
     TRIGGER = "trigger"
     WEB = "web"
+
+
+#: Sources of pipelines that a trigger job created: a child pipeline, and one of another project.
+DOWNSTREAM_SOURCES: Final = frozenset({PipelineSource.PARENT_PIPELINE, PipelineSource.PIPELINE})
 
 
 class SchedulingType(StrEnum):

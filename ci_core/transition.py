@@ -2,7 +2,7 @@
 
 The same statement keeps what follows from a status: the queue, the timers, the list of jobs on runners, the deployments
 and the event log; another follows for jobs of resource groups only. So none of them can disagree with the job.
-The caller holds the pipeline's lock.
+Trigger jobs wait in a queue of their own (`ci_core.bridges`). The caller holds the pipeline's lock.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from django.db import connection
 
-from ci_core import clock, events, resources
+from ci_core import bridges, clock, events, resources
 from ci_core.decisions import transitions
 from ci_core.decisions.transitions import Event
 from ci_core.events.log import LOG_CHANGED_JOBS
@@ -33,6 +33,11 @@ _ALSO_SET: Final[Mapping[Status, str]] = {
     Status.CANCELED: ", finished_at = %(now)s",
 }
 
+#: The same for events after which a job goes on where it was, instead of starting anew.
+_INSTEAD_SET: Final[Mapping[Event, str]] = {
+    Event.RESUME: ", finished_at = NULL, failure_reason = ''",
+}
+
 #: Columns that a caller may set along with a status.
 _COLUMNS: Final = frozenset(
     {
@@ -46,21 +51,23 @@ _COLUMNS: Final = frozenset(
     }
 )
 
-# The ids stand there twice: else the planner, in a partition without statistics, takes all jobs of the pipeline first.
-_CHANGED: Final = """changed AS (
-    UPDATE ci_core_job AS job SET status = %(to)s, updated_at = %(now)s{also}{columns}
-    FROM (
+# Reads the jobs twice, each time in one go: first to lock them in order and note their statuses, then to change them.
+# No join of the two: without statistics, as in a new partition, the planner would look through all jobs for each one.
+_CHANGED: Final = """old AS MATERIALIZED (
+    SELECT jsonb_object_agg(id, status) AS statuses FROM (
         SELECT id, status FROM ci_core_job
         WHERE pipeline_id = %(pipeline_id)s AND id = ANY(%(ids)s) AND status = ANY(%(from)s)
         ORDER BY id FOR NO KEY UPDATE
-    ) AS old
-    WHERE job.pipeline_id = %(pipeline_id)s AND job.id = old.id AND job.id = ANY(%(ids)s)
-    RETURNING job.*, old.status AS old_status
+    ) AS locked
+), changed AS (
+    UPDATE ci_core_job AS job SET status = %(to)s, updated_at = %(now)s{also}{columns} FROM old
+    WHERE pipeline_id = %(pipeline_id)s AND id = ANY(%(ids)s) AND status = ANY(%(from)s)
+    RETURNING job.*, old.statuses ->> job.id::text AS old_status
 )"""
 
 _ENQUEUED: Final = """enqueued AS (
     INSERT INTO ci_core_pendingjob (job_id, pipeline_id, project_id, tags, protected, queued_at)
-    SELECT id, pipeline_id, project_id, tags, protected, %(now)s FROM changed
+    SELECT id, pipeline_id, project_id, tags, protected, %(now)s FROM changed WHERE kind = 'build'
     ON CONFLICT (job_id) DO NOTHING
 )"""
 
@@ -105,9 +112,10 @@ _DEPLOYMENT_OF: Final[Mapping[Status, DeploymentStatus]] = {
 
 @dataclass(frozen=True, slots=True)
 class JobChange(events.Change):
-    """A job that moved, with what decides which others may move now."""
+    """A job that moved, with what decides which others may move now. bridge: it is a trigger job."""
 
     name: str
+    bridge: bool
     allow_failure: bool
     resource_group_id: int | None
     at: datetime
@@ -141,9 +149,10 @@ def transition(pipeline: Pipeline, job_ids: Iterable[int], event: Event, **colum
     with connection.cursor() as cursor:
         cursor.execute(_statement(event, tuple(columns)), parameters)
         changes = [
-            JobChange(job_id, old, to.value, name, allow_failure, group_id, now)
-            for job_id, old, name, allow_failure, group_id, *_ in cursor.fetchall()
+            JobChange(job_id, old, to.value, name, bridge, allow_failure, group_id, now)
+            for job_id, old, name, bridge, allow_failure, group_id, *_ in cursor.fetchall()
         ]
+    bridges.follow(pipeline.pk, [change for change in changes if change.bridge], to)
     resources.follow([(change.subject_id, change.resource_group_id) for change in changes], to)
     return changes
 
@@ -153,7 +162,8 @@ def _statement(event: Event, columns: tuple[str, ...]) -> str:
     """The statement of an event that also sets these columns; parts that cannot apply are left out."""
     sources, to = transitions.ARROWS[event]
     changed = _CHANGED.format(
-        also=_ALSO_SET.get(to, ""), columns="".join(f", {name} = %({name})s" for name in columns)
+        also=_INSTEAD_SET.get(event, _ALSO_SET.get(to, "")),
+        columns="".join(f", {name} = %({name})s" for name in columns),
     )
     parts = [changed, LOG_CHANGED_JOBS]
     if to == Status.PENDING:
@@ -170,7 +180,7 @@ def _statement(event: Event, columns: tuple[str, ...]) -> str:
         parts.append(_DEPLOYED)
     rings = [RING_PIPELINE, *([RING_QUEUE] if to == Status.PENDING else [])]
     rung = "".join(f", (SELECT {ring})" for ring in rings)
-    returned = f"id, old_status, name, allow_failure, resource_group_id{rung}"
+    returned = f"id, old_status, name, kind = 'bridge', allow_failure, resource_group_id{rung}"
     return f"WITH {', '.join(parts)} SELECT {returned} FROM changed"  # noqa: S608 - constants
 
 

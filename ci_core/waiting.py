@@ -12,11 +12,15 @@ from django.db.models import Count, Max
 
 from ci_core import clock
 from ci_core.decisions.composite import counted, settled
+from ci_core.decisions.deployments import allowed_words
 from ci_core.decisions.runner_matching import QueuedJob, RunnerSnapshot, may_take
 from ci_core.decisions.waiting import Place, Waiting, WaitSnapshot, why
 from ci_core.models import (
+    DownstreamPipeline,
     Job,
+    JobKind,
     PendingJob,
+    ProtectedEnvironment,
     ResourceGroup,
     Runner,
     RunnerAccessLevel,
@@ -59,7 +63,7 @@ def is_stuck(job: Job) -> bool:
 
 def all_stuck(jobs: Sequence[Job]) -> set[int]:
     """Ids of those of the jobs that are stuck. The queue is not read: it decides only when a job starts."""
-    pending = [job for job in jobs if job.status == Status.PENDING]
+    pending = [job for job in jobs if job.status == Status.PENDING and job.kind != JobKind.BRIDGE]
     runners = load_runners() if pending else []
     kinds = {job.pk: queued(job.project_id, job.tags, job.protected) for job in pending}
     waits = {kind: why(WaitSnapshot(Status.PENDING, kind, runners=runners)) for kind in set(kinds.values())}
@@ -74,7 +78,9 @@ def why_all_wait(jobs: Sequence[Job]) -> dict[int, Waiting]:
         by_status.setdefault(job.status, []).append(job)
     before = _before(by_status.get(Status.CREATED, []))
     resources = _resources(by_status.get(Status.WAITING_FOR_RESOURCE, []))
-    pending = by_status.get(Status.PENDING, [])
+    pending = [job for job in by_status.get(Status.PENDING, []) if job.kind != JobKind.BRIDGE]
+    deployers = _deployers(by_status.get(Status.MANUAL, []))
+    downstream = _downstream([job for job in jobs if job.kind == JobKind.BRIDGE])
     runners = load_runners() if pending else []
     queue = _Queue() if pending else None
     found = {}
@@ -90,7 +96,10 @@ def why_all_wait(jobs: Sequence[Job]) -> dict[int, Waiting]:
                 resource_group=group,
                 holder=holder,
                 runners=runners,
-                place=queue.place_of(job) if queue else None,
+                place=queue.place_of(job) if queue and job.kind != JobKind.BRIDGE else None,
+                deployers=deployers.get((job.project_id, job.environment_name), ""),
+                bridge=job.kind == JobKind.BRIDGE,
+                downstream=downstream.get(job.pk),
             )
         )
         if waiting is not None:
@@ -200,6 +209,32 @@ def _rows(sql: str, jobs: Sequence[Job]) -> list[Any]:
             sql, {"pipelines": sorted({job.pipeline_id for job in jobs}), "jobs": [job.pk for job in jobs]}
         )
         return list(cursor.fetchall())
+
+
+def _deployers(jobs: Sequence[Job]) -> Mapping[tuple[int, str], str]:
+    """Who may deploy to the protected ones of the jobs' environments, in words, by project id and name."""
+    named = [job for job in jobs if job.environment_name]
+    if not named:
+        return {}
+    found = ProtectedEnvironment.objects.prefetch_related("users").filter(
+        project_id__in={job.project_id for job in named}, name__in={job.environment_name for job in named}
+    )
+    return {
+        (row.project_id, row.name): allowed_words(
+            row.get_access_level_display() if row.access_level is not None else None,
+            [user.username for user in row.users.all()],
+        )
+        for row in found
+    }
+
+
+def _downstream(bridges: Sequence[Job]) -> Mapping[int, tuple[int, Status]]:
+    """Ids and statuses of the pipelines that trigger jobs created, by trigger job."""
+    if not bridges:
+        return {}
+    links = DownstreamPipeline.objects.filter(source_job_id__in=[job.pk for job in bridges])
+    rows = links.values_list("source_job_id", "pipeline_id", "pipeline__status")
+    return {job_id: (pipeline_id, Status(status)) for job_id, pipeline_id, status in rows}
 
 
 def _resources(jobs: Sequence[Job]) -> Mapping[int, tuple[str, str]]:

@@ -13,6 +13,31 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 @dataclass(frozen=True, slots=True)
+class GraphQLEnv:
+    """What an operator may set of the GraphQL API; docs/graphql-api.md tells what each limit counts.
+
+    body_limit, document_limit: bytes. time_limit_seconds: of one operation. rate_limit, anonymous_rate_limit: requests
+    a minute of one user, and of one address; 0 for no limit. batch_limit: operations in one request; 0 takes no lists.
+    introspection, suggestions: whether the schema is told, by query and in errors.
+    """
+
+    body_limit: int
+    document_limit: int
+    token_limit: int
+    depth_limit: int
+    alias_limit: int
+    directive_limit: int
+    complexity_limit: int
+    anonymous_complexity_limit: int
+    batch_limit: int
+    time_limit_seconds: float
+    rate_limit: int
+    anonymous_rate_limit: int
+    introspection: bool
+    suggestions: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Env:
     """What an operator may set.
 
@@ -31,6 +56,9 @@ class Env:
     database_pool: connections a process keeps at most.
     include_prefixes: URLs that `include:remote` may begin with; none are allowed by default.
     include_templates: base URL of `include:template`, itself under one of those prefixes; empty for none.
+    breadth_first: whether GraphQL operations are executed breadth-first; otherwise graphql-core executes all of them.
+    graphql: bounds of the GraphQL API.
+    revision: commit that this installation was made from, for people to see.
     """
 
     home: Path
@@ -48,6 +76,9 @@ class Env:
     database_pool: int
     include_prefixes: tuple[str, ...]
     include_templates: str
+    breadth_first: bool
+    graphql: GraphQLEnv
+    revision: str
 
 
 def _text_file(path: Path) -> str | None:
@@ -81,6 +112,31 @@ def read_env() -> Env:
         database_pool=env.int("PIPEYARD_DATABASE_POOL", 16),
         include_prefixes=tuple(env.list("PIPEYARD_INCLUDE_PREFIXES", default=[])),
         include_templates=env.str("PIPEYARD_INCLUDE_TEMPLATES", ""),
+        breadth_first=env.bool("PIPEYARD_BREADTH_FIRST", True),
+        graphql=_read_graphql_env(env),
+        revision=env.str("PIPEYARD_REVISION", "unknown"),
+    )
+
+
+def _read_graphql_env(env: environ.Env) -> GraphQLEnv:
+    def number(name: str, default: int) -> int:
+        return int(env.int(f"PIPEYARD_GRAPHQL_{name}", default))
+
+    return GraphQLEnv(
+        body_limit=number("BODY_LIMIT", 4 * 1024 * 1024),
+        document_limit=number("DOCUMENT_LIMIT", 256 * 1024),
+        token_limit=number("TOKEN_LIMIT", 5000),
+        depth_limit=number("DEPTH_LIMIT", 20),
+        alias_limit=number("ALIAS_LIMIT", 100),
+        directive_limit=number("DIRECTIVE_LIMIT", 200),
+        complexity_limit=number("COMPLEXITY_LIMIT", 3000),
+        anonymous_complexity_limit=number("ANONYMOUS_COMPLEXITY_LIMIT", 2000),
+        batch_limit=number("BATCH_LIMIT", 0),
+        time_limit_seconds=env.float("PIPEYARD_GRAPHQL_TIME_LIMIT_SECONDS", 30.0),
+        rate_limit=number("RATE_LIMIT", 60_000),
+        anonymous_rate_limit=number("ANONYMOUS_RATE_LIMIT", 30_000),
+        introspection=env.bool("PIPEYARD_GRAPHQL_INTROSPECTION", True),
+        suggestions=env.bool("PIPEYARD_GRAPHQL_SUGGESTIONS", True),
     )
 
 

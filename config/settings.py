@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tomllib
+
 from psycopg.conninfo import conninfo_to_dict
 
 from config.env import ROOT, read_env
@@ -126,6 +128,12 @@ PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "tasks"
 
 # --- Pipeyard's own keys --------------------------------------------------------------------------------------
 
+#: Version of Pipeyard.
+PIPEYARD_VERSION: str = tomllib.loads((BASE_DIR / "pyproject.toml").read_text(encoding="utf-8"))["project"][
+    "version"
+]
+#: Commit that this installation was made from, as the operator says.
+PIPEYARD_REVISION = ENV.revision
 #: Folder of this installation's state.
 PIPEYARD_HOME = ENV.home
 #: How runners and people reach this server; no trailing slash.
@@ -160,12 +168,44 @@ PIPEYARD_ACKNOWLEDGE_SECONDS = 90
 PIPEYARD_PIPELINE_AGE_LIMIT_SECONDS = 90 * 24 * 3600
 #: Seconds after its last call for which a runner counts as online.
 PIPEYARD_RUNNER_ONLINE_SECONDS = 120
+# Pipelines that one pipeline may lead to by trigger jobs, itself included.
+PIPEYARD_PIPELINE_FAMILY_SIZE = 1000
 #: URLs that `include:remote` may begin with.
 PIPEYARD_INCLUDE_PREFIXES = list(ENV.include_prefixes)
 #: Base URL of `include:template`; empty when there are no templates.
 PIPEYARD_INCLUDE_TEMPLATES = ENV.include_templates
+#: Whether GraphQL operations are executed breadth-first; otherwise graphql-core executes all of them.
+PIPEYARD_BREADTH_FIRST = ENV.breadth_first
 #: Items that one page of a GraphQL connection holds at most.
 PIPEYARD_PAGE_LIMIT = 100
+#: Bytes that the body of a GraphQL request may have.
+PIPEYARD_GRAPHQL_BODY_LIMIT = ENV.graphql.body_limit
+#: Bytes that a GraphQL document may have.
+PIPEYARD_GRAPHQL_DOCUMENT_LIMIT = ENV.graphql.document_limit
+#: Tokens (names, numbers, strings, punctuation) of a document.
+PIPEYARD_GRAPHQL_TOKEN_LIMIT = ENV.graphql.token_limit
+#: Levels of fields in an operation.
+PIPEYARD_GRAPHQL_DEPTH_LIMIT = ENV.graphql.depth_limit
+#: Fields with an alias in an operation; those of a fragment count each time that it is spread.
+PIPEYARD_GRAPHQL_ALIAS_LIMIT = ENV.graphql.alias_limit
+#: Directives in an operation, counted likewise.
+PIPEYARD_GRAPHQL_DIRECTIVE_LIMIT = ENV.graphql.directive_limit
+#: Complexity (graphql_api/limits/complexity.py) that a signed-in caller's operation may have.
+PIPEYARD_GRAPHQL_COMPLEXITY_LIMIT = ENV.graphql.complexity_limit
+#: The same for a caller without a key.
+PIPEYARD_GRAPHQL_ANONYMOUS_COMPLEXITY_LIMIT = ENV.graphql.anonymous_complexity_limit
+#: Operations that one HTTP request may hold as a list; 0 takes no lists.
+PIPEYARD_GRAPHQL_BATCH_LIMIT = ENV.graphql.batch_limit
+#: Seconds that an operation may take, and about as long a statement that it sends to the database.
+PIPEYARD_GRAPHQL_TIME_LIMIT_SECONDS = ENV.graphql.time_limit_seconds
+#: Requests a minute of one user to one web process; 0 for no limit.
+PIPEYARD_GRAPHQL_RATE_LIMIT = ENV.graphql.rate_limit
+#: Requests a minute without a key from one address; 0 for no limit.
+PIPEYARD_GRAPHQL_ANONYMOUS_RATE_LIMIT = ENV.graphql.anonymous_rate_limit
+#: Whether clients may ask for the schema itself.
+PIPEYARD_GRAPHQL_INTROSPECTION = ENV.graphql.introspection
+#: Whether errors suggest names of the schema ("Did you mean ...?").
+PIPEYARD_GRAPHQL_SUGGESTIONS = ENV.graphql.suggestions
 #: Operations that one GraphQL WebSocket may have under way, subscriptions among them.
 PIPEYARD_SOCKET_OPERATIONS = 100
 #: Seconds within which a client must introduce itself after it has connected.

@@ -27,6 +27,20 @@ def frozen(value: Any) -> Hashable:
     return value if isinstance(value, Hashable) else repr(value)
 
 
+def call_batch(
+    function: BatchFunction, parents: list[Any], info: Any, arguments: Mapping[str, Any]
+) -> Sequence[Any]:
+    """The values of all parents; the same exception for each when the function raises one."""
+    try:
+        values = function(parents, info, **arguments)
+    except Exception as error:
+        return [error] * len(parents)
+    if len(values) != len(parents):
+        wrong = RuntimeError(f"{function!r}: {len(values)} values for {len(parents)} parents")
+        return [wrong] * len(parents)
+    return values
+
+
 @dataclass(slots=True)
 class _Batch:
     """The parents that wait for one field with the same arguments, each once, and their futures."""
@@ -42,16 +56,7 @@ class _Batch:
         self.futures.setdefault(id(parent), []).append(future)
 
     def call(self) -> Sequence[Any]:
-        """The values of all parents; the same exception for each when the function raises one."""
-        parents = list(self.parents.values())
-        try:
-            values = self.function(parents, self.info, **self.arguments)
-        except Exception as error:
-            return [error] * len(parents)
-        if len(values) != len(parents):
-            wrong = RuntimeError(f"{self.function!r}: {len(values)} values for {len(parents)} parents")
-            return [wrong] * len(parents)
-        return values
+        return call_batch(self.function, list(self.parents.values()), self.info, self.arguments)
 
     def settle(self, values: Sequence[Any]) -> None:
         for futures, value in zip(self.futures.values(), values, strict=True):

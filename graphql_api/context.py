@@ -12,6 +12,7 @@ import structlog
 from ci_core.access import Principal, anonymous
 from graphql_api.authentication import Caller
 from graphql_api.batching import Batches
+from graphql_api.limits.usage import Usage
 from graphql_api.threads import ThreadRunner, in_request_thread
 
 K = TypeVar("K", bound=int | str)
@@ -44,6 +45,7 @@ class Context:
         self.live = live
         self.request_id = _request_id()
         self.batches = Batches(run_in_thread)
+        self.usage = Usage()
         self._remembered: dict[Any, dict[Any, Any]] = {}
         #: What a WebSocket client sent with connection_init; set by Strawberry.
         self.connection_params: Mapping[str, Any] | None = None

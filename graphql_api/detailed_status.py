@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ci_core import models
-from ci_core.statuses import CANCELABLE, RETRYABLE, FailureReason, Status
+from ci_core.statuses import CANCELABLE, NOT_RETRYABLE, RETRYABLE, FailureReason, Status
 from graphql_api import links
 
 
@@ -76,6 +76,13 @@ FAILURE_WORDS: Final[dict[str, str]] = {
     FailureReason.FAILED_OUTDATED_DEPLOYMENT_JOB: "failed outdated deployment job",
     FailureReason.PROTECTED_ENVIRONMENT_FAILURE: "protected environment failure",
     FailureReason.ARCHIVED_FAILURE: "pipeline is archived",
+    FailureReason.DOWNSTREAM_BRIDGE_PROJECT_NOT_FOUND: "downstream project could not be found",
+    FailureReason.INSUFFICIENT_BRIDGE_PERMISSIONS: "no permissions to trigger downstream pipeline",
+    FailureReason.INVALID_BRIDGE_TRIGGER: "downstream pipeline trigger definition is invalid",
+    FailureReason.DOWNSTREAM_PIPELINE_CREATION_FAILED: "downstream pipeline can not be created",
+    FailureReason.PIPELINE_LOOP_DETECTED: "job would create infinitely looping pipelines",
+    FailureReason.REACHED_MAX_DESCENDANT_PIPELINES_DEPTH: "reached maximum depth of child pipelines",
+    FailureReason.REACHED_MAX_PIPELINE_HIERARCHY_SIZE: "downstream pipeline tree is too large",
 }
 #: What to tell somebody whose job failed; for the reasons that need more than their name.
 FAILURE_MESSAGES: Final[dict[str, str]] = {
@@ -93,6 +100,13 @@ FAILURE_MESSAGES: Final[dict[str, str]] = {
     FailureReason.FAILED_OUTDATED_DEPLOYMENT_JOB: "A newer deployment to this environment exists",
     FailureReason.PROTECTED_ENVIRONMENT_FAILURE: "The environment is protected, and the user may not deploy to it",
     FailureReason.ARCHIVED_FAILURE: "The pipeline is too old for its jobs to run",
+    FailureReason.DOWNSTREAM_BRIDGE_PROJECT_NOT_FOUND: "The downstream project could not be found",
+    FailureReason.INSUFFICIENT_BRIDGE_PERMISSIONS: "The user may not run pipelines in the downstream project",
+    FailureReason.INVALID_BRIDGE_TRIGGER: "The job triggers its own project: a child pipeline needs trigger:include",
+    FailureReason.DOWNSTREAM_PIPELINE_CREATION_FAILED: "The downstream pipeline could not be created",
+    FailureReason.PIPELINE_LOOP_DETECTED: "The projects would trigger each other in an endless loop",
+    FailureReason.REACHED_MAX_DESCENDANT_PIPELINES_DEPTH: "Child pipelines cannot be nested this deep",
+    FailureReason.REACHED_MAX_PIPELINE_HIERARCHY_SIZE: "The downstream pipeline tree is too large",
 }
 
 
@@ -199,7 +213,7 @@ def next_verb(row: models.Job) -> str | None:
     if row.retried:
         return None
     if row.status == Status.MANUAL:
-        return "play"
+        return None if _waits_for_pipeline(row) else "play"
     if row.status == Status.SCHEDULED:
         return "unschedule"
     if row.status in CANCELABLE:
@@ -218,7 +232,13 @@ def is_playable(row: models.Job) -> bool:
             Status.SCHEDULED,
             Status.SKIPPED,
         )
+        and not _waits_for_pipeline(row)
     )
+
+
+def _waits_for_pipeline(row: models.Job) -> bool:
+    """Whether it is a trigger job that has created its pipeline: somebody has to start a job there."""
+    return row.kind == models.JobKind.BRIDGE and row.started_at is not None
 
 
 def is_cancelable(row: models.Job) -> bool:
@@ -228,4 +248,9 @@ def is_cancelable(row: models.Job) -> bool:
 
 def is_retryable(row: models.Job) -> bool:
     """Whether the job can be run again."""
-    return not row.retried and row.status in RETRYABLE and row.status != Status.CANCELING
+    return (
+        not row.retried
+        and row.status in RETRYABLE
+        and row.status != Status.CANCELING
+        and row.failure_reason not in NOT_RETRYABLE
+    )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from enum import Enum
 from typing import Any, Final
 
 import structlog
+from django.conf import settings
 from graphql import GraphQLError
 from strawberry.extensions import SchemaExtension
 from strawberry.types import ExecutionResult, StreamExecutionResult
@@ -23,6 +25,7 @@ UNAVAILABLE_MESSAGE: Final = (
     "this action"
 )
 INTERNAL_MESSAGE: Final = "Internal server error"
+_SUGGESTION: Final = re.compile(r" Did you mean [^?]*\?")
 
 
 class Unauthenticated(Exception):
@@ -50,6 +53,7 @@ DELIVERY: Final[Mapping[type[CiError], Delivery]] = {
     errors.NotRetryable: Delivery.MESSAGE,
     errors.NotCancelable: Delivery.MESSAGE,
     errors.NotErasable: Delivery.MESSAGE,
+    errors.DependencyMissing: Delivery.MESSAGE,
     errors.JobLimitReached: Delivery.MESSAGE,
     errors.ScheduleLimitReached: Delivery.MESSAGE,
     errors.PlayedTooOften: Delivery.MESSAGE,
@@ -72,7 +76,7 @@ def presented(error: GraphQLError, request_id: str) -> GraphQLError:
     """The error as clients may see it. What nobody foresaw is logged and masked."""
     original = error.original_error
     if original is None or isinstance(original, GraphQLError):
-        return error
+        return error if settings.PIPEYARD_GRAPHQL_SUGGESTIONS else _without_suggestion(error)
     if isinstance(original, CiError):
         unavailable = delivery_of(original) is Delivery.UNAVAILABLE
         extensions = {"code": original.code}
@@ -86,6 +90,12 @@ def presented(error: GraphQLError, request_id: str) -> GraphQLError:
     return _like(error, INTERNAL_MESSAGE, {"code": "internal", "requestId": request_id})
 
 
+def _without_suggestion(error: GraphQLError) -> GraphQLError:
+    """The error without the names of the schema that graphql-core proposes instead of an unknown one."""
+    message = _SUGGESTION.sub("", error.message)
+    return error if message == error.message else _like(error, message, dict(error.extensions or {}))
+
+
 def _like(error: GraphQLError, message: str, extensions: dict[str, Any]) -> GraphQLError:
     return GraphQLError(
         message,
@@ -97,8 +107,14 @@ def _like(error: GraphQLError, message: str, extensions: dict[str, Any]) -> Grap
     )
 
 
+def _place(error: GraphQLError) -> tuple[Any, ...]:
+    """What orders errors: where they are in the document, then where in the response."""
+    locations = [(place.line, place.column) for place in error.locations or ()]
+    return locations, [(isinstance(key, str), key) for key in error.path or ()]
+
+
 class PresentErrors(SchemaExtension):
-    """Presents the errors of each result before it leaves."""
+    """Presents the errors of each result before it leaves, in the order of the document: not as they happened."""
 
     _streamed = False
 
@@ -118,4 +134,5 @@ class PresentErrors(SchemaExtension):
         if isinstance(result, ExecutionResult) or hasattr(result, "errors"):
             request_id = self.execution_context.context.request_id
             found = result.errors
-            result.errors = [presented(error, request_id) for error in found] if found else found
+            if found:
+                result.errors = sorted((presented(error, request_id) for error in found), key=_place)

@@ -64,8 +64,14 @@ class BatchedField(StrawberryField):
         function: BatchFunction = self.base_resolver.wrapped_func  # type: ignore[assignment]
         return function
 
+    def at_hand(self, parent: Any) -> bool:
+        """Whether the value for this parent can be had at once, without the database and without arguments."""
+        return False
+
     def get_result(self, source: Any, info: Any, args: list[Any], kwargs: Any) -> Any:
-        """The future value for one parent."""
+        """The value for one parent, or its future."""
+        if self.at_hand(source):
+            return self.batch([source], info)[0]
         kwargs.pop("info", None)
         refuse_nul(kwargs)
         return info.context.batches.load(self.batch, info, source, kwargs)
@@ -146,6 +152,16 @@ def _with_resolver(
         base_resolver=_BatchResolver(function),
         deprecation_reason=deprecated,
     )
+
+
+def told_by(row_class: type) -> Callable[[Any, Any], bool]:
+    """`is_type_of` of a type whose objects are told from others by their class."""
+
+    def is_type_of(row: Any, info: Any) -> bool:
+        return isinstance(row, row_class)
+
+    is_type_of.row_class = row_class  # type: ignore[attr-defined]
+    return is_type_of
 
 
 def refuse_nul(value: Any) -> None:

@@ -1,17 +1,23 @@
 """Owns reading a few rows for each of many parents with one statement.
 
 Not the ORM: it has no LATERAL, and a window function would number all rows of a parent to give the first few.
+
+Columns are fields of the rows' model or annotations. Where rows do not refer to their parent by a column of their own,
+an annotation stands in: `PARENT` is the parent itself, and conditions may use it too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connection, models
 from django.db.models.expressions import RawSQL
 from django.db.models.query import RawQuerySet
+
+#: Inside the statement, the first value of the parent whose rows are being read.
+PARENT: Final = RawSQL("parent.c0", (), output_field=models.BigIntegerField())
 
 #: Names of the columns by which rows refer to a parent, and the values that a parent has there.
 Columns: TypeAlias = tuple[str, ...]
@@ -27,8 +33,8 @@ def rows_per_parent(
         sql, parameters = _of_parent(rows, columns, wanted).order_by(*order)[:limit].query.sql_with_params()
     except EmptyResultSet:
         return {}
-    names, values = _parents(rows.model, columns, wanted)
-    outer_order = ", ".join(f"row.{_ordered(rows.model, name)}" for name in order)
+    names, values = _parents(rows, columns, wanted)
+    outer_order = ", ".join(f"row.{_ordered(rows, name)}" for name in order)
     statement = (
         f"SELECT row.* FROM {names} CROSS JOIN LATERAL ({sql}) AS row ORDER BY parent.place, {outer_order}"  # noqa: S608 - built by Django
     )
@@ -51,7 +57,7 @@ def count_per_parent(
         sql, parameters = inner.query.sql_with_params()
     except EmptyResultSet:
         return {}
-    names, values = _parents(rows.model, columns, wanted)
+    names, values = _parents(rows, columns, wanted)
     statement = (
         f"SELECT parent.place, counted.total FROM {names} "  # noqa: S608 - built by Django
         f"CROSS JOIN LATERAL (SELECT count(*) AS total FROM ({sql}) AS one) AS counted"
@@ -62,10 +68,10 @@ def count_per_parent(
 
 
 def _parents(
-    model: type[models.Model], columns: Columns, parents: Sequence[Parent]
+    rows: models.QuerySet[Any], columns: Columns, parents: Sequence[Parent]
 ) -> tuple[str, list[list[Any]]]:
     """The parents as rows `parent(c0, c1, ..., place)`, and the parameters of that."""
-    arrays = ", ".join(f"%s::{_field(model, column).rel_db_type(connection)}[]" for column in columns)
+    arrays = ", ".join(f"%s::{_target(rows, column).rel_db_type(connection)}[]" for column in columns)
     names = ", ".join(f"c{number}" for number in range(len(columns)))
     values = [[parent[number] for parent in parents] for number in range(len(columns))]
     return f"unnest({arrays}) WITH ORDINALITY AS parent({names}, place)", values
@@ -81,12 +87,20 @@ def _of_parent(
     return rows
 
 
-def _field(model: type[models.Model], column: str) -> Any:
-    field: Any = model._meta.get_field(column.removesuffix("_id"))
+def column_field(rows: models.QuerySet[Any], column: str) -> Any:
+    """The field of a column, or the one that describes the values of an annotation."""
+    annotation = rows.query.annotations.get(column)
+    return annotation.output_field if annotation is not None else rows.model._meta.get_field(column)
+
+
+def _target(rows: models.QuerySet[Any], column: str) -> Any:
+    field = column_field(rows, column)
     return field.target_field if field.is_relation else field
 
 
-def _ordered(model: type[models.Model], name: str) -> str:
-    field: Any = model._meta.get_field(name.lstrip("-"))
-    column = connection.ops.quote_name(field.column)
+def _ordered(rows: models.QuerySet[Any], name: str) -> str:
+    bare = name.lstrip("-")
+    column = connection.ops.quote_name(
+        bare if bare in rows.query.annotations else rows.model._meta.get_field(bare).column
+    )
     return f"{column} DESC" if name.startswith("-") else column

@@ -61,6 +61,11 @@ def schedule(row: Project, schedule_id: int) -> str:
     return f"/{row.full_path}/-/pipeline_schedules/{schedule_id}/edit"
 
 
+def runner(owner: Project, runner_id: int, verb: str = "") -> str:
+    """A runner's page in a project, or the one that changes it (verb: edit)."""
+    return f"/{owner.full_path}/-/runners/{runner_id}" + (f"/{verb}" if verb else "")
+
+
 def runner_admin(runner_id: int, verb: str = "") -> str:
     """A runner's page in the admin area."""
     return f"/admin/runners/{runner_id}" + (f"/{verb}" if verb else "")

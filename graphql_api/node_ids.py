@@ -29,6 +29,7 @@ CiJobArtifactID = NewType("CiJobArtifactID", int)
 ClustersAgentID = NewType("ClustersAgentID", int)
 EnvironmentID = NewType("EnvironmentID", int)
 ProjectID = NewType("ProjectID", int)
+GroupID = NewType("GroupID", int)
 
 _FORM: Final = re.compile(r"gid://gitlab/([A-Z][A-Za-z]*(?:::[A-Z][A-Za-z]*)*)/([0-9]{1,19})")
 _BUILDS: Final = ("Ci::Build", "Ci::Bridge")
@@ -47,6 +48,7 @@ _MODELS: Final[dict[object, tuple[str, ...]]] = {
     ClustersAgentID: ("Clusters::Agent",),
     EnvironmentID: ("Environment",),
     ProjectID: ("Project",),
+    GroupID: ("Group",),
 }
 #: Scalars that stand for the same jobs: a variable of one may be used where another is expected, as in GitLab.
 ALIASES: Final = (frozenset({"JobID", "CiBuildID", "CiProcessableID"}),)

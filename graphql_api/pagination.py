@@ -17,7 +17,7 @@ from django.db.models import Q
 
 from ci_core.errors import InvalidInput
 from graphql_api.fields import argument
-from graphql_api.lateral import Columns, Parent, count_per_parent, rows_per_parent
+from graphql_api.lateral import Columns, Parent, column_field, count_per_parent, rows_per_parent
 
 Row = TypeVar("Row")
 
@@ -91,22 +91,20 @@ class Keyset:
         """The ORDER BY, turned round to read a page from the end."""
         return [f"-{column}" if self.descending != backwards else column for column in self.columns]
 
-    def beyond(self, model: type[models.Model], cursor: str, *, after: bool) -> Q:
+    def beyond(self, rows: models.QuerySet[Any], cursor: str, *, after: bool) -> Q:
         """The condition for rows after (or before) a cursor. Raises InvalidInput."""
         key = decode_cursor(cursor, len(self.columns))
         try:
-            values = [
-                _field(model, column).to_python(given)
-                for column, given in zip(self.columns, key, strict=True)
-            ]
+            fields = [column_field(rows, column) for column in self.columns]
+            values = [field.to_python(given) for field, given in zip(fields, key, strict=True)]
         except ValidationError:
             raise InvalidInput(f"{cursor!r} is not a cursor of this list.") from None
         greater = after != self.descending
         equal, condition = Q(), Q()
         for column, value in zip(self.columns, values, strict=True):
-            if value is None and not _field(model, column).null:
+            if value is None and not column_field(rows, column).null:
                 raise InvalidInput(f"{cursor!r} is not a cursor of this list.")
-            beyond = _beyond(column, value, greater, nullable=_field(model, column).null)
+            beyond = _beyond(column, value, greater, nullable=column_field(rows, column).null)
             condition |= Q() if beyond is None else equal & beyond
             equal &= Q(**{f"{column}__isnull": True} if value is None else {column: value})
         return condition
@@ -121,19 +119,21 @@ def _beyond(column: str, value: Any, greater: bool, *, nullable: bool) -> Q | No
     return Q(**{f"{column}__gt": value}) | (Q(**{f"{column}__isnull": True}) if nullable else Q())
 
 
-def _field(model: type[models.Model], column: str) -> Any:
-    return model._meta.get_field(column)
-
-
 NEWEST_FIRST: Final = Keyset(("id",), descending=True)
 OLDEST_FIRST: Final = Keyset(("id",))
+#: Newest first, of rows partitioned by pipeline: in the order of the partitions, so that nothing is sorted.
+NEWEST_IN_PARTITIONS: Final = Keyset(("pipeline_id", "id"), descending=True)
 
 
 class Page(Generic[Row]):
-    """One parent's page; the value of a connection field. Its rows may still have to be read (`load`)."""
+    """One parent's page; the value of a connection field. Its rows may still have to be read (`load`).
+
+    owner: the row that the page belongs to, where its edges tell of it.
+    """
 
     def __init__(self, listing: Listing | None, parent: Parent = ()) -> None:
         self._listing = listing
+        self.owner: Any = None
         self.parent = parent
         self.rows: Sequence[Row] | None = None
         self.key: Callable[[Row], Sequence[Any]] = lambda row: ()
@@ -178,7 +178,7 @@ class Listing:
         self._between = rows
         for cursor, after in ((arguments.after, True), (arguments.before, False)):
             if cursor is not None:
-                self._between = self._between.filter(keyset.beyond(rows.model, cursor, after=after))
+                self._between = self._between.filter(keyset.beyond(rows, cursor, after=after))
         self._arguments = arguments
         self._keyset = keyset
         self._columns = columns

@@ -1,8 +1,8 @@
-"""Owns the custom scalars that are no ids: Time, Duration, BigInt, and the values of inputs."""
+"""Owns the custom scalars that are no ids: Time, Date, Duration, BigInt, and the values of inputs."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, NewType
 
 import strawberry
@@ -10,6 +10,7 @@ from graphql import GraphQLError
 from strawberry.types.scalar import ScalarDefinition
 
 Time = NewType("Time", datetime)
+Date = NewType("Date", date)
 Duration = NewType("Duration", float)
 BigInt = NewType("BigInt", int)
 CiInputsValueInputType = NewType("CiInputsValueInputType", object)
@@ -25,6 +26,13 @@ def _time_in(value: Any) -> datetime:
     except (TypeError, ValueError):
         raise GraphQLError(f"{value!r} is not a time: write it as 2026-01-31T23:59:00Z.") from None
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+
+
+def _date_in(value: Any) -> date:
+    try:
+        return date.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise GraphQLError(f"{value!r} is not a day: write it as 2026-01-31.") from None
 
 
 def _big_in(value: Any) -> int:
@@ -52,6 +60,12 @@ SCALARS: dict[object, ScalarDefinition] = {
         description="A moment, in RFC 3339: `2026-01-31T23:59:00Z`. A time without an offset is taken as UTC.",
         serialize=_time_out,
         parse_value=_time_in,
+    ),
+    Date: strawberry.scalar(
+        name="Date",
+        description="A day, in ISO 8601: `2026-01-31`.",
+        serialize=date.isoformat,
+        parse_value=_date_in,
     ),
     Duration: strawberry.scalar(
         name="Duration",

@@ -20,28 +20,38 @@ from strawberry.types import ExecutionContext
 from strawberry.types.graphql import OperationType
 
 from graphql_api import node_ids, scalars
+from graphql_api.checking import CheckOperations
 from graphql_api.errors import PresentErrors, Unauthenticated
+from graphql_api.execution.executor import BreadthFirst
 from graphql_api.mutations.artifacts import ArtifactMutations
 from graphql_api.mutations.environments import EnvironmentMutations
 from graphql_api.mutations.jobs import JobMutations
 from graphql_api.mutations.lint import LintMutations
 from graphql_api.mutations.pipelines import PipelineMutations
+from graphql_api.mutations.runners import RunnerMutations
 from graphql_api.mutations.schedules import ScheduleMutations
+from graphql_api.queries.instance import InstanceQueries
 from graphql_api.queries.jobs import JobQueries
 from graphql_api.queries.projects import ProjectQueries
+from graphql_api.queries.runners import RunnerQueries
 from graphql_api.queries.users import UserQueries
 from graphql_api.subscriptions.changes import Subscription
-from graphql_api.validation import LenientIds
 
 
 @strawberry.type(description="What can be read.")
-class Query(UserQueries, ProjectQueries, JobQueries):
+class Query(UserQueries, ProjectQueries, JobQueries, RunnerQueries, InstanceQueries):
     """The root of queries."""
 
 
 @strawberry.type(description="What can be changed.")
 class Mutation(
-    PipelineMutations, JobMutations, ArtifactMutations, ScheduleMutations, EnvironmentMutations, LintMutations
+    PipelineMutations,
+    JobMutations,
+    ArtifactMutations,
+    ScheduleMutations,
+    EnvironmentMutations,
+    LintMutations,
+    RunnerMutations,
 ):
     """The root of mutations."""
 
@@ -91,5 +101,6 @@ schema: Final = Schema(
     mutation=Mutation,
     subscription=Subscription,
     config=StrawberryConfig(scalar_map={**scalars.SCALARS, **node_ids.SCALARS}),
-    extensions=[AuthenticateAgain, PresentErrors, LenientIds],
+    extensions=[AuthenticateAgain, PresentErrors, CheckOperations],
+    execution_context_class=BreadthFirst,
 )

@@ -1,9 +1,8 @@
-"""Owns how documents are checked where GitLab is more lenient than the specification."""
+"""Owns the rules that documents are checked by, and where GitLab is more lenient than the specification."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Any, Final, cast
 
 from graphql import (
@@ -13,6 +12,7 @@ from graphql import (
     GraphQLList,
     GraphQLNonNull,
     GraphQLType,
+    MaxIntrospectionDepthRule,
     OperationDefinitionNode,
     OverlappingFieldsCanBeMergedRule,
     VariablesInAllowedPositionRule,
@@ -22,7 +22,8 @@ from graphql import (
     specified_rules,
     type_from_ast,
 )
-from strawberry.extensions import SchemaExtension
+from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
+from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from graphql_api.node_ids import ALIASES
 
@@ -82,13 +83,10 @@ _INSTEAD: Final[dict[type[ASTValidationRule], type[ASTValidationRule]]] = {
     VariablesInAllowedPositionRule: AliasedIdsInAllowedPosition,
     OverlappingFieldsCanBeMergedRule: IdsOfSeveralTypesCanBeMerged,
 }
-RULES: Final = tuple(_INSTEAD.get(rule, rule) for rule in specified_rules)
-
-
-class LenientIds(SchemaExtension):
-    """Checks documents by our rules."""
-
-    def on_validate(self) -> Iterator[None]:
-        """Sets the rules before they are used."""
-        self.execution_context.validation_rules = RULES
-        yield
+#: Also: how deep introspection may nest lists, and the rules of Strawberry's own kinds of arguments.
+RULES: Final = (
+    *(_INSTEAD.get(rule, rule) for rule in specified_rules),
+    MaxIntrospectionDepthRule,
+    MaybeNullValidationRule,
+    OneOfInputValidationRule,
+)

@@ -33,7 +33,8 @@ _JOB_REFUSED: Final = "The job token is not that of this job."
 def runner_of(request: HttpRequest, fields: Fields) -> Runner:
     """The runner whose token is in the body or the header. Raises Refused (403)."""
     token = fields.text("token", MAX_TOKEN) or request.headers.get("Runner-Token", "")
-    runner = Runner.objects.filter(digest=tokens.digest(token)).first() if token else None
+    found = Runner.objects.filter(digest=tokens.digest(token)) if token else Runner.objects.none()
+    runner: Runner | None = found.first()
     if runner is None:
         raise Refused(403, "The runner token is not known here.")
     return runner
@@ -103,7 +104,7 @@ def person_of(request: HttpRequest, *, unknown: int = 401) -> Principal:
 def runner_to_reset(request: HttpRequest, runner_id: int) -> Runner:
     """The runner, for an administrator or its creator. Raises Refused (401, 403), NotFound and Forbidden."""
     principal = person_of(request, unknown=403)
-    runner = Runner.objects.filter(pk=runner_id).first()
+    runner: Runner | None = Runner.objects.filter(pk=runner_id).first()
     if runner is None:
         raise NotFound("There is no such runner.")
     user = principal.user

@@ -30,6 +30,7 @@ HTTP_STATUS: Final[Mapping[type[CiError], int]] = {
     domain.NotRetryable: 409,
     domain.NotCancelable: 409,
     domain.NotErasable: 409,
+    domain.DependencyMissing: 409,
     domain.JobLimitReached: 409,
     domain.ScheduleLimitReached: 409,
     domain.PlayedTooOften: 429,

@@ -19,7 +19,7 @@ from ci_core import handout
 from ci_core.actions.handback import hand_back
 from ci_core.actions.jobs import fail_job
 from ci_core.actions.traces import append_trace
-from ci_core.errors import CiError, JobNotRunning, NotFound
+from ci_core.errors import CiError, DependencyMissing, JobNotRunning, NotFound
 from ci_core.events import bell
 from ci_core.events.ringing import QUEUE
 from ci_core.models import Job, Runner, RunnerManager
@@ -66,6 +66,8 @@ def _prepare(job: Job, runner: Runner) -> Handed | None:
         return Handed(job.pk, job.attempt, payload(handout.prepare(job, runner)))
     except JobNotRunning:
         return None
+    except DependencyMissing as error:
+        _fail(job, error.message, FailureReason.MISSING_DEPENDENCY_FAILURE)
     except CiError as error:
         _fail(job, error.message)
     except Exception:
@@ -74,12 +76,12 @@ def _prepare(job: Job, runner: Runner) -> Handed | None:
     return None
 
 
-def _fail(job: Job, why: str) -> None:
+def _fail(job: Job, why: str, reason: FailureReason = FailureReason.RUNNER_SYSTEM_FAILURE) -> None:
     """Fails a job that no runner has seen; its log says why. A job that is over by now is left alone."""
     log.warning("job failed before it began", job_id=job.pk, because=why)
     try:
         append_trace(job, 0, f"ERROR: The job could not be handed to a runner. {why}\n".encode())
-        fail_job(job.pk, FailureReason.RUNNER_SYSTEM_FAILURE)
+        fail_job(job.pk, reason)
     except (JobNotRunning, NotFound) as error:
         log.info("job left alone", job_id=job.pk, because=error.message)
 

@@ -10,14 +10,18 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef
 
 from ci_core.decisions import readiness
+from ci_core.decisions.bridges import Strategy, inherited
 from ci_core.errors import NotFound
 from ci_core.locks import lock_pipeline
 from ci_core.models import (
     Deployment,
+    DownstreamPipeline,
     Event,
     EventKind,
     Job,
+    JobKind,
     JobTimer,
+    PendingBridge,
     PendingJob,
     Pipeline,
     ResourceClaim,
@@ -35,6 +39,8 @@ PAGE: Final = 500
 #: Rows without a pipeline that are named, of each table.
 ORPHANS: Final = 100
 
+#: Statuses that a trigger job may reach although its pipeline has another.
+_ENDED_BY_ITSELF: Final = (Status.FAILED, Status.CANCELED)
 _HOLDING: Final = ON_RUNNER | {Status.PENDING}
 
 
@@ -78,8 +84,14 @@ def check_pipeline(pipeline_id: int) -> list[Contradiction]:
 
 def _side_tables(pipeline: Pipeline, jobs: list[Job]) -> Iterator[str]:
     """Queue rows, timers and claims stand beside exactly the jobs that have the status for it."""
+    pending = [job for job in jobs if job.status == Status.PENDING]
     expected: tuple[tuple[str, Any, set[int]], ...] = (
-        ("queue rows", PendingJob, {job.pk for job in jobs if job.status == Status.PENDING}),
+        ("queue rows", PendingJob, {job.pk for job in pending if job.kind == JobKind.BUILD}),
+        (
+            "queue rows of trigger jobs",
+            PendingBridge,
+            {job.pk for job in pending if job.kind == JobKind.BRIDGE},
+        ),
         ("timers", JobTimer, {job.pk for job in jobs if job.status == Status.SCHEDULED}),
         (
             "resource claims",
@@ -165,8 +177,32 @@ def _resources(pipeline: Pipeline, jobs: list[Job]) -> Iterator[str]:
     for job in grouped.values():
         if job.status in _HOLDING and job.pk not in held:
             yield f"job {job.pk} is {job.status} without its resource"
-        if job.status not in _HOLDING and job.pk in held:
+        follows = job.kind == JobKind.BRIDGE and job.status == Status.MANUAL
+        if job.status not in _HOLDING and job.pk in held and not follows:
             yield f"job {job.pk} is {job.status}, but has the resource {held[job.pk]}"
+
+
+def _bridges(pipeline: Pipeline, jobs: list[Job]) -> Iterator[str]:
+    """A trigger job that is at work has its pipeline; one with a strategy has the status that it takes from that.
+
+    One that failed or was cancelled by itself may have left its pipeline at work.
+    """
+    bridges = [job for job in jobs if job.kind == JobKind.BRIDGE]
+    if not bridges:
+        return
+    links = DownstreamPipeline.objects.select_related("pipeline")
+    by_job = {link.source_job_id: link for link in links.filter(source_pipeline_id=pipeline.pk)}
+    for job in bridges:
+        link = by_job.get(job.pk)
+        if link is None:
+            if job.status in (Status.RUNNING, Status.SUCCESS):
+                yield f"trigger job {job.pk} is {job.status} without a pipeline of its own"
+        elif job.status == Status.PENDING:
+            yield f"trigger job {job.pk} is pending, but has created pipeline {link.pk}"
+        elif link.strategy and not job.retried and job.status not in _ENDED_BY_ITSELF:
+            status = inherited(Strategy(link.strategy), Status(link.pipeline.status))
+            if status != job.status and link.pipeline.deleting_since is None:
+                yield f"trigger job {job.pk} is {job.status}, but should be {status}"
 
 
 _RULES: Final[tuple[Callable[[Pipeline, list[Job]], Iterator[str]], ...]] = (
@@ -177,13 +213,14 @@ _RULES: Final[tuple[Callable[[Pipeline, list[Job]], Iterator[str]], ...]] = (
     _deployments,
     _log,
     _resources,
+    _bridges,
 )
 
 
 def _orphans() -> Iterator[Contradiction]:
     """Rows of the small tables whose pipeline is gone."""
     gone = ~Exists(Pipeline.objects.filter(pk=OuterRef("pipeline_id")))
-    models: tuple[Any, ...] = (PendingJob, JobTimer, RunningJob, ResourceClaim, Deployment)
+    models: tuple[Any, ...] = (PendingJob, PendingBridge, JobTimer, RunningJob, ResourceClaim, Deployment)
     for model in models:
         for job_id in model.objects.filter(gone).values_list("job_id", flat=True)[:ORPHANS]:
             yield Contradiction(0, f"{model._meta.verbose_name} of job {job_id}, whose pipeline is gone")

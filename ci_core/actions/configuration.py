@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final
 
+from ci_core.actions.planning import GivenVariable
 from ci_core.compiler import (
     CompileContext,
     CompiledJob,
@@ -15,15 +16,32 @@ from ci_core.compiler import (
     Position,
     compile_config,
 )
-from ci_core.errors import ConfigMissing
+from ci_core.errors import ConfigMissing, RefNotFound
 from ci_core.models import Project, User
-from ci_core.repositories import Commit, open_repository
+from ci_core.repositories import Commit, Repository, open_repository
 from ci_core.repositories.changes import CommitChanges
 from ci_core.repositories.fetching import ProjectFetcher
 from ci_core.statuses import PipelineSource
-from ci_core.variables.predefined import GivenVariable, RuleVariables, for_rules
+from ci_core.variables.predefined import RuleVariables, for_rules
 
 NO_COMMIT: Final = "0" * 40
+#: Name, in messages, of the configuration that consists of a trigger job's `include`.
+INCLUDED: Final = "trigger:include"
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """What a trigger job gives the pipeline that it creates. variables: predefined ones that tell of it.
+
+    A child pipeline runs for the commit of its parent, with `config` in the place of the project's configuration;
+    files: contents by path that this may include.
+    """
+
+    variables: Mapping[str, str]
+    sha: str | None = None
+    before_sha: str = NO_COMMIT
+    config: str | None = None
+    files: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +49,8 @@ class Situation:
     """What a configuration is compiled for.
 
     before_sha: the commit that the branch pointed to before a push, NO_COMMIT for a new branch. None: unknown; then a
-    push is taken to have brought its last commit. schedule: the description of the schedule that fires.
+    push is taken to have brought its last commit. schedule: the description of the schedule that fires. upstream: of a
+    pipeline that a trigger job creates; tag: the ref of such a child pipeline is a tag.
     """
 
     ref: str
@@ -40,6 +59,8 @@ class Situation:
     inputs: Mapping[str, Any] = field(default_factory=dict)
     before_sha: str | None = None
     schedule: str | None = None
+    tag: bool = False
+    upstream: Upstream | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +83,14 @@ def compile_project(
     Raises RefNotFound, RepositoryMissing, ConfigMissing.
     """
     repository = open_repository(project)
-    commit = repository.resolve(situation.ref)
+    upstream = situation.upstream
+    commit = _commit(repository, situation)
     path = project.ci_config_path
-    source = repository.read(commit.sha, path) if content is None else content
+    source: str | bytes | None
+    if upstream is not None and upstream.config is not None:
+        path, source = INCLUDED, upstream.config
+    else:
+        source = repository.read(commit.sha, path) if content is None else content
     if source is None:
         raise ConfigMissing(
             f"{commit.ref} has no file {path}: add one, or change the project's configuration path."
@@ -80,6 +106,7 @@ def compile_project(
         given=situation.variables,
         user=acting_user,
         schedule=situation.schedule,
+        upstream=upstream.variables if upstream else None,
         own=content is None,
     )
     context = CompileContext(
@@ -92,10 +119,23 @@ def compile_project(
         raw=variables.raw,
         file_digest=partial(repository.digest, commit.sha),
         inputs=situation.inputs,
-        fetcher=ProjectFetcher(project, repository, commit.sha, acting_user),
+        fetcher=ProjectFetcher(
+            project, repository, commit.sha, acting_user, upstream.files if upstream else None
+        ),
         changes=CommitChanges(repository, commit.sha, None if before_sha == NO_COMMIT else before_sha),
     )
     return Compiled(commit, before_sha, protected, variables, compile_config(source, context, file=path))
+
+
+def _commit(repository: Repository, situation: Situation) -> Commit:
+    """What the pipeline runs for: the newest commit of the ref, or the one that a child pipeline's parent runs for."""
+    upstream = situation.upstream
+    if upstream is None or upstream.sha is None:
+        return repository.resolve(situation.ref)
+    commit = repository.commit(upstream.sha, situation.ref, situation.tag)
+    if commit is None:
+        raise RefNotFound(f"Commit {upstream.sha} of the parent pipeline is not in the repository any more.")
+    return commit
 
 
 def _before(commit: Commit, situation: Situation) -> str:
@@ -103,6 +143,8 @@ def _before(commit: Commit, situation: Situation) -> str:
 
     Source: https://docs.gitlab.com/ci/variables/predefined_variables/
     """
+    if situation.upstream is not None:
+        return situation.upstream.before_sha
     if situation.source != PipelineSource.PUSH or commit.tag:
         return NO_COMMIT
     return situation.before_sha or commit.parent_sha or NO_COMMIT
@@ -117,14 +159,13 @@ def runnable(result: CompileResult) -> CompileResult:
 
 
 def _not_yet(job: CompiledJob) -> Iterator[Diagnostic]:
-    if job.trigger is not None:
-        what = f"of project {job.trigger.project}" if job.trigger.project else "of its own, a child pipeline"
-        text = f"'{job.name}' starts a pipeline {what}. Jobs with trigger cannot run here yet: take it out."
-        yield _diagnostic(text, job.position, f"jobs:{job.base_name}:trigger")
     for need in job.cross_needs:
-        what = f"from project {need.project}" if need.project else f"from pipeline {need.pipeline}"
-        text = f"'{job.name}' needs something {what}. Only needs within the pipeline are supported here yet."
-        yield _diagnostic(text, need.position, f"jobs:{job.base_name}:needs")
+        if need.job is None:
+            text = (
+                f"'{job.name}' mirrors the state of project {need.pipeline}, which no job can here: name a pipeline "
+                "of the same family and a job of it, whose artifacts are fetched."
+            )
+            yield _diagnostic(text, need.position, f"jobs:{job.base_name}:needs")
 
 
 def _diagnostic(text: str, position: Position, path: str) -> Diagnostic:

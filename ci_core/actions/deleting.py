@@ -10,13 +10,24 @@ from django.db import connection, transaction
 
 from ci_core import clock, partitions
 from ci_core.actions.artifacts import remove_artifacts
-from ci_core.actions.cancelling import cancel_jobs
 from ci_core.errors import NotFound
 from ci_core.events.ringing import RING_PIPELINE
 from ci_core.locks import lock_pipeline
-from ci_core.models import Artifact, Deployment, Job, JobTimer, Pipeline, ResourceClaim, RunningJob
+from ci_core.models import (
+    Artifact,
+    BridgeMessage,
+    Deployment,
+    DownstreamPipeline,
+    Job,
+    JobTimer,
+    PendingBridge,
+    Pipeline,
+    ResourceClaim,
+    RunningJob,
+)
 from ci_core.models.ids import jobs_of
 from ci_core.processing import advance
+from ci_core.processing.cancelling import cancel_jobs
 from ci_core.statuses import CANCELABLE, Status
 
 log = structlog.get_logger("pipeyard.deleting")
@@ -37,17 +48,29 @@ DELETE FROM ci_core_pendingjob WHERE job_id IN (
 
 
 def delete_pipeline(pipeline_id: int) -> None:
-    """Deletes a pipeline with its jobs, logs, artifacts, deployments and events. What runs is cancelled first.
+    """Deletes a pipeline with its jobs, logs, artifacts, deployments, events and child pipelines. What runs is
+    cancelled first.
 
     From the first commit on nobody reaches it any more. Raises NotFound.
     """
     _mark(pipeline_id)
+    for child_id in _children(pipeline_id):
+        try:
+            delete_pipeline(child_id)
+        except NotFound:
+            log.info("deleted meanwhile", pipeline_id=child_id)
     while True:
         page = list(Artifact.objects.in_pipeline(pipeline_id).order_by("id")[:PAGE])
         if not page:
             break
         remove_artifacts(page)
     _remove_rows(pipeline_id)
+
+
+def _children(pipeline_id: int) -> list[int]:
+    """A pipeline's child pipelines; it has been marked, so that there will be no more."""
+    links = DownstreamPipeline.objects.filter(source_pipeline_id=pipeline_id, child=True)
+    return list(links.values_list("pk", flat=True))
 
 
 @transaction.atomic
@@ -69,7 +92,7 @@ def _remove_rows(pipeline_id: int) -> None:
     except NotFound:
         return
     first, last = jobs_of(pipeline_id)
-    for model in (RunningJob, JobTimer, ResourceClaim, Deployment):
+    for model in (RunningJob, JobTimer, ResourceClaim, Deployment, PendingBridge, BridgeMessage):
         model.objects.filter(job_id__range=(first, last)).delete()
     with connection.cursor() as cursor:
         cursor.execute(_UNQUEUE, [first, last])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from django.db import connection
 
 from ci_core import clock, deployments
+from ci_core.bulk import copy_values
 from ci_core.compiler import CompiledEnvironment, CompiledJob, expand
 from ci_core.decisions.slugs import environment_slug, guessed_tier
 from ci_core.errors import Forbidden, NotPlayable
@@ -25,6 +26,12 @@ ON CONFLICT (project_id, name) DO UPDATE
 SET updated_at = excluded.updated_at
 RETURNING name, id
 """
+
+
+_DEPLOYMENT: Final = (
+    "project_id", "environment_id", "iid", "pipeline_id", "job_id", "on_stop", "auto_stop_in", "ref", "tag", "sha",
+    "status", "user_id", "created_at",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +57,15 @@ def environment_content(environment: CompiledEnvironment) -> dict[str, Any]:
 
 
 def plan_deployments(
-    pipeline: Pipeline, jobs: Sequence[tuple[CompiledJob, Job]], known: Mapping[str, str]
+    pipeline: Pipeline, jobs: Iterable[tuple[CompiledJob, int]], known: Mapping[str, str]
 ) -> None:
     """Makes the environments that a new pipeline's jobs name, and a deployment for each job that deploys.
 
-    known: variables to put into the URLs of new environments; one that exists keeps its own until the deployment
-    succeeds. Jobs whose `environment:action` is not `start` deploy nothing
+    jobs: with their ids. known: variables to put into the URLs of new environments; one that exists keeps its own
+    until the deployment succeeds. Jobs whose `environment:action` is not `start` deploy nothing
     (https://docs.gitlab.com/ci/yaml/#environmentaction).
     """
-    with_environment = [(job.environment, row, job) for job, row in jobs if job.environment is not None]
+    with_environment = [(job.environment, id_, job) for job, id_ in jobs if job.environment is not None]
     if not with_environment:
         return
     environments = _ensure(
@@ -69,8 +76,8 @@ def plan_deployments(
         },
     )
     deploying = [
-        Planned(environments[environment.name], row.pk, environment.on_stop or "", environment.auto_stop_in)
-        for environment, row, _ in with_environment
+        Planned(environments[environment.name], id_, environment.on_stop or "", environment.auto_stop_in)
+        for environment, id_, _ in with_environment
         if environment.action == "start"
     ]
     _insert(pipeline, deploying)
@@ -123,25 +130,29 @@ def _ensure(pipeline: Pipeline, wanted: Mapping[str, tuple[CompiledEnvironment, 
 def _insert(pipeline: Pipeline, deploying: Sequence[Planned]) -> None:
     if not deploying:
         return
-    now = clock.now()
+    now = clock.now().isoformat()
     iid = next_internal_id(pipeline.project_id, "deployments", len(deploying))
-    Deployment.objects.bulk_create(
-        Deployment(
-            project_id=pipeline.project_id,
-            environment_id=planned.environment_id,
-            iid=iid + offset,
-            pipeline_id=pipeline.pk,
-            job_id=planned.job_id,
-            on_stop=planned.on_stop,
-            auto_stop_in=planned.auto_stop_in,
-            ref=pipeline.ref,
-            tag=pipeline.tag,
-            sha=pipeline.sha,
-            status=DeploymentStatus.CREATED.value,
-            user_id=pipeline.user_id,
-            created_at=now,
-        )
-        for offset, planned in enumerate(deploying)
+    copy_values(
+        Deployment,
+        _DEPLOYMENT,
+        (
+            (
+                pipeline.project_id,
+                planned.environment_id,
+                iid + offset,
+                pipeline.pk,
+                planned.job_id,
+                planned.on_stop,
+                planned.auto_stop_in,
+                pipeline.ref,
+                pipeline.tag,
+                pipeline.sha,
+                DeploymentStatus.CREATED.value,
+                pipeline.user_id,
+                now,
+            )
+            for offset, planned in enumerate(deploying)
+        ),
     )
 
 

@@ -8,8 +8,6 @@ from typing import Any
 from django.db import transaction
 from psycopg.types.json import Jsonb
 
-from ci_core.actions.cancelling import cancel_jobs
-from ci_core.actions.deployed import note_success
 from ci_core.actions.deploying import refuse_outdated, refuse_protected
 from ci_core.actions.planning import GivenVariable
 from ci_core.actions.retrying import copy_jobs, refuse_archived
@@ -17,9 +15,11 @@ from ci_core.decisions.retries import failure_is_allowed, retries_itself
 from ci_core.decisions.transitions import Event, final_event
 from ci_core.errors import InvalidInput, JobNotRunning, NotCancelable, NotPlayable, NotRetryable
 from ci_core.locks import lock_job
-from ci_core.models import VARIABLE_KEY, Job, JobDefinition, Pipeline, User
-from ci_core.processing import advance
-from ci_core.statuses import CANCELABLE, COMPLETED, PLAYABLE, RETRYABLE, FailureReason, Status
+from ci_core.models import VARIABLE_KEY, Job, JobDefinition, JobKind, Pipeline, User
+from ci_core.processing import advance, cancel_children, cancel_rest
+from ci_core.processing.cancelling import cancel_jobs
+from ci_core.processing.deployed import note_success
+from ci_core.statuses import CANCELABLE, COMPLETED, NOT_RETRYABLE, PLAYABLE, RETRYABLE, FailureReason, Status
 from ci_core.transition import JobChange, transition
 
 
@@ -35,6 +35,8 @@ def play_job(job_id: int, *, acting_user: User | None, variables: Sequence[Given
     refuse_archived(pipeline, NotPlayable)
     if not job.retried and job.status in RETRYABLE and job.when in ("manual", "delayed"):
         return _retry(pipeline, job, acting_user, variables)
+    if job.kind == JobKind.BRIDGE and job.started_at is not None:
+        raise NotPlayable(f"{job.name} has started its pipeline: somebody has to start a job there.")
     if job.retried or job.status not in PLAYABLE or not _is_action(job):
         raise NotPlayable(f"{job.name} is {job.status}: only manual and delayed jobs can be started by hand.")
     refuse_outdated(pipeline, job)
@@ -78,6 +80,8 @@ def _retry(pipeline: Pipeline, job: Job, acting_user: User | None, variables: Se
         raise NotRetryable(f"{job.name} was retried already; retry its newest run.")
     if job.status not in RETRYABLE:
         raise NotRetryable(f"{job.name} is {job.status}: only a job that has run can be retried.")
+    if job.failure_reason in NOT_RETRYABLE:
+        raise NotRetryable(f"{job.name} would fail again: {job.get_failure_reason_display()}.")
     (copy,) = copy_jobs(
         pipeline, [job.pk], acting_user=acting_user, enqueue_immediately=True, variables=_stored(variables)
     )
@@ -87,12 +91,17 @@ def _retry(pipeline: Pipeline, job: Job, acting_user: User | None, variables: Se
 
 @transaction.atomic
 def cancel_job(job_id: int, *, force: bool = False) -> Job:
-    """Cancels a job. force: also one that is `canceling` becomes `canceled` at once. Raises NotCancelable."""
+    """Cancels a job; a trigger job with the child pipeline that it created. Raises NotCancelable.
+
+    force: also one that is `canceling` becomes `canceled` at once.
+    """
     pipeline, job = lock_job(job_id)
     allowed = CANCELABLE | {Status.MANUAL} | ({Status.CANCELING} if force else set())
     changes = cancel_jobs(pipeline, [job.pk], force=force) if job.status in allowed else []
     if not changes:
         raise NotCancelable(f"{job.name} is {job.status}: only a waiting or running job can be cancelled.")
+    if job.kind == JobKind.BRIDGE:
+        cancel_children(pipeline, [job.pk])
     advance(pipeline, changes)
     return _now(job)
 
@@ -155,9 +164,8 @@ def fail_job(job_id: int, reason: FailureReason, *, exit_code: int | None = None
         copy_jobs(pipeline, [job.pk], acting_user=None, enqueue_immediately=True)
         advance(pipeline, restarted={job.name})
         return _now(job)
-    if pipeline.cancel_on_job_failure and not allowed:
-        cancelable = Job.objects.in_pipeline(pipeline.pk).cancelable()
-        changes += cancel_jobs(pipeline, list(cancelable.values_list("id", flat=True)))
+    if not allowed:
+        changes += cancel_rest(pipeline)
     advance(pipeline, changes)
     return _ended(job, changes[0], **columns)
 

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
 from django.db import transaction
 
 from ci_core import clock, events
-from ci_core.actions.cancelling import cancel_jobs
 from ci_core.actions.configuration import NO_COMMIT, Compiled, Situation, compile_project, runnable
 from ci_core.actions.planning import GivenVariable, write_plan
 from ci_core.actions.redundancy import cancel_redundant_pipelines
 from ci_core.actions.retrying import copy_jobs, refuse_archived
-from ci_core.compiler import CompileResult
+from ci_core.compiler import CompileResult, collector_paused
 from ci_core.decisions.transitions import Event
 from ci_core.errors import NotCancelable, NotRetryable, PipelineFiltered
 from ci_core.locks import lock_pipeline, next_internal_id
 from ci_core.models import EventKind, Job, OnNewCommit, Pipeline, PipelineExplanation, Project, User
-from ci_core.processing import advance
-from ci_core.statuses import PipelineFailureReason, PipelineSource, Status
+from ci_core.processing import advance, cancel_children, start
+from ci_core.processing.cancelling import cancel_jobs
+from ci_core.statuses import NOT_RETRYABLE, PipelineFailureReason, PipelineSource, Status
 from ci_core.transition import transition
 
 __all__ = ["NO_COMMIT", "cancel_pipeline", "create_pipeline", "retry_pipeline"]
@@ -30,6 +30,7 @@ __all__ = ["NO_COMMIT", "cancel_pipeline", "create_pipeline", "retry_pipeline"]
 FILTERED_CODES: Final = frozenset({"no_jobs", "workflow_filtered"})
 
 
+@collector_paused()
 def create_pipeline(
     project: Project,
     ref: str,
@@ -48,18 +49,43 @@ def create_pipeline(
     the branch was before a push (NO_COMMIT: nowhere, it is new). schedule: the description of the schedule that fires.
     """
     situation = Situation(ref, source, variables, inputs or {}, before_sha, schedule)
+    compiled = compile_runnable(project, situation, acting_user=acting_user)
+    with transaction.atomic():
+        return store_pipeline(project, compiled, situation, acting_user=acting_user)
+
+
+def compile_runnable(project: Project, situation: Situation, *, acting_user: User | None) -> Compiled:
+    """What a new pipeline would be: compiled outside any transaction, since that may take long.
+
+    Raises as `create_pipeline`.
+    """
     compiled = compile_project(project, situation, acting_user=acting_user)
     compiled = replace(compiled, result=runnable(compiled.result))
+    _refuse_filtered(compiled.result)
+    return compiled
+
+
+def store_pipeline(
+    project: Project,
+    compiled: Compiled,
+    situation: Situation,
+    *,
+    acting_user: User | None,
+    link: Callable[[Pipeline], None] | None = None,
+) -> Pipeline:
+    """Writes a compiled pipeline and starts it, in the caller's transaction.
+
+    link: writes what says where the pipeline comes from, before it moves.
+    """
     result = compiled.result
-    _refuse_filtered(result)
-    with transaction.atomic():
-        pipeline = _insert(project, compiled, source, acting_user)
-        explanation = json.dumps(result.explanation.to_json(), separators=(",", ":"))
-        PipelineExplanation.objects.create(pipeline=pipeline, content=explanation)
-        if result.pipeline is not None:
-            write_plan(pipeline, result.pipeline, compiled.variables.values, variables)
-            advance(pipeline)
-            transaction.on_commit(lambda: cancel_redundant_pipelines(pipeline), robust=True)
+    pipeline = _insert(project, compiled, situation.source, acting_user)
+    if link is not None:
+        link(pipeline)
+    explanation = json.dumps(result.explanation.packed(), separators=(",", ":"))
+    PipelineExplanation.objects.create(pipeline=pipeline, content=explanation)
+    if result.pipeline is not None:
+        start(pipeline, write_plan(pipeline, result.pipeline, compiled.variables.values, situation.variables))
+        transaction.on_commit(lambda: cancel_redundant_pipelines(pipeline), robust=True)
     return pipeline
 
 
@@ -104,14 +130,15 @@ def _insert(project: Project, compiled: Compiled, source: PipelineSource, user: 
 
 @transaction.atomic
 def cancel_pipeline(pipeline_id: int) -> Pipeline:
-    """Cancels every job that has not finished; manual jobs stay as they are.
+    """Cancels every job that has not finished, and those of its child pipelines; manual jobs stay as they are.
 
-    Raises NotCancelable when there is no such job.
+    Raises NotCancelable when there is no such job in the pipeline itself.
     """
     pipeline = lock_pipeline(pipeline_id)
     ids = list(Job.objects.in_pipeline(pipeline.pk).cancelable().values_list("id", flat=True))
     if not ids:
         raise NotCancelable("No job of the pipeline is waiting or running.")
+    cancel_children(pipeline)
     advance(pipeline, cancel_jobs(pipeline, ids))
     return pipeline
 
@@ -126,7 +153,9 @@ def retry_pipeline(pipeline_id: int, *, acting_user: User | None) -> Pipeline:
     refuse_archived(pipeline, NotRetryable)
     latest = Job.objects.in_pipeline(pipeline.pk).latest_copies()
     retryable = list(
-        latest.filter(status__in=[Status.FAILED.value, Status.CANCELED.value]).values_list("id", flat=True)
+        latest.filter(status__in=[Status.FAILED.value, Status.CANCELED.value])
+        .exclude(failure_reason__in=NOT_RETRYABLE)
+        .values_list("id", flat=True)
     )
     if not retryable:
         raise NotRetryable("No job of the pipeline failed or was cancelled.")

@@ -12,8 +12,9 @@ from ci_core import clock, events, resources
 from ci_core.actions.deploying import environment_content, plan_deployments
 from ci_core.actions.resources import ensure_groups
 from ci_core.actions.retrying import reserve_numbers
-from ci_core.bulk import copy_rows, copy_values
-from ci_core.compiler import CompiledPipeline
+from ci_core.bulk import array_text, copy_rows, copy_values
+from ci_core.compiler import CompiledPipeline, CompiledTrigger
+from ci_core.decisions.snapshots import JobSnapshot
 from ci_core.models import (
     EventKind,
     Job,
@@ -26,7 +27,7 @@ from ci_core.models import (
     VariableType,
 )
 from ci_core.models.ids import in_pipeline, on_job
-from ci_core.statuses import SchedulingType, Status
+from ci_core.statuses import SchedulingType, Status, When
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +45,11 @@ def write_plan(
     plan: CompiledPipeline,
     known: Mapping[str, str],
     given: Sequence[GivenVariable],
-) -> None:
+) -> list[JobSnapshot]:
     """Inserts stages, definitions, jobs, needs, environments, deployments and variables of a new pipeline.
 
-    known: the variables that rules saw; they also name environments. The caller advances.
+    known: the variables that rules saw; they also name environments. The caller starts the pipeline, with the jobs
+    that come back.
     """
     stages = _stages(pipeline, plan)
     definitions, definition_of = _definitions(pipeline, plan)
@@ -60,14 +62,30 @@ def write_plan(
     copy_values(Job, _JOB, _jobs(pipeline, plan, first, stages, definition_of, groups))
     copy_values(Need, _NEED, _needs(pipeline, plan, ids))
     copy_rows(_variables(pipeline, given))
-    deploying = [
-        (job, Job(id=id_, pipeline_id=pipeline.pk))
-        for job, id_ in zip(plan.jobs, ids, strict=True)
-        if job.environment is not None
-    ]
-    plan_deployments(pipeline, deploying, known)
+    plan_deployments(pipeline, zip(plan.jobs, ids, strict=True), known)
     created = Status.CREATED.value
     events.record(pipeline, EventKind.JOB, [events.Change(id_, "", created) for id_ in ids])
+    return _snapshots(plan, ids, stages, groups)
+
+
+def _snapshots(
+    plan: CompiledPipeline, ids: Sequence[int], stages: Mapping[str, Stage], groups: Sequence[int | None]
+) -> list[JobSnapshot]:
+    """The jobs as the first pass would read them."""
+    whens = {when.value: when for when in When}
+    return [
+        JobSnapshot(
+            id=id_,
+            name=job.name,
+            stage=stages[job.stage].position,
+            status=Status.CREATED,
+            when=whens[job.when],
+            allow_failure=job.allow_failure,
+            needs=None if job.needs is None else tuple([need.name for need in job.needs]),
+            exclusive=group is not None,
+        )
+        for job, id_, group in zip(plan.jobs, ids, groups, strict=True)
+    ]
 
 
 def _stages(pipeline: Pipeline, plan: CompiledPipeline) -> dict[str, Stage]:
@@ -92,10 +110,33 @@ def _definitions(pipeline: Pipeline, plan: CompiledPipeline) -> tuple[list[tuple
         content["retry"] = {"max": job.retry_max, "when": job.retry_when, "exit_codes": job.retry_exit_codes}
         content["allow_failure_exit_codes"] = job.allow_failure_exit_codes
         content["manual_confirmation"] = job.manual_confirmation
+        if job.trigger is not None:
+            content["trigger"] = _trigger_content(job.trigger)
+        if job.cross_needs:
+            content["cross_needs"] = [
+                {"project": need.project, "ref": need.ref, "job": need.job, "pipeline": need.pipeline}
+                for need in job.cross_needs
+                if need.artifacts
+            ]
         if job.environment is not None:
             content["environment"] = environment_content(job.environment)
         of_jobs.append(seen.setdefault(orjson.dumps(content), in_pipeline(pipeline.pk, len(seen) + 1)))
     return [(id_, pipeline.pk, content.decode()) for content, id_ in seen.items()], of_jobs
+
+
+def _trigger_content(trigger: CompiledTrigger) -> dict[str, Any]:
+    """What a trigger job's definition keeps of `trigger`."""
+    return {
+        "project": trigger.project,
+        "branch": trigger.branch,
+        "include": list(trigger.include),
+        "strategy": trigger.strategy or "",
+        "forward": {
+            "yaml_variables": trigger.forward_yaml_variables,
+            "pipeline_variables": trigger.forward_pipeline_variables,
+        },
+        "inputs": trigger.inputs,
+    }
 
 
 def _resource_groups(pipeline: Pipeline, plan: CompiledPipeline) -> list[int | None]:
@@ -121,8 +162,9 @@ def _jobs(
     groups: Sequence[int | None],
 ) -> Iterator[tuple[Any, ...]]:
     """The values of `_JOB` for each job; no model instances, since a plan may have thousands."""
-    now = clock.now()
-    kind, created = JobKind.BUILD.value, Status.CREATED.value
+    now = clock.now().isoformat()
+    tags = {wanted: array_text(wanted) for wanted in {job.tags for job in plan.jobs}}
+    build, bridge, created = JobKind.BUILD.value, JobKind.BRIDGE.value, Status.CREATED.value
     stage_ids = {name: stage.pk for name, stage in stages.items()}
     by_stage, by_needs = SchedulingType.STAGE.value, SchedulingType.DAG.value
     planned = zip(plan.jobs, definitions, groups, strict=True)
@@ -135,14 +177,14 @@ def _jobs(
             definition,
             job.name,
             number,
-            kind,
+            build if job.trigger is None else bridge,
             created,
             job.when,
             by_stage if job.needs is None else by_needs,
             job.allow_failure,
             job.interruptible,
             pipeline.protected,
-            list(job.tags),
+            tags[job.tags],
             job.timeout,
             job.start_in,
             job.environment.name if job.environment else "",

@@ -8,14 +8,15 @@ from typing import Final
 from django.db import transaction
 
 from ci_core import clock
-from ci_core.actions.cancelling import cancel_jobs
 from ci_core.decisions.redundancy import InterruptibleJob, redundant_jobs
 from ci_core.errors import NotFound
 from ci_core.locks import lock_pipeline
 from ci_core.models import Job, Pipeline
 from ci_core.processing import advance
+from ci_core.processing.cancelling import cancel_jobs
 from ci_core.statuses import UNFINISHED, PipelineSource, Status
 
+_MAKES_NONE_REDUNDANT: Final = (PipelineSource.SCHEDULE, PipelineSource.PARENT_PIPELINE)
 #: Older pipelines that one new pipeline looks at.
 BATCH: Final = 100
 #: Older pipelines than this are left alone.
@@ -25,10 +26,10 @@ LOOKS_BACK: Final = timedelta(days=7)
 def cancel_redundant_pipelines(newer: Pipeline) -> list[int]:
     """Cancels older pipelines of the ref as their `auto_cancel` says; returns the ids of those it touched.
 
-    Runs after the commit of the new pipeline, one transaction an older one: nobody holds two pipelines. A project may
-    have it switched off; a scheduled pipeline makes none redundant.
+    Runs after the commit of the new pipeline, one transaction an older one. A project may have it switched off;
+    scheduled and child pipelines make none redundant, and children are looked at like other pipelines of the ref.
     """
-    if not newer.project.auto_cancel_pending_pipelines or newer.source == PipelineSource.SCHEDULE:
+    if not newer.project.auto_cancel_pending_pipelines or newer.source in _MAKES_NONE_REDUNDANT:
         return []
     older = (
         Pipeline.objects.filter(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
@@ -12,7 +13,7 @@ from django.db.models import Q
 
 from ci_core import clock, tokens
 from ci_core.actions.jobs import fail_job
-from ci_core.errors import Forbidden, JobNotRunning, NotFound
+from ci_core.errors import Forbidden, InvalidInput, JobNotRunning, NotFound
 from ci_core.models import (
     Project,
     Runner,
@@ -25,6 +26,11 @@ from ci_core.models import (
 )
 from ci_core.statuses import FailureReason
 
+#: Characters of a runner's description, and of the note about it.
+MAX_TEXT: Final = 1024
+#: Characters of a tag, and tags of a runner. Source of the second: GitLab, Ci::Runner::TAG_LIST_MAX_LENGTH.
+MAX_TAG: Final = 255
+MAX_TAGS: Final = 50
 #: Seconds between two notes that a runner was heard of.
 CONTACT_EVERY: Final = 20
 
@@ -44,11 +50,12 @@ def create_runner(
 ) -> tuple[Runner, str]:
     """A new runner and its token, which is shown this once. With projects it takes only their jobs.
 
-    A runner without tags always takes untagged jobs, else it could take none.
+    A runner without tags always takes untagged jobs, else it could take none. Raises InvalidInput for settings that a
+    runner cannot have.
     """
     token = tokens.new_token(tokens.RUNNER_PREFIX)
     with transaction.atomic():
-        runner = Runner.objects.create(
+        runner = Runner(
             description=description,
             digest=tokens.digest(token),
             token_prefix=token.removeprefix(tokens.RUNNER_PREFIX)[:8],
@@ -63,7 +70,9 @@ def create_runner(
             creator=acting_user,
             created_at=clock.now(),
         )
-        runner.projects.set(projects)
+        check_settings(runner)
+        runner.save()
+        _set_projects(runner, [project.pk for project in projects])
     return runner, token
 
 
@@ -118,7 +127,84 @@ def update_runner(
         maximum_timeout=maximum_timeout,
         maintenance_note=maintenance_note,
     )
-    runner.projects.set(projects)
+    _set_projects(runner, [project.pk for project in projects])
+
+
+def _set_projects(runner: Runner, project_ids: Sequence[int]) -> None:
+    """Assigns a runner to these projects only. The first of them owns it, if none has before: it goes in first."""
+    if project_ids:
+        runner.projects.add(project_ids[0])
+    runner.projects.set(project_ids)
+
+
+@dataclass(frozen=True, slots=True)
+class RunnerChanges:
+    """What to change of a runner; None stays.
+
+    maximum_timeout: seconds; no_maximum_timeout takes it away. projects: in which it is to work, for a project's
+    runner; the one that it was made for stays in any case.
+    """
+
+    description: str | None = None
+    tags: Sequence[str] | None = None
+    run_untagged: bool | None = None
+    locked: bool | None = None
+    paused: bool | None = None
+    access_level: RunnerAccessLevel | None = None
+    maximum_timeout: int | None = None
+    no_maximum_timeout: bool = False
+    maintenance_note: str | None = None
+    projects: Sequence[Project] | None = None
+
+
+@transaction.atomic
+def change_runner(runner_id: int, changes: RunnerChanges) -> Runner:
+    """Changes some of a runner's settings; the others stay, whoever changes them at the same time.
+
+    Raises NotFound, and InvalidInput for settings that a runner cannot have.
+    """
+    runner: Runner | None = Runner.objects.select_for_update(no_key=True).filter(pk=runner_id).first()
+    if runner is None:
+        raise NotFound("The runner does not exist.")
+    for name in ("description", "run_untagged", "locked", "paused", "maximum_timeout", "maintenance_note"):
+        given = getattr(changes, name)
+        if given is not None:
+            setattr(runner, name, given)
+    if changes.no_maximum_timeout:
+        runner.maximum_timeout = None
+    if changes.tags is not None:
+        runner.tags = sorted(set(changes.tags))
+    if changes.access_level is not None:
+        runner.access_level = changes.access_level.value
+    check_settings(runner)
+    if changes.projects is not None:
+        _assign(runner, changes.projects)
+    runner.save()
+    return runner
+
+
+def check_settings(runner: Runner) -> None:
+    """Raises InvalidInput for settings that a runner cannot have. Source of the rules: GitLab, Ci::Runner."""
+    if len(runner.description) > MAX_TEXT:
+        raise InvalidInput(f"description: at most {MAX_TEXT} characters.")
+    if len(runner.maintenance_note) > MAX_TEXT:
+        raise InvalidInput(f"maintenanceNote: at most {MAX_TEXT} characters.")
+    if len(runner.tags) > MAX_TAGS:
+        raise InvalidInput(f"tagList: a runner has {MAX_TAGS} tags at most.")
+    if any(not 0 < len(tag) <= MAX_TAG for tag in runner.tags):
+        raise InvalidInput(f"tagList: a tag has 1 to {MAX_TAG} characters.")
+    if runner.maximum_timeout is not None and runner.maximum_timeout < 1:
+        raise InvalidInput("maximumTimeout: a job may run for 1 second at least.")
+    if not runner.run_untagged and not runner.tags:
+        raise InvalidInput("runUntagged: a runner without tags that takes no untagged jobs would take none.")
+
+
+def _assign(runner: Runner, projects: Sequence[Project]) -> None:
+    if runner.runner_type != RunnerType.PROJECT_TYPE:
+        raise InvalidInput("associatedProjects: only a project's runner is assigned to projects.")
+    owner = Runner.projects.through.objects.filter(runner_id=runner.pk).order_by("pk").first()
+    kept = [owner.project_id] if owner is not None else []
+    _set_projects(runner, [*kept, *(project.pk for project in projects)])
 
 
 def pause_runner(runner: Runner, *, paused: bool) -> None:

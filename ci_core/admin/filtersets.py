@@ -46,7 +46,7 @@ class JobRows(JobFilter, OfProject):
 
     pipeline = by_id("pipeline_id")
     runner = by_id("runner_id")
-    failure_reason = df.ChoiceFilter(choices=choices(FailureReason))
+    failure_reason = df.ChoiceFilter(choices=choices(FailureReason))  # type: ignore[assignment]
 
 
 class EnvironmentRows(OfProject):

@@ -5,6 +5,7 @@ Pure Python: no Django, no clock, no input or output.
 
 from __future__ import annotations
 
+from ci_core.compiler.collector import collector_paused
 from ci_core.compiler.compile import compile_config
 from ci_core.compiler.diagnostics import Diagnostic
 from ci_core.compiler.explanation import (
@@ -16,6 +17,7 @@ from ci_core.compiler.explanation import (
     PatternTrace,
     PolicyTrace,
     RuleTrace,
+    unpacked,
 )
 from ci_core.compiler.expressions import ExpressionTrace
 from ci_core.compiler.fetching import Changes, Fetcher, Place, Refusal
@@ -60,7 +62,9 @@ __all__ = [
     "Position",
     "Refusal",
     "RuleTrace",
+    "collector_paused",
     "compile_config",
     "expand",
     "merged_yaml",
+    "unpacked",
 ]

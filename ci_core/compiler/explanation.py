@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -130,10 +131,6 @@ class JobExplanation:
     line: int
     decision: Decision
 
-    def to_json(self) -> dict[str, Any]:
-        """The same as a JSON object."""
-        return {"name": self.name, "file": self.file, "line": self.line, **self.decision.to_json()}
-
 
 @dataclass(frozen=True, slots=True)
 class IncludeExplanation:
@@ -145,16 +142,6 @@ class IncludeExplanation:
     decision: Decision
     files: tuple[str, ...] = ()
 
-    def to_json(self) -> dict[str, Any]:
-        """The same as a JSON object."""
-        return {
-            "location": self.location,
-            "file": self.file,
-            "line": self.line,
-            **self.decision.to_json(),
-            "files": list(self.files),
-        }
-
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
@@ -165,9 +152,53 @@ class Explanation:
     includes: tuple[IncludeExplanation, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """The same as a JSON object."""
+        """The same as a JSON object. Decisions that jobs share are shared in it too: do not change them."""
+        return unpacked(self.packed())
+
+    def packed(self) -> dict[str, Any]:
+        """The same as a JSON object that holds each decision once, in `decisions`, and elsewhere its index."""
+        numbers: dict[int, int] = {}
+        decisions: list[dict[str, Any]] = []
+
+        def number(decision: Decision) -> int:
+            known = numbers.get(id(decision))
+            if known is None:
+                known = numbers[id(decision)] = len(decisions)
+                decisions.append(decision.to_json())
+            return known
+
         return {
-            "workflow": None if self.workflow is None else self.workflow.to_json(),
-            "jobs": [job.to_json() for job in self.jobs],
-            "includes": [include.to_json() for include in self.includes],
+            "workflow": None if self.workflow is None else number(self.workflow),
+            "jobs": [
+                {"name": job.name, "file": job.file, "line": job.line, "decision": number(job.decision)}
+                for job in self.jobs
+            ],
+            "includes": [
+                {
+                    "location": include.location,
+                    "file": include.file,
+                    "line": include.line,
+                    "decision": number(include.decision),
+                    "files": list(include.files),
+                }
+                for include in self.includes
+            ],
+            "decisions": decisions,
         }
+
+
+def unpacked(packed: Mapping[str, Any]) -> dict[str, Any]:
+    """An explanation with its decisions put where they belong, as `Explanation.to_json` gives it."""
+    decisions = packed["decisions"]
+
+    def filled(entry: Mapping[str, Any]) -> dict[str, Any]:
+        found = {**entry, **decisions[entry["decision"]]}
+        del found["decision"]
+        return found
+
+    workflow = packed["workflow"]
+    return {
+        "workflow": None if workflow is None else decisions[workflow],
+        "jobs": [filled(job) for job in packed["jobs"]],
+        "includes": [filled(include) for include in packed["includes"]],
+    }

@@ -49,6 +49,13 @@ def may_deploy(protection: Protection | None, *, user_id: int | None, level: int
     return by_role or user_id in protection.user_ids
 
 
+def allowed_words(role: str | None, usernames: Collection[str]) -> str:
+    """Who may deploy to a protected environment. role: the least one that is enough, in words; None: none is."""
+    allowed = [f"the role {role} or above"] if role is not None else []
+    allowed += sorted(usernames)
+    return f"allowed are {', '.join(allowed)}" if allowed else "only administrators may"
+
+
 def auto_stop_at(auto_stop_in: int | None, now: datetime) -> datetime | None:
     """When an environment stops by itself, counted from now; None: never."""
     return None if auto_stop_in is None else now + timedelta(seconds=auto_stop_in)

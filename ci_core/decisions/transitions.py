@@ -12,7 +12,7 @@ from ci_core.statuses import ALIVE, CANCELABLE, COMPLETED, Status
 
 
 class Event(StrEnum):
-    """What can happen to a job."""
+    """What can happen to a job; the last three to trigger jobs alone, which follow their downstream pipeline."""
 
     ENQUEUE = "enqueue"
     PREPARE = "prepare"
@@ -29,6 +29,9 @@ class Event(StrEnum):
     DROP = "drop"
     BEGIN_CANCEL = "begin_cancel"
     CANCEL = "cancel"
+    BLOCK = "block"
+    RESUME = "resume"
+    INHERIT_SKIP = "inherit_skip"
 
 
 _WAITING: Final = frozenset(
@@ -54,6 +57,9 @@ ARROWS: Final[dict[Event, tuple[frozenset[Status], Status]]] = {
     Event.DROP: (_NOT_COMPLETE - {Status.CANCELING}, Status.FAILED),
     Event.BEGIN_CANCEL: (frozenset({Status.RUNNING}), Status.CANCELING),
     Event.CANCEL: (CANCELABLE | {Status.MANUAL, Status.CANCELING}, Status.CANCELED),
+    Event.BLOCK: (frozenset({Status.RUNNING}), Status.MANUAL),
+    Event.RESUME: (COMPLETED | {Status.MANUAL}, Status.RUNNING),
+    Event.INHERIT_SKIP: (frozenset({Status.RUNNING}), Status.SKIPPED),
 }
 
 #: What a runner's final report means for a job whose cancellation is under way.

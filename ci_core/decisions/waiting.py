@@ -29,6 +29,7 @@ class WaitKind(StrEnum):
     RUNNERS_BUSY = "runners_busy"
     NEXT_REQUEST = "next_request"
     PREPARATION = "preparation"
+    DOWNSTREAM_PIPELINE = "downstream_pipeline"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,9 @@ class WaitSnapshot:
     """A job that may be waiting.
 
     before: names and statuses of what it still waits for, by needs or by stage. holder: what has its resource. runners:
-    all there are. place: of a pending job, given the runners that may take it.
+    all there are. place: of a pending job, given the runners that may take it. deployers: of a manual job
+    of a protected environment: who may deploy, in words. bridge: it is a trigger job; downstream: id and status of the
+    pipeline that it created.
     """
 
     status: Status
@@ -67,6 +70,9 @@ class WaitSnapshot:
     holder: str = ""
     runners: Sequence[RunnerSnapshot] = ()
     place: Callable[[Sequence[RunnerSnapshot]], Place] | None = None
+    deployers: str = ""
+    bridge: bool = False
+    downstream: tuple[int, Status] | None = None
 
 
 #: Names that a message lists before it only counts.
@@ -76,8 +82,24 @@ _PASSING: Final = frozenset({Obstacle.PAUSED, Obstacle.OFFLINE})
 
 def why(snapshot: WaitSnapshot) -> Waiting | None:
     """Why the job waits; None for one that does not."""
+    if snapshot.bridge and snapshot.status in _DOWNSTREAM:
+        return _downstream(snapshot)
     decide = _BY_STATUS.get(snapshot.status)
     return decide(snapshot) if decide else None
+
+
+#: Statuses in which a trigger job waits for the pipeline that it creates or has created.
+_DOWNSTREAM: Final = frozenset({Status.PENDING, Status.RUNNING, Status.MANUAL})
+
+
+def _downstream(snapshot: WaitSnapshot) -> Waiting | None:
+    if snapshot.downstream is not None:
+        id_, status = snapshot.downstream
+        message = f"Waits for its downstream pipeline #{id_} ({status.value})."
+        return Waiting(WaitKind.DOWNSTREAM_PIPELINE, message, details={"downstream_pipeline": id_})
+    if snapshot.status == Status.MANUAL:
+        return _manual(snapshot)
+    return Waiting(WaitKind.DOWNSTREAM_PIPELINE, "Its downstream pipeline is about to be created.")
 
 
 def _before(snapshot: WaitSnapshot) -> Waiting:
@@ -91,6 +113,9 @@ def _before(snapshot: WaitSnapshot) -> Waiting:
 
 
 def _manual(snapshot: WaitSnapshot) -> Waiting:
+    if snapshot.deployers:
+        message = f"Waits for somebody to start it; its environment is protected: {snapshot.deployers}."
+        return Waiting(WaitKind.MANUAL, message, details={"access_level": AccessLevel.DEVELOPER})
     return Waiting(
         WaitKind.MANUAL,
         "Waits for somebody to start it; developers, maintainers and owners of the project may.",

@@ -1,6 +1,7 @@
 """The tables of the domain; no rule here goes beyond one row."""
 
 from ci_core.models.artifacts import Artifact, ArtifactFormat
+from ci_core.models.downstream import BridgeMessage, DownstreamPipeline, PendingBridge
 from ci_core.models.environments import (
     Deployment,
     DeploymentTier,
@@ -34,8 +35,10 @@ __all__ = [
     "VARIABLE_KEY",
     "Artifact",
     "ArtifactFormat",
+    "BridgeMessage",
     "Deployment",
     "DeploymentTier",
+    "DownstreamPipeline",
     "Environment",
     "EnvironmentState",
     "Event",
@@ -47,6 +50,7 @@ __all__ = [
     "JobTimer",
     "Need",
     "OnNewCommit",
+    "PendingBridge",
     "PendingJob",
     "PersonalAccessToken",
     "Pipeline",

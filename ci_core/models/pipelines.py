@@ -87,6 +87,8 @@ class Pipeline(models.Model):
             models.Index(fields=["project", "ref", "-id"], name="ci_pipeline_by_ref"),
             models.Index(fields=["project", "status", "-id"], name="ci_pipeline_by_status"),
             models.Index(fields=["project", "sha", "-id"], name="ci_pipeline_by_sha"),
+            models.Index(fields=["project", "started_at"], name="ci_pipeline_by_start"),
+            models.Index(fields=["project", "created_at"], name="ci_pipeline_by_creation"),
         ]
 
     def __str__(self) -> str:
@@ -94,7 +96,7 @@ class Pipeline(models.Model):
 
 
 class PipelineExplanation(models.Model):
-    """Why each job of the configuration is in the pipeline or not, as `Explanation.to_json` tells it.
+    """Why each job of the configuration is in the pipeline or not, as `Explanation.packed` tells it.
 
     Kept apart from the pipeline: lists and locks read pipelines often, and this seldom.
     """

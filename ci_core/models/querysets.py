@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Coalesce
 
+from ci_core.decisions.runner_status import ONLINE_FOR, STALE_AFTER, RunnerStatus
 from ci_core.models import ids
 from ci_core.statuses import CANCELABLE, AccessLevel
 
@@ -27,6 +29,42 @@ class ProjectQuerySet(models.QuerySet[Any]):
             return self.filter(visibility="public")
         member = self.model.members.through.objects.filter(user=user, access_level__gte=AccessLevel.GUEST)
         return self.filter(Q(visibility__in=["public", "internal"]) | Q(pk__in=member.values("project_id")))
+
+
+class RunnerQuerySet(models.QuerySet[Any]):
+    """Filters of runners."""
+
+    def with_status(self, status: str, now: datetime) -> Self:
+        """Those that can, or cannot, be reached: as `decisions.runner_status` tells it of one."""
+        old = now - STALE_AFTER
+        never = Q(contacted_at__isnull=True)
+        fresh = Q(contacted_at__gte=old) | Q(created_at__gte=old)
+        conditions = {
+            RunnerStatus.ONLINE: Q(contacted_at__gt=now - ONLINE_FOR),
+            RunnerStatus.STALE: Q(created_at__lt=old) & (never | Q(contacted_at__lt=old)),
+            RunnerStatus.NEVER_CONTACTED: never & fresh,
+            RunnerStatus.OFFLINE: Q(contacted_at__lte=now - ONLINE_FOR) & fresh,
+        }
+        return self.filter(conditions[RunnerStatus(status)])
+
+    def with_running_jobs(self) -> Self:
+        """Each with `running_jobs`, the number of jobs that it has now."""
+        running = self.model._meta.get_field("runningjob").related_model
+        counted = (
+            running.objects.filter(runner_id=models.OuterRef("pk"))
+            .order_by()
+            .values("runner_id")
+            .annotate(jobs=models.Count("job_id"))
+        )
+        return self.annotate(running_jobs=Coalesce(models.Subquery(counted.values("jobs")), 0))
+
+    def available_to(self, project_id: Any) -> Self:
+        """Those that take jobs of a project: its own, and everybody's. project_id: a number or an expression."""
+        through = self.model.projects.through
+        assigned = models.Exists(
+            through.objects.filter(runner_id=models.OuterRef("pk"), project_id=project_id)
+        )
+        return self.filter(Q(runner_type="instance_type") | Q(assigned, runner_type="project_type"))
 
 
 class PipelineQuerySet(models.QuerySet[Any]):

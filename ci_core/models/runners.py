@@ -9,6 +9,7 @@ from django.db import models
 
 from ci_core.models.choices import choices, one_of
 from ci_core.models.projects import Project
+from ci_core.models.querysets import RunnerQuerySet
 from ci_core.models.users import User
 
 
@@ -54,6 +55,8 @@ class Runner(models.Model):
     creator = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True)
     created_at = models.DateTimeField()
     contacted_at = models.DateTimeField(null=True, blank=True)
+
+    objects = RunnerQuerySet.as_manager()
 
     class Meta:
         constraints = [

@@ -8,18 +8,20 @@ from typing import Final
 
 from django.db import transaction
 
-from ci_core import resources
+from ci_core import clock, resources
 from ci_core.decisions import readiness
 from ci_core.decisions.composite import counted, settled
 from ci_core.decisions.reset import to_reset
-from ci_core.decisions.snapshots import Advance, PipelineSnapshot
+from ci_core.decisions.snapshots import Advance, JobSnapshot, PipelineSnapshot, whole
 from ci_core.decisions.transitions import Event
 from ci_core.errors import NotFound
 from ci_core.locks import lock_pipeline
-from ci_core.models import Pipeline
+from ci_core.models import DownstreamPipeline, Job, Pipeline
+from ci_core.processing.cancelling import cancel_jobs
+from ci_core.processing.following import follow
 from ci_core.processing.snapshot import load_jobs, load_touched, load_whole
 from ci_core.processing.store import store
-from ci_core.statuses import ON_RUNNER, Status
+from ci_core.statuses import DOWNSTREAM_SOURCES, ON_RUNNER, UNFINISHED, Status
 from ci_core.transition import JobChange, transition
 
 #: How a decided status is reached from `created`.
@@ -34,6 +36,8 @@ _EVENT_TO: Final[Mapping[Status, Event]] = {
 _KEEPS_RESOURCE: Final = ON_RUNNER | {Status.PENDING}
 #: Times that one call of `hand_over` tries to find out who gets a resource.
 HAND_OVER_ATTEMPTS: Final = 20
+#: Children that are cancelled right after the commit that wants it; the sweep takes the others.
+CHILDREN_AT_ONCE: Final = 50
 
 
 def advance(
@@ -43,12 +47,24 @@ def advance(
 
     changes: what moved in this transaction since the last pass; only what that touches is read then. None: all is read.
     restarted: names of jobs that were played or retried; skipped jobs after them get another chance first.
-    `pipeline` is brought up to date.
+    `pipeline` is brought up to date. A trigger job that follows the pipeline moves with it, in its own pipeline.
     """
     moved = list(changes or ())
     if restarted:
         moved += _reset(pipeline, restarted)
     snapshot, decided = _decide(pipeline, None if changes is None else moved)
+    _apply(pipeline, snapshot, decided, moved)
+
+
+def start(pipeline: Pipeline, jobs: Iterable[JobSnapshot]) -> None:
+    """The first pass over a pipeline whose jobs, all of them given, were inserted in this transaction."""
+    snapshot = whole(Status(pipeline.status), {}, jobs)
+    _apply(pipeline, snapshot, readiness.advance(snapshot), [])
+
+
+def _apply(pipeline: Pipeline, snapshot: PipelineSnapshot, decided: Advance, moved: list[JobChange]) -> None:
+    """Carries out what was decided. moved: what changed in this transaction before."""
+    before = Status(pipeline.status)
     by_status: dict[Status, list[int]] = {}
     for job_id, status in decided.jobs.items():
         by_status.setdefault(status, []).append(job_id)
@@ -58,6 +74,11 @@ def advance(
         snapshot = load_touched(pipeline, ())
         decided = readiness.advance(snapshot)
     store(pipeline, snapshot.stages, decided)
+    if pipeline.source in DOWNSTREAM_SOURCES and pipeline.status != before:
+        followed = follow(pipeline, before)
+        if followed is not None:
+            rest = cancel_rest(followed.upstream) if followed.failed else []
+            advance(followed.upstream, [*followed.changes, *rest], restarted=followed.restarted)
 
 
 def _decide(pipeline: Pipeline, moved: Iterable[JobChange] | None) -> tuple[PipelineSnapshot, Advance]:
@@ -135,3 +156,49 @@ def hand_over(group_id: int) -> bool:
         except NotFound:
             return False
     return False
+
+
+def cancel_rest(pipeline: Pipeline) -> list[JobChange]:
+    """Cancels what is left of a locked pipeline whose `workflow:auto_cancel:on_job_failure` wants that, children too.
+
+    The caller advances (https://docs.gitlab.com/ci/yaml/#workflowauto_cancelon_job_failure).
+    """
+    if not pipeline.cancel_on_job_failure:
+        return []
+    cancelable = Job.objects.in_pipeline(pipeline.pk).cancelable()
+    cancel_children(pipeline)
+    return cancel_jobs(pipeline, list(cancelable.values_list("id", flat=True)))
+
+
+def cancel_children(pipeline: Pipeline, job_ids: Sequence[int] | None = None) -> None:
+    """Cancels the child pipelines of a locked pipeline, or those that some of its trigger jobs created.
+
+    That is noted in the caller's transaction and done right after its commit: nobody who holds a pipeline waits for a
+    newer one. Pipelines of other projects go on (https://docs.gitlab.com/ci/pipelines/downstream_pipelines/).
+    """
+    links = DownstreamPipeline.objects.filter(source_pipeline_id=pipeline.pk, child=True)
+    if job_ids is not None:
+        links = links.filter(source_job_id__in=job_ids)
+    unfinished = [status.value for status in (*UNFINISHED, Status.MANUAL)]
+    ids = list(links.filter(pipeline__status__in=unfinished).values_list("pk", flat=True))
+    if not ids:
+        return
+    DownstreamPipeline.objects.filter(pk__in=ids).update(cancel_wanted_since=clock.now())
+    for child_id in ids[:CHILDREN_AT_ONCE]:
+        transaction.on_commit(partial(cancel_wanted, child_id), robust=True)
+
+
+def cancel_wanted(pipeline_id: int) -> bool:
+    """Cancels a child pipeline that is to be cancelled with its parent, and its children; False if it was already."""
+    try:
+        with transaction.atomic():
+            pipeline = lock_pipeline(pipeline_id)
+            wanted = DownstreamPipeline.objects.filter(pk=pipeline_id, cancel_wanted_since__isnull=False)
+            if not wanted.update(cancel_wanted_since=None):
+                return False
+            cancelable = Job.objects.in_pipeline(pipeline.pk).cancelable()
+            cancel_children(pipeline)
+            advance(pipeline, cancel_jobs(pipeline, list(cancelable.values_list("id", flat=True))))
+    except NotFound:
+        return False
+    return True

@@ -1,5 +1,5 @@
 """Git repositories: what a pipeline reads of them, and serving clones."""
 
-from ci_core.repositories.reading import Commit, open_repository
+from ci_core.repositories.reading import Commit, Repository, open_repository
 
-__all__ = ["Commit", "open_repository"]
+__all__ = ["Commit", "Repository", "open_repository"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -23,9 +23,20 @@ _UNSEEN: Final = Refusal("not_found", "project not found or access denied")
 
 
 class ProjectFetcher:
-    """A Fetcher for a pipeline of `project` at commit `sha`; sees other projects as `user` does."""
+    """A Fetcher for a pipeline of `project` at commit `sha`; sees other projects as `user` does.
 
-    def __init__(self, project: Project, repository: Repository, sha: str, user: User | None) -> None:
+    files: contents by path that stand beside, and before, the files of the commit.
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        repository: Repository,
+        sha: str,
+        user: User | None,
+        files: Mapping[str, bytes] | None = None,
+    ) -> None:
+        self._files = files or {}
         self._project = project
         self._home = repository
         self._sha = sha
@@ -36,6 +47,8 @@ class ProjectFetcher:
 
     def read(self, place: Place, path: str) -> bytes | Refusal:
         """A file of the project itself, or of one that `locate` gave out."""
+        if place.project is None and path in self._files:
+            return self._files[path]
         try:
             content = self._repository(place).read(place.sha or self._sha, path)
         except CiError as error:

@@ -123,6 +123,11 @@ class Repository:
             return None
         return _commit(found, ref, False) if isinstance(found, pygit2.Commit) else None
 
+    def branches(self) -> list[str]:
+        """The names of all branches."""
+        names = self._git.references.iterator(pygit2.enums.ReferenceFilter.BRANCHES)
+        return [reference.name.removeprefix("refs/heads/") for reference in names]
+
     def tags(self) -> list[str]:
         """The names of all tags."""
         names = self._git.references.iterator(pygit2.enums.ReferenceFilter.TAGS)

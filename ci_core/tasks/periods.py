@@ -7,7 +7,7 @@ from typing import Final
 
 from procrastinate import JobContext
 
-from ci_core.actions import artifacts, deleting, firing, resources, stopping, upkeep
+from ci_core.actions import artifacts, deleting, downstream, firing, resources, stopping, upkeep
 from ci_core.tasks.procrastinate import URGENT, blueprint
 
 #: Hours that records of failed tasks are kept.
@@ -68,6 +68,14 @@ def fail_stuck_jobs(timestamp: int) -> None:
 def hand_over_free_groups(timestamp: int) -> None:
     """Every 10 seconds: resource groups that are free although a job waits for them."""
     resources.hand_over_free_groups()
+
+
+@blueprint.periodic(cron="* * * * * */20")
+@blueprint.task(name="look_after_families", queueing_lock="look_after_families")
+def look_after_families(timestamp: int) -> None:
+    """Every 20 seconds: trigger jobs whose task was lost, and children that their parent's cancellation left over."""
+    downstream.start_waiting_bridges()
+    downstream.cancel_wanted_children()
 
 
 @blueprint.periodic(cron="*/5 * * * *")

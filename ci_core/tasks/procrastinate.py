@@ -12,6 +12,6 @@ blueprint = Blueprint()
 
 def on_app_ready(app: App) -> None:
     """Called by procrastinate once Django's apps are ready: registers the tasks."""
-    from ci_core.tasks import periods  # noqa: F401 - declares the tasks
+    from ci_core.tasks import bridges, periods  # noqa: F401 - declare the tasks
 
     app.add_tasks_from(blueprint, namespace="ci")

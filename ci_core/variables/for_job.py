@@ -14,6 +14,7 @@ from django.conf import settings
 
 from ci_core import tokens
 from ci_core.models import (
+    DownstreamPipeline,
     Environment,
     Job,
     Pipeline,
@@ -26,7 +27,7 @@ from ci_core.models import (
     VariableType,
 )
 from ci_core.repositories import Commit
-from ci_core.statuses import PipelineSource
+from ci_core.statuses import DOWNSTREAM_SOURCES, PipelineSource
 from ci_core.variables import predefined
 
 
@@ -49,9 +50,9 @@ def job_variables(
     commit: Commit,
     definition: Mapping[str, Any],
     environment: Environment | None,
-    runner: Runner,
+    runner: Runner | None,
 ) -> list[JobVariable]:
-    """All variables of a job that a runner is about to get."""
+    """All variables of a job that a runner is about to get. runner: None for a trigger job, which gets no token."""
     project = pipeline.project
     return [
         *_plain(predefined.of_server()),
@@ -59,8 +60,9 @@ def job_variables(
         *_plain(predefined.of_commit(commit, pipeline.before_sha, pipeline.protected)),
         *_plain(_of_pipeline(pipeline)),
         *_plain(_of_schedule(pipeline)),
+        *_plain(_of_upstream(pipeline)),
         *_plain(_of_job(job, stage, pipeline, runner)),
-        *_secret(job, project),
+        *(_secret(job, project) if runner else ()),
         *_of_environment(environment, definition.get("environment") or {}),
         *(
             JobVariable(entry["key"], str(entry["value"]), raw=bool(entry.get("raw")))
@@ -113,14 +115,27 @@ def _of_schedule(pipeline: Pipeline) -> dict[str, str]:
     return {"CI_PIPELINE_SCHEDULE_DESCRIPTION": run.schedule.description} if run else {}
 
 
-def _of_job(job: Job, stage: Stage, pipeline: Pipeline, runner: Runner) -> dict[str, str]:
-    return {
+def _of_upstream(pipeline: Pipeline) -> dict[str, str]:
+    if pipeline.source not in DOWNSTREAM_SOURCES:
+        return {}
+    link = DownstreamPipeline.objects.filter(pk=pipeline.pk).first()
+    if link is None:
+        return {}
+    return predefined.of_upstream(link.source_pipeline_id, link.source_project_id, link.source_job_id)
+
+
+def _of_job(job: Job, stage: Stage, pipeline: Pipeline, runner: Runner | None) -> dict[str, str]:
+    known = {
         "CI_JOB_ID": str(job.pk),
         "CI_JOB_NAME": job.name,
         "CI_JOB_STAGE": stage.name,
         "CI_JOB_URL": f"{settings.PIPEYARD_EXTERNAL_URL}/{pipeline.project.full_path}/-/jobs/{job.pk}",
         "CI_JOB_STARTED_AT": job.started_at.isoformat() if job.started_at else "",
         "CI_JOB_MANUAL": "true" if job.when == "manual" else "",
+    }
+    if runner is None:
+        return known
+    return known | {
         "CI_RUNNER_ID": str(runner.pk),
         "CI_RUNNER_DESCRIPTION": runner.description,
         "CI_RUNNER_TAGS": ", ".join(runner.tags),

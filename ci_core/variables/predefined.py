@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 from urllib.parse import urlsplit
@@ -101,6 +101,15 @@ def of_source(source: str, schedule: str | None = None) -> dict[str, str]:
     return found
 
 
+def of_upstream(pipeline_id: int, project_id: int, job_id: int) -> dict[str, str]:
+    """Variables that tell a downstream pipeline which trigger job created it, and where that is."""
+    return {
+        "CI_UPSTREAM_PIPELINE_ID": str(pipeline_id),
+        "CI_UPSTREAM_PROJECT_ID": str(project_id),
+        "CI_UPSTREAM_JOB_ID": str(job_id),
+    }
+
+
 def of_user(user: User | None) -> dict[str, str]:
     """Variables that tell who asked for the pipeline."""
     if user is None:
@@ -137,6 +146,7 @@ def for_rules(
     given: Iterable[GivenVariable],
     user: User | None = None,
     schedule: str | None = None,
+    upstream: Mapping[str, str] | None = None,
     own: bool = True,
 ) -> RuleVariables:
     """What `rules:if`, `include` and names of environments see when a pipeline is created; later sources win.
@@ -151,6 +161,7 @@ def for_rules(
         **of_project(project),
         **of_commit(commit, before_sha, protected),
         **of_source(source, schedule),
+        **(upstream or {}),
         **of_user(user),
     }
     stored = project.variables.filter(environment_scope="*").order_by("key")

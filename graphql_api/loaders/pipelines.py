@@ -11,6 +11,7 @@ from django.db import connection
 from django.db.models import Count, Max, Q
 
 from ci_core import models
+from ci_core.compiler import unpacked
 from ci_core.errors import RepositoryMissing
 from ci_core.repositories import Commit, open_repository
 from ci_core.statuses import COMPLETED, Status
@@ -100,7 +101,7 @@ def superseded(pipelines: Sequence[models.Pipeline]) -> set[int]:
 def explanations(pipeline_ids: Iterable[int]) -> dict[int, Any]:
     """Why each job is in each pipeline or not; those from before this was kept are left out."""
     rows = models.PipelineExplanation.objects.filter(pipeline_id__in=list(pipeline_ids))
-    return {row.pk: json.loads(row.content) for row in rows}
+    return {row.pk: unpacked(json.loads(row.content)) for row in rows}
 
 
 def commits(context: Context, places: Iterable[tuple[models.Project, str]]) -> list[CommitInProject | None]:

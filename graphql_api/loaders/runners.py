@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import datetime
 
 from ci_core import clock, models, waiting
+from ci_core.decisions.runner_status import runner_status
 from ci_core.decisions.waiting import Waiting
 from ci_core.statuses import Status
 from graphql_api.context import Context
 
-#: A runner that called within this time is online. Source: GitLab, Ci::Runner.
-ONLINE_FOR: Final = timedelta(hours=2)
-#: A runner that has not called for this time is stale. Source: GitLab, Ci::Runner.
-STALE_AFTER: Final = timedelta(days=7)
-
 
 def status(contacted_at: datetime | None, created_at: datetime) -> str:
     """Whether a runner, or a machine of it, can be reached; a value of CiRunnerStatus."""
-    now = clock.now()
-    if contacted_at is not None and contacted_at > now - ONLINE_FOR:
-        return "online"
-    if max(contacted_at or created_at, created_at) < now - STALE_AFTER:
-        return "stale"
-    return "never_contacted" if contacted_at is None else "offline"
+    return runner_status(contacted_at, created_at, clock.now()).value
 
 
 def stuck(context: Context, jobs: Sequence[models.Job]) -> list[bool]:
@@ -75,13 +65,4 @@ def managers(runner_ids: Iterable[int]) -> Mapping[int, list[models.RunnerManage
     found: dict[int, list[models.RunnerManager]] = {}
     for row in models.RunnerManager.objects.filter(runner_id__in=list(runner_ids)).order_by("pk"):
         found.setdefault(row.runner_id, []).append(row)
-    return found
-
-
-def project_ids(runner_ids: Iterable[int]) -> Mapping[int, list[int]]:
-    """The projects that each runner is assigned to, in the order of assignment."""
-    assignments = models.Runner.projects.through.objects.filter(runner_id__in=list(runner_ids))
-    found: dict[int, list[int]] = {}
-    for runner_id, project_id in assignments.order_by("pk").values_list("runner_id", "project_id"):
-        found.setdefault(runner_id, []).append(project_id)
     return found

@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import strawberry
+from django.db.models import Q
 
 from ci_core import models
 from ci_core.access import access_job, access_stage
 from ci_core.errors import NotFound
+from ci_core.filters import JobFilter
+from ci_core.statuses import Status
+from graphql_api import permissions
 from graphql_api.context import Info
 from graphql_api.fields import argument, rooted
+from graphql_api.filters.filtering import filtered
 from graphql_api.node_ids import CiStageID, JobID
+from graphql_api.pagination import (
+    NEWEST_IN_PARTITIONS,
+    After,
+    Before,
+    First,
+    Last,
+    Listing,
+    Page,
+    PageArguments,
+)
 from graphql_api.types import references as refs
+from graphql_api.types.enums_ci import CiJobStatus
+from graphql_api.types.enums_failures import CiJobFailureReason
+from graphql_api.types.enums_things import CiRunnerType
 
 
 def _job(info: Info, id: Annotated[JobID, argument("ID of the job.")]) -> models.Job | None:
@@ -29,6 +47,48 @@ def _stage(info: Info, id: Annotated[CiStageID, argument("ID of the stage.")]) -
         return None
 
 
+#: Statuses whose jobs stand in a table of their own, so that they are found without looking at all jobs.
+_LISTED: Final = {
+    Status.PENDING: models.PendingJob,
+    Status.RUNNING: models.RunningJob,
+    Status.CANCELING: models.RunningJob,
+}
+
+
+def _alive(statuses: list[CiJobStatus] | None) -> Q:
+    """The condition for jobs that are in the queue or on a runner, when only such are asked for."""
+    tables = {_LISTED.get(Status(str(status.value))) for status in statuses or ()}
+    if not tables or None in tables:
+        return Q()
+    found = Q()
+    for table in tables:
+        rows = table.objects.all()  # type: ignore[union-attr]
+        found |= Q(pipeline_id__in=rows.values("pipeline_id"), id__in=rows.values("job_id"))
+    return found
+
+
+def _jobs(
+    info: Info,
+    after: After = None,
+    before: Before = None,
+    first: First = None,
+    last: Last = None,
+    statuses: Annotated[list[CiJobStatus] | None, argument("Only jobs with one of these statuses.")] = None,
+    runner_types: Annotated[
+        list[CiRunnerType] | None, argument("Only jobs that a runner of one of these types took.")
+    ] = None,
+    failure_reason: Annotated[
+        CiJobFailureReason | None, argument("Only jobs that failed for this reason.")
+    ] = None,
+) -> Page[models.Job]:
+    everything = permissions.is_admin(info.context)
+    rows = models.Job.objects.filter(_alive(statuses)) if everything else models.Job.objects.none()
+    found = filtered(
+        JobFilter, rows, statuses=statuses, runner_types=runner_types, failure_reason=failure_reason
+    )
+    return Listing(found, PageArguments(after, before, first, last), NEWEST_IN_PARTITIONS).page()
+
+
 @strawberry.type
 class JobQueries:
     """Part of Query."""
@@ -37,6 +97,9 @@ class JobQueries:
         refs.JOB | None,
         _job,
         "Extension of Pipeyard: one job, of whatever project; null if there is none, or the caller may not see it.",
+    )
+    jobs = rooted(
+        refs.JOBS, _jobs, "The jobs of all projects, newest first. Empty for all but administrators."
     )
     ci_pipeline_stage = rooted(
         refs.STAGE | None, _stage, "One stage; null if there is none, or the caller may not see it."

@@ -2,38 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated
 
 import strawberry
 from django.db.models import QuerySet
 
 from ci_core import models
-from ci_core.errors import InvalidInput
 from ci_core.filters import ProjectFilter
 from graphql_api.context import Info
 from graphql_api.fields import argument, rooted
 from graphql_api.filters.filtering import filtered
-from graphql_api.pagination import After, Before, First, Keyset, Last, Listing, Page, PageArguments
+from graphql_api.pagination import After, Before, First, Last, Listing, Page, PageArguments
 from graphql_api.types import references as refs
-
-#: What projects can be ordered by -> the columns that do it.
-SORTS: Final = {
-    "id": ("id",),
-    "name": ("name", "id"),
-    "path": ("full_path", "id"),
-    "created": ("created_at", "id"),
-    "updated": ("updated_at", "id"),
-}
-
-
-def keyset_of(sort: str) -> Keyset:
-    """The order that a sort argument such as `name_asc` asks for. Raises InvalidInput."""
-    what, _, direction = sort.lower().rpartition("_")
-    if what not in SORTS or direction not in ("asc", "desc"):
-        raise InvalidInput(
-            f"{sort!r} is no order of projects: use one of {', '.join(SORTS)} with _asc or _desc."
-        )
-    return Keyset(SORTS[what], direction == "desc")
+from graphql_api.types.project_orders import keyset_of
 
 
 def _projects(

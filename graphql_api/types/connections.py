@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Annotated, Any, Final
@@ -63,11 +63,9 @@ class PageInfo:
 class _PageField(BatchedField):
     """A field of a page that answers at once when the page's rows are at hand."""
 
-    def get_result(self, source: Any, info: Any, args: list[Any], kwargs: Any) -> Any:
-        """The value for one page, or its future."""
-        if source.rows is not None:
-            return self.batch([source], info)[0]
-        return super().get_result(source, info, args, kwargs)
+    def at_hand(self, parent: Page[Any]) -> bool:
+        """Whether the page's rows have been read."""
+        return parent.rows is not None
 
 
 def _load(pages: list[Page[Any]], info: Info) -> None:
@@ -111,9 +109,20 @@ def _limited_count(
     return [page.total if page.total is None else min(page.total, limit + 1) for page in parents]
 
 
-def connection(name: str, node: Any, items: str, count: Count = Count.NONE, **more: Any) -> Any:
-    """The connection type (nullable) of a node type. items: what the nodes are, in the plural; more: further fields."""
-    edge = strawberry.type(
+def connection(
+    name: str,
+    node: Any,
+    items: str,
+    count: Count = Count.NONE,
+    *,
+    edge: Mapping[str, Any] | None = None,
+    **more: Any,
+) -> Any:
+    """The connection type (nullable) of a node type.
+
+    items: what the nodes are, in the plural; edge: further fields of its edges; more: further fields of its own.
+    """
+    edge_type = strawberry.type(
         type(
             f"{name}Edge",
             (),
@@ -122,6 +131,7 @@ def connection(name: str, node: Any, items: str, count: Count = Count.NONE, **mo
                 "__module__": __name__,
                 "cursor": leaf(str, "Where the item stands in the list."),
                 "node": leaf(node | None, "The item."),
+                **(edge or {}),
             },
         ),
         description=f"One of {items}, with its place in the list.",
@@ -131,7 +141,7 @@ def connection(name: str, node: Any, items: str, count: Count = Count.NONE, **mo
         "__module__": __name__,
         "nodes": batched(list[node | None] | None, _nodes, f"The {items} on this page.", of=_PageField),
         "edges": batched(
-            list[edge | None] | None,  # type: ignore[valid-type]
+            list[edge_type | None] | None,  # type: ignore[valid-type]
             _edges,
             f"The {items} on this page, each with its cursor.",
             of=_PageField,

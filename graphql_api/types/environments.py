@@ -97,6 +97,14 @@ def _folder(environment: models.Environment) -> str | None:
     return folder if slash else None
 
 
+@strawberry.type(name="ClusterAgent", description="What connects a Kubernetes cluster.")
+class ClusterAgent:
+    """There is none here."""
+
+    id = leaf(strawberry.ID, "ID of the agent.")
+    name = leaf(str | None, "Name of the agent.")
+
+
 @strawberry.type(name="Environment", description="A place that jobs deploy to.")
 class Environment:
     """Its parent is a row of Environment."""
@@ -122,6 +130,9 @@ class Environment:
         str | None,
         "Namespace in Kubernetes; kept, and not used.",
         lambda row: row.kubernetes_namespace or None,
+    )
+    cluster_agent = leaf(
+        ClusterAgent | None, "Always null: Kubernetes is not connected here.", lambda row: None
     )
     flux_resource_path = leaf(
         str | None,

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import strawberry
 
 from ci_core import clock, models
 from ci_core.statuses import ACTIVE, Status
 from graphql_api.detailed_status import FAILURE_MESSAGES, is_cancelable, is_playable, is_retryable
-from graphql_api.fields import batched, leaf
+from graphql_api.fields import batched, leaf, told_by
 from graphql_api.node_ids import JobID, job_id
 from graphql_api.scalars import Duration, Time
 from graphql_api.types import job_relations as relations
+from graphql_api.types import job_variables
 from graphql_api.types import references as refs
 from graphql_api.types.enums_ci import CiJobKind, CiJobStatus
+from graphql_api.types.interfaces import CiJobInterface
 from graphql_api.types.job_relations import CiJobTrace, JobPermissions
 from graphql_api.types.statuses import DetailedStatus
 from graphql_api.types.waiting import WaitingReason
@@ -39,7 +39,7 @@ def _failure_message(row: models.Job) -> str | None:
 
 
 @strawberry.type(name="CiJob", description="A job of a pipeline. A retry is a job of its own.")
-class Job:
+class Job(CiJobInterface):
     """Its parent is a row of Job."""
 
     id = leaf(JobID | None, "ID of the job.", job_id)
@@ -84,6 +84,11 @@ class Job:
     coverage = leaf(float | None, "Always null: coverage is not read from logs yet.", lambda row: None)
     trace = batched(CiJobTrace | None, relations.traces, "Its log; null while there is none.")
     artifacts = batched(refs.ARTIFACTS, relations.artifacts, "Files it left. All of them by default.")
+    manual_variables = batched(
+        refs.JOB_VARIABLES,
+        job_variables.of_jobs,
+        "The variables that whoever started or retried it gave; null for those who may not run pipelines here.",
+    )
     environment = batched(
         refs.ENVIRONMENT | None,
         relations.environments,
@@ -128,7 +133,4 @@ class Job:
     )
     browse_artifacts_path = batched(str | None, relations.browse_paths, "Path where its artifacts are shown.")
 
-    @classmethod
-    def is_type_of(cls, row: Any, info: Any) -> bool:
-        """Tells jobs from needs in JobNeedUnion."""
-        return isinstance(row, models.Job)
+    is_type_of = told_by(models.Job)  # tells them apart in JobNeedUnion

@@ -35,6 +35,7 @@ from graphql_api.pagination import (
 )
 from graphql_api.types import messages
 from graphql_api.types.enums_ci import CiJobKind, CiJobStatus
+from graphql_api.types.enums_reports import SecurityReportTypeEnum
 
 
 def projects(parents: list[models.Pipeline], info: Info) -> list[models.Project]:
@@ -69,6 +70,9 @@ def jobs(
     first: First = None,
     last: Last = None,
     job_kind: Annotated[CiJobKind | None, argument("Only jobs of this kind.")] = None,
+    security_report_types: Annotated[
+        list[SecurityReportTypeEnum] | None, argument("Only jobs that left a report of one of these types.")
+    ] = None,
     retried: Annotated[bool | None, argument("Only jobs that were retried, or that were not.")] = None,
     statuses: Annotated[list[CiJobStatus] | None, argument("Only jobs with one of these statuses.")] = None,
     when_executed: Annotated[
@@ -80,6 +84,7 @@ def jobs(
         JobFilter,
         models.Job.objects.all(),
         kind=job_kind,
+        report_types=security_report_types,
         retried=retried,
         statuses=statuses,
         when=when_executed,

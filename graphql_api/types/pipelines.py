@@ -9,7 +9,7 @@ import strawberry
 from ci_core import clock, models
 from ci_core.statuses import ACTIVE, COMPLETED, PipelineSource
 from graphql_api.context import Info
-from graphql_api.fields import argument, batched, leaf
+from graphql_api.fields import argument, batched, leaf, told_by
 from graphql_api.node_ids import global_id
 from graphql_api.scalars import Duration, Time
 from graphql_api.types import messages, schedule_relations
@@ -17,6 +17,7 @@ from graphql_api.types import pipeline_relations as relations
 from graphql_api.types import references as refs
 from graphql_api.types.enums_ci import PipelineConfigSourceEnum, PipelineStatusEnum, ShaFormat
 from graphql_api.types.explanations import Explanation
+from graphql_api.types.interfaces import PipelineInterface
 from graphql_api.types.statuses import DetailedStatus
 
 
@@ -64,7 +65,7 @@ def _false(row: Any) -> bool:
 
 
 @strawberry.type(name="Pipeline", description="One run of a project's CI configuration at a commit.")
-class Pipeline:
+class Pipeline(PipelineInterface):
     """Its parent is a row of Pipeline."""
 
     id = leaf(strawberry.ID, "ID of the pipeline.", lambda row: global_id("Ci::Pipeline", row.pk))
@@ -181,3 +182,5 @@ class Pipeline:
     )
     source_job = leaf(refs.JOB | None, "Always null: pipelines do not start one another yet.", _none)
     troubleshoot_job_with_ai = leaf(bool, "Always false: there is no such assistant here.", _false)
+
+    is_type_of = told_by(models.Pipeline)  # tells it from what else its interface stands for

@@ -7,10 +7,12 @@ import strawberry
 from graphql_api import links
 from graphql_api.fields import batched, leaf
 from graphql_api.node_ids import global_id
-from graphql_api.types import nested_environments, schedule_relations, variables
+from graphql_api.types import analytics, nested_environments, runner_lists, schedule_relations, variables
 from graphql_api.types import project_relations as relations
 from graphql_api.types import references as refs
+from graphql_api.types.analytics import PipelineAnalytics
 from graphql_api.types.project_relations import PipelineCounts
+from graphql_api.types.repositories import ProjectPlanLimits, Repository
 
 
 @strawberry.type(name="Project", description="A git repository whose pipelines run here.")
@@ -36,6 +38,11 @@ class Project:
     pipeline_counts = batched(
         PipelineCounts | None, relations.pipeline_counts, "How many pipelines it has, by what they do."
     )
+    pipeline_analytics = batched(
+        PipelineAnalytics | None,
+        analytics.of_projects,
+        "How many pipelines it had, what came of them, and how long they took.",
+    )
     job = batched(refs.JOB | None, relations.job, "One of its jobs.")
     jobs = batched(refs.JOBS, relations.jobs, "Its jobs, newest first; retried ones included.")
     environments = batched(refs.ENVIRONMENTS, relations.environments, "Its environments, by name.")
@@ -52,6 +59,13 @@ class Project:
         refs.PROJECT_VARIABLES,
         variables.of_projects,
         "The variables that its jobs get; null for all but its maintainers.",
+    )
+    repository = leaf(Repository | None, "Its git repository.", lambda row: row)
+    project_plan_limits = leaf(ProjectPlanLimits | None, "How much it may have.", lambda row: row)
+    runners = batched(
+        refs.RUNNERS,
+        runner_lists.of_projects,
+        "The runners that take its jobs, its own and everybody's, newest first; null for all but its maintainers.",
     )
     pipeline_schedules = batched(
         refs.SCHEDULES,

@@ -6,8 +6,9 @@ from typing import Annotated, Any, Final
 
 import strawberry
 
+from graphql_api import links
 from graphql_api.fields import leaf
-from graphql_api.types.connections import Count, connection
+from graphql_api.types.connections import Count, Edge, connection
 
 #: Largest Int of GraphQL.
 MAX_INT: Final = 2**31 - 1
@@ -37,6 +38,7 @@ SCHEDULE = _type("schedules", "PipelineSchedule")
 SCHEDULE_VARIABLE = _type("schedules", "PipelineScheduleVariable")
 SCHEDULE_RUN = _type("schedules", "PipelineScheduleRun")
 PROJECT_VARIABLE = _type("variables", "CiProjectVariable")
+JOB_VARIABLE = _type("job_variables", "CiManualVariable")
 INPUT = _type("schedules", "CiInputsField")
 
 JOB_NEED = Annotated[
@@ -46,6 +48,12 @@ JOB_NEED = Annotated[
         description="What a job waits for: an entry of its `needs`, or a job of the stage before.",
     ),
 ]
+
+
+def _runner_url(edge: Edge, verb: str) -> str | None:
+    owner = edge.page.owner
+    return None if owner is None else links.absolute(links.runner(owner, edge.node.pk, verb))
+
 
 PROJECTS = connection("Project", PROJECT, "projects", Count.EXACT)
 PIPELINES = connection("Pipeline", PIPELINE, "pipelines", Count.EXACT)
@@ -58,12 +66,31 @@ ARTIFACTS = connection("CiJobArtifact", ARTIFACT, "artifacts")
 ENVIRONMENTS = connection("Environment", ENVIRONMENT, "environments")
 NESTED_ENVIRONMENTS = connection("NestedEnvironment", NESTED_ENVIRONMENT, "folders of environments")
 DEPLOYMENTS = connection("Deployment", DEPLOYMENT, "deployments")
+RUNNERS = connection(
+    "CiRunner",
+    RUNNER,
+    "runners",
+    Count.EXACT,
+    edge={
+        "web_url": leaf(
+            str | None,
+            "URL of the runner's page in the project or group whose runners these are.",
+            lambda edge: _runner_url(edge, ""),
+        ),
+        "edit_url": leaf(
+            str | None,
+            "URL of the page that changes it, in the project or group whose runners these are.",
+            lambda edge: _runner_url(edge, "edit"),
+        ),
+    },
+)
 RUNNER_MANAGERS = connection("CiRunnerManager", RUNNER_MANAGER, "runner managers", Count.EXACT)
 PIPELINE_MESSAGES = connection("PipelineMessage", PIPELINE_MESSAGE, "messages")
 MANUAL_VARIABLES = connection("PipelineManualVariable", MANUAL_VARIABLE, "variables")
 SCHEDULES = connection("PipelineSchedule", SCHEDULE, "schedules", Count.EXACT)
 SCHEDULE_VARIABLES = connection("PipelineScheduleVariable", SCHEDULE_VARIABLE, "variables")
 SCHEDULE_RUNS = connection("PipelineScheduleRun", SCHEDULE_RUN, "runs", Count.LIMITED)
+JOB_VARIABLES = connection("CiManualVariable", JOB_VARIABLE, "variables")
 INPUTS = connection("CiInputsField", INPUT, "inputs")
 PROJECT_VARIABLES = connection(
     "CiProjectVariable",

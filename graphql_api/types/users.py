@@ -19,6 +19,14 @@ def _email(parents: list[models.User], info: Info) -> list[str | None]:
     ]
 
 
+@strawberry.type(name="UserStatus", description="What a user says of themselves.")
+class UserStatus:
+    """Nobody has one here."""
+
+    emoji = leaf(str | None, "A picture, by its name.")
+    message = leaf(str | None, "A few words.")
+
+
 @strawberry.type(name="UserCore", description="Somebody who uses this installation.")
 class UserCore:
     """Its parent is a row of User."""
@@ -28,5 +36,6 @@ class UserCore:
     name = leaf(str, "Full name; the username where there is none.", lambda user: user.name or user.username)
     email = batched(str | None, _email, "Email address; only told to the user and to administrators.")
     avatar_url = leaf(str | None, "Always null: users have no pictures here.", lambda user: None)
+    status = leaf(UserStatus | None, "Always null: users say nothing of themselves here.", lambda user: None)
     web_path = leaf(str, "Path of the user's page.", lambda user: links.user(user.username))
     web_url = leaf(str, "URL of the user's page.", lambda user: links.absolute(links.user(user.username)))

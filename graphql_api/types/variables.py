@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import strawberry
 
 from ci_core import models
 from graphql_api import permissions
 from graphql_api.context import Info
-from graphql_api.fields import argument, leaf
+from graphql_api.fields import argument, leaf, told_by
 from graphql_api.node_ids import global_id
 from graphql_api.pagination import After, Before, First, Keyset, Last, Listing, Page, PageArguments
 from graphql_api.types.enums_things import CiVariableSort, CiVariableType
@@ -65,7 +65,4 @@ class CiProjectVariable(CiVariable):
     masked = leaf(bool | None, "Whether job logs show stars in its place.")
     hidden = leaf(bool | None, "Whether its value is never shown again.")
 
-    @classmethod
-    def is_type_of(cls, row: Any, info: Any) -> bool:
-        """Tells variables of projects from those of other kinds."""
-        return isinstance(row, models.ProjectVariable)
+    is_type_of = told_by(models.ProjectVariable)  # tells them from variables of other kinds

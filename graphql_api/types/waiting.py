@@ -39,6 +39,9 @@ class CiJobWaitingCode(Enum):
         "next_request", description="A runner takes it when it asks next and its turn comes."
     )
     PREPARATION = enum_value("preparation", description="It or its pipeline is being prepared.")
+    DOWNSTREAM_PIPELINE = enum_value(
+        "downstream_pipeline", description="The pipeline that it creates or has created is at work."
+    )
 
 
 _ROLES: Final = {

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from ci_core import tokens
-from ci_core.handout import Dependency, Handout
+from ci_core.dependencies import Dependency
+from ci_core.handout import Handout
 from ci_core.statuses import FailureReason
 from ci_core.variables import JobVariable, repository_url
 

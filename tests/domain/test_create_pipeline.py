@@ -6,6 +6,7 @@ import pytest
 
 from ci_core.actions.pipelines import create_pipeline
 from ci_core.actions.planning import GivenVariable
+from ci_core.decisions.snapshots import JobSnapshot
 from ci_core.errors import ConfigMissing, PipelineFiltered, RefNotFound, RepositoryMissing
 from ci_core.models import (
     Deployment,
@@ -19,6 +20,8 @@ from ci_core.models import (
     PipelineVariable,
     Stage,
 )
+from ci_core.processing import start
+from ci_core.processing.snapshot import load_jobs
 from ci_core.statuses import PipelineSource
 from tests.factories import ProjectFactory, UserFactory, pipeline_with, project_with
 from tests.support.invariants import assert_consistent
@@ -184,26 +187,38 @@ def test_iids_count_per_project() -> None:
 
 
 def test_what_cannot_run_yet_is_named() -> None:
-    need = "{project: g/p, job: j, ref: main, artifacts: true}"
-    pipeline = pipeline_with(f"ok: {{script: x}}\na:\n  script: x\n  needs: [{need}]\n")
+    pipeline = pipeline_with("ok: {script: x}\na:\n  needs: {pipeline: g/p}\n  script: x\n")
     assert pipeline.status == "failed"
     assert [(error["code"], error["line"], error["path"]) for error in pipeline.config_errors] == [
-        ("unsupported", 4, "jobs:a:needs")
+        ("unsupported", 3, "jobs:a:needs")
     ]
-    assert "'a' needs something from project g/p." in pipeline.config_errors[0]["message"]
+    assert "'a' mirrors the state of project g/p" in pipeline.config_errors[0]["message"]
 
 
-@pytest.mark.parametrize(
-    ("trigger", "words"),
-    [
-        ("g/p", "'a' starts a pipeline of project g/p."),
-        ("{include: c.yml}", "a child pipeline. Jobs with trigger"),
-    ],
+MIXED = (
+    CONFIG
+    + """
+by_hand: {stage: test, script: x, when: manual, allow_failure: true}
+later: {stage: deploy, script: x, when: delayed, start_in: 5 minutes, needs: [{job: unit, optional: true}]}
+alone: {stage: deploy, script: x, resource_group: one}
+'odd "tags"': {stage: deploy, script: x, tags: ['a "b"', 'c,d', 'e\\f', '{g}']}
+"""
 )
-def test_jobs_with_trigger_cannot_run_yet(trigger: str, words: str) -> None:
-    pipeline = pipeline_with(f"ok: {{script: x}}\na: {{trigger: {trigger}}}\n")
-    assert pipeline.status == "failed"
-    assert [(error["code"], error["path"]) for error in pipeline.config_errors] == [
-        ("unsupported", "jobs:a:trigger")
-    ]
-    assert words in pipeline.config_errors[0]["message"]
+
+
+def test_the_first_pass_takes_the_jobs_as_a_later_one_would_read_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen = []
+
+    def spy(pipeline: Pipeline, jobs: list[JobSnapshot]) -> None:
+        seen.append((list(jobs), load_jobs(pipeline)))
+        start(pipeline, jobs)
+
+    monkeypatch.setattr("ci_core.actions.pipelines.start", spy)
+    pipeline = pipeline_with(MIXED)
+    ((given, read),) = seen
+    assert given == read
+    assert len(given) == 8
+    odd = Job.objects.in_pipeline(pipeline.pk).get(name='odd "tags"')
+    assert odd.tags == ['a "b"', "c,d", "e\\f", "{g}"]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from ci_core.actions.jobs import succeed_job
+from ci_core.decisions.transitions import Event as JobEvent
 from ci_core.models import Event, Job, Pipeline
+from ci_core.statuses import Status
+from ci_core.transition import transition
 from tests.factories import pipeline_with
 from tests.support.invariants import assert_consistent
 
@@ -55,3 +58,25 @@ def test_a_cascade_costs_no_more_statements_the_longer_it_is() -> None:
     assert report(short, "job0")[0] == report(long, "job0")[0]
     assert set(Job.objects.in_pipeline(long.pk).values_list("status", flat=True)) == {"success", "skipped"}
     assert_consistent(long.pk)
+
+
+def pages_to_move_all(pipeline: Pipeline) -> int:
+    """Pages that the database looks at to change the status of all jobs of the second stage."""
+    jobs = Job.objects.in_pipeline(pipeline.pk)
+    ids = list(jobs.filter(status=Status.CREATED.value).values_list("id", flat=True))
+    savepoint = transaction.savepoint()
+    with CaptureQueriesContext(connection) as captured:
+        assert len(transition(pipeline, ids, JobEvent.SKIP)) == len(ids)
+    transaction.savepoint_rollback(savepoint)
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {captured[0]['sql']}")
+        return int(cursor.fetchone()[0][0]["Plan"]["Shared Hit Blocks"])
+
+
+def test_moving_many_jobs_takes_pages_in_proportion_to_them() -> None:
+    def wide(count: int) -> Pipeline:
+        jobs = {f"job{number}": {"stage": "test", "script": "x"} for number in range(count)}
+        return pipeline_with({"first": {"stage": "build", "script": "x"}, **jobs})
+
+    wide(400)  # no plan is right for an empty partition
+    assert pages_to_move_all(wide(400)) < 8 * pages_to_move_all(wide(100))

@@ -164,5 +164,5 @@ def test_never_over_get(project):
         {"query": 'mutation { pipelineCreate(input: {projectPath: "group/shop", ref: "main"}) { errors } }'},
         headers=client.headers,
     )
-    assert response.status_code == 400
+    assert response.status_code == 405
     assert create_count() == 0

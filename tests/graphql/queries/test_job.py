@@ -8,7 +8,8 @@ import pytest
 
 from ci_core import clock
 from ci_core.actions import jobs as actions
-from ci_core.models import Job, Runner, RunnerManager
+from ci_core.actions.planning import GivenVariable
+from ci_core.models import Job, Runner, RunnerManager, VariableType
 from ci_core.statuses import AccessLevel, FailureReason
 from tests.factories import UserFactory, member, pipeline_with, runner_with_token
 from tests.support.graphql_client import as_anonymous, as_user
@@ -450,3 +451,38 @@ def test_every_kind_of_waiting_has_a_code():
     from graphql_api.types.waiting import CiJobWaitingCode
 
     assert {code.value for code in CiJobWaitingCode} == {kind.value for kind in WaitKind}
+
+
+def test_variables_that_were_given_by_hand():
+    pipeline = pipeline_with(CONFIG)
+    deploy = job_of(pipeline, "deploy")
+    actions.play_job(
+        deploy.pk,
+        acting_user=None,
+        variables=[GivenVariable("TO", "here"), GivenVariable("FILE", "x", VariableType.FILE.value)],
+    )
+    document = """manualVariables { nodes { __typename id key value variableType environmentScope
+      ... on CiVariable { raw } } }"""
+    found = fields_of(deploy, document)["manualVariables"]["nodes"]
+    assert [(row["key"], row["value"], row["variableType"]) for row in found] == [
+        ("TO", "here", "ENV_VAR"),
+        ("FILE", "x", "FILE"),
+    ]
+    assert found[0]["id"] == f"gid://gitlab/Ci::JobVariable/{deploy.pk << 10 | 1}"
+    assert {(row["__typename"], row["environmentScope"], row["raw"]) for row in found} == {
+        ("CiManualVariable", None, False)
+    }
+    assert fields_of(job_of(pipeline, "build"), document)["manualVariables"] == {"nodes": []}
+    guest = as_user(member(deploy.project, AccessLevel.GUEST))
+    assert fields_of(deploy, document, guest)["manualVariables"] is None
+
+
+def test_fragments_on_its_interfaces():
+    job = job_of(pipeline_with(CONFIG), "build")
+    fields = """... on JobInterface { name stage { name } }
+      ... on CiJobInterface { active userPermissions { readBuild } }
+      pipeline { ... on PipelineInterface { iid project { fullPath } commit { title } user { username } } }"""
+    found = fields_of(job, fields)
+    assert (found["name"], found["stage"], found["active"]) == ("build", {"name": "build"}, True)
+    assert found["pipeline"]["iid"] == "1"
+    assert found["pipeline"]["project"] == {"fullPath": job.project.full_path}

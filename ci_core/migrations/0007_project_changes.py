@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('ci_core', '0004_config_explanation'),
+        ('ci_core', '0006_groups_and_surface'),
     ]
 
     operations = [

@@ -20,6 +20,7 @@ from ci_core.models import (
     EnvironmentState,
     Job,
     JobDefinition,
+    JobKind,
     Pipeline,
     Stage,
 )
@@ -98,7 +99,7 @@ def _job_time_variables(
         commit = open_repository(pipeline.project).commit(pipeline.sha, pipeline.ref, pipeline.tag)
     except RepositoryMissing:
         return None
-    if commit is None or job.runner is None:
+    if commit is None or (job.runner is None and job.kind != JobKind.BRIDGE):
         return None
     variables = job_variables(job, stage, pipeline, commit, definition, environment, job.runner)
     return {

@@ -1,0 +1,151 @@
+"""Creates the pipelines of trigger jobs (https://docs.gitlab.com/ci/pipelines/downstream_pipelines/)."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import structlog
+from django.db import transaction
+
+from ci_core import clock
+from ci_core.actions.configuration import Compiled, Situation
+from ci_core.actions.forwarding import forwarded_variables, included_config
+from ci_core.actions.jobs import fail_job
+from ci_core.actions.pipelines import compile_runnable, store_pipeline
+from ci_core.actions.triggering import BridgeRefused, Target, target_of
+from ci_core.decisions.bridges import Strategy
+from ci_core.decisions.transitions import Event
+from ci_core.errors import CiError, JobNotRunning, NotFound
+from ci_core.locks import lock_job
+from ci_core.models import BridgeMessage, DownstreamPipeline, Job, JobDefinition, PendingBridge, Pipeline
+from ci_core.processing import advance, cancel_wanted
+from ci_core.processing.deployed import note_success
+from ci_core.statuses import FailureReason, PipelineSource, Status
+from ci_core.transition import transition
+
+log = structlog.get_logger("pipeyard.downstream")
+
+#: Trigger jobs, and children to cancel, that one sweep looks at.
+BATCH: Final = 200
+
+
+def start_bridges(pipeline_id: int) -> int:
+    """Creates the downstream pipelines of a pipeline's pending trigger jobs; returns how many."""
+    pending = PendingBridge.objects.filter(pipeline_id=pipeline_id).order_by("job_id")
+    return _start_all(list(pending.values_list("job_id", flat=True)))
+
+
+def start_waiting_bridges() -> int:
+    """Creates downstream pipelines whose task was lost with its worker; returns how many."""
+    return _start_all(
+        list(PendingBridge.objects.order_by("queued_at").values_list("job_id", flat=True)[:BATCH])
+    )
+
+
+def _start_all(job_ids: list[int]) -> int:
+    """Starts trigger jobs one by one; one that cannot be started fails, and does not keep the others."""
+    started = 0
+    for job_id in job_ids:
+        try:
+            started += start_bridge(job_id) is not None
+        except Exception:
+            log.exception("trigger job failed unexpectedly", job_id=job_id)
+            message = "The server could not create the downstream pipeline; its log tells more."
+            _fail(job_id, FailureReason.UNKNOWN_FAILURE, message)
+    return started
+
+
+def start_bridge(job_id: int) -> Pipeline | None:
+    """Creates the downstream pipeline of a pending trigger job; None if it is not pending (any more) or fails.
+
+    Compiles first, outside any transaction; then one transaction writes the pipeline and moves the trigger job:
+    without a strategy it has succeeded with that.
+    """
+    job = Job.objects.by_ids([job_id]).first()
+    if job is None or job.status != Status.PENDING:
+        return None
+    pipeline = Pipeline.objects.select_related("project").get(pk=job.pipeline_id)
+    definition = JobDefinition.objects.by_ids([job.definition_id]).get().content
+    try:
+        target = target_of(pipeline, job, definition["trigger"])
+        situation = _situation(pipeline, job, definition, target)
+        compiled = compile_runnable(target.project, situation, acting_user=target.user)
+    except BridgeRefused as refused:
+        _fail(job_id, refused.reason, refused.message)
+        return None
+    except CiError as error:
+        _fail(job_id, FailureReason.DOWNSTREAM_PIPELINE_CREATION_FAILED, error.message)
+        return None
+    return _create(job_id, target, situation, compiled)
+
+
+def _situation(pipeline: Pipeline, job: Job, definition: dict[str, Any], target: Target) -> Situation:
+    """What the downstream configuration is compiled for. Raises CiError."""
+    trigger = definition["trigger"]
+    variables, known = forwarded_variables(pipeline, job, definition, child=target.child)
+    return Situation(
+        ref=pipeline.ref if target.child else trigger["branch"] or target.project.default_branch,
+        source=PipelineSource.PARENT_PIPELINE if target.child else PipelineSource.PIPELINE,
+        variables=variables,
+        inputs={} if target.child else trigger["inputs"],
+        tag=pipeline.tag,
+        upstream=included_config(pipeline, job, trigger, known, child=target.child),
+    )
+
+
+@transaction.atomic
+def _create(job_id: int, target: Target, situation: Situation, compiled: Compiled) -> Pipeline | None:
+    """Writes the downstream pipeline, unless the trigger job was started or cancelled meanwhile.
+
+    The upstream pipeline is locked first; nobody can wait for the new one.
+    """
+    try:
+        upstream, job = lock_job(job_id)
+    except NotFound:
+        return None
+    if job.status != Status.PENDING:
+        return None
+    advance(upstream, transition(upstream, [job.pk], Event.RUN))
+
+    def link(downstream: Pipeline) -> None:
+        DownstreamPipeline.objects.create(
+            pipeline=downstream,
+            source_pipeline_id=upstream.pk,
+            source_job_id=job.pk,
+            source_project_id=upstream.project_id,
+            root_id=target.root_id,
+            child=target.child,
+            strategy=target.strategy,
+            created_at=clock.now(),
+        )
+
+    downstream = store_pipeline(target.project, compiled, situation, acting_user=target.user, link=link)
+    if downstream.failure_reason:
+        _fail(job.pk, FailureReason.DOWNSTREAM_PIPELINE_CREATION_FAILED, "Its configuration has errors.")
+    elif target.strategy == Strategy.NONE:
+        upstream, job = lock_job(job_id)
+        changes = transition(upstream, [job.pk], Event.SUCCESS)
+        if job.environment_name:
+            note_success(upstream, job)
+        advance(upstream, changes)
+    return downstream
+
+
+@transaction.atomic
+def _fail(job_id: int, reason: FailureReason, message: str) -> None:
+    """Fails a trigger job and keeps why, in words; one that is over by now is left alone."""
+    try:
+        fail_job(job_id, reason)
+    except (JobNotRunning, NotFound):
+        return
+    BridgeMessage.objects.update_or_create(job_id=job_id, defaults={"content": message})
+
+
+def cancel_wanted_children() -> int:
+    """Cancels child pipelines whose parent was cancelled, where that was lost or had to wait; returns how many."""
+    wanted = DownstreamPipeline.objects.filter(cancel_wanted_since__isnull=False).order_by(
+        "cancel_wanted_since"
+    )
+    return sum(
+        cancel_wanted(pipeline_id) for pipeline_id in list(wanted.values_list("pk", flat=True)[:BATCH])
+    )

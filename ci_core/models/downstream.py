@@ -1,0 +1,65 @@
+"""Pipelines that trigger jobs created, and the queue of trigger jobs."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from ci_core.decisions.bridges import Strategy
+from ci_core.models.choices import choices, one_of
+from ci_core.models.pipelines import Pipeline
+
+
+class DownstreamPipeline(models.Model):
+    """The link from a trigger job to the pipeline that it created, which is the primary key.
+
+    What it names may be deleted before it: only the downstream pipeline takes the link along. `root_id` is the pipeline
+    in which the family began. A retry of the trigger job creates a pipeline of its own; the old link stays.
+    """
+
+    pipeline = models.OneToOneField(
+        Pipeline, on_delete=models.CASCADE, primary_key=True, related_name="source_link"
+    )
+    source_pipeline_id = models.BigIntegerField()
+    source_job_id = models.BigIntegerField(unique=True)
+    source_project_id = models.BigIntegerField()
+    root_id = models.BigIntegerField()
+    child = models.BooleanField(help_text="Of the same project, from files that the trigger job includes.")
+    strategy = models.CharField(
+        max_length=8, blank=True, choices=choices(Strategy), help_text="How the trigger job follows it."
+    )
+    cancel_wanted_since = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="Since when it is to be cancelled because its parent was.",
+    )
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [one_of(Strategy, "strategy", "ci_downstream_strategy")]
+        indexes = [
+            models.Index(fields=["source_pipeline_id"], name="ci_downstream_by_source"),
+            models.Index(fields=["root_id"], name="ci_downstream_by_root"),
+            models.Index(
+                fields=["cancel_wanted_since"],
+                name="ci_downstream_to_cancel",
+                condition=models.Q(cancel_wanted_since__isnull=False),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"#{self.source_pipeline_id} to #{self.pk}"
+
+
+class PendingBridge(models.Model):
+    """A trigger job that is pending: its downstream pipeline is about to be created."""
+
+    job_id = models.BigIntegerField(primary_key=True)
+    pipeline_id = models.BigIntegerField()
+    queued_at = models.DateTimeField(db_index=True)
+
+
+class BridgeMessage(models.Model):
+    """Why a trigger job could not create its pipeline, in words."""
+
+    job_id = models.BigIntegerField(primary_key=True)
+    content = models.TextField()

@@ -1,0 +1,1 @@
+"""What GraphQL over HTTP asks of a server: https://graphql.github.io/graphql-over-http/draft/"""

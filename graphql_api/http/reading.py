@@ -1,0 +1,90 @@
+"""Owns reading a request: its method, the type of its body, and the parameters of its operations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import orjson
+from django.http import HttpRequest
+
+from graphql_api.http.media_types import is_json
+from graphql_api.http.refusal import Refused, bad_request
+
+METHODS: Final = "GET, POST"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What a client asks to be carried out. query: None where `extensions` name the document instead."""
+
+    query: str | None
+    variables: dict[str, Any] | None = None
+    operation_name: str | None = None
+    extensions: dict[str, Any] = field(default_factory=dict)
+
+
+def check_method(request: HttpRequest) -> None:
+    """Raises Refused (405) for any method but GET and POST."""
+    if request.method not in ("GET", "POST"):
+        raise Refused(405, f"This path takes {METHODS}.", "method_not_allowed", headers={"Allow": METHODS})
+
+
+def read_operations(request: HttpRequest) -> list[Operation] | Operation:
+    """The operation of a request, or several if its body is a list. Raises Refused (400, 415)."""
+    if request.method == "GET":
+        return _operation(_url_parameters(request))
+    content_type = request.headers.get("Content-Type", "")
+    if not content_type:
+        raise bad_request("The header Content-Type is missing; send application/json.")
+    if not is_json(content_type):
+        raise Refused(
+            415,
+            "The body must be JSON in UTF-8, with Content-Type: application/json.",
+            "unsupported_media_type",
+        )
+    given = _json(request.body, "The body")
+    if isinstance(given, list):
+        return [_operation(item) for item in given]
+    return _operation(given)
+
+
+def _url_parameters(request: HttpRequest) -> dict[str, Any]:
+    given: dict[str, Any] = {
+        name: request.GET[name] for name in ("query", "operationName") if name in request.GET
+    }
+    for name in ("variables", "extensions"):
+        if request.GET.get(name):
+            given[name] = _json(request.GET[name].encode(), f"The parameter `{name}`")
+    return given
+
+
+def _json(text: bytes, what: str) -> Any:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise bad_request(f"{what} is not JSON: {error}.") from None
+
+
+def _operation(given: Any) -> Operation:
+    """The parameters, each of its type. Raises Refused (400)."""
+    if not isinstance(given, dict):
+        raise bad_request("An operation must be a JSON object.")
+    query = _parameter(given, "query", str, "a string")
+    extensions = _parameter(given, "extensions", dict, "an object") or {}
+    if not query and "persistedQuery" not in extensions:
+        raise bad_request("The parameter `query` is missing: the GraphQL document.")
+    return Operation(
+        query=query,
+        variables=_parameter(given, "variables", dict, "an object"),
+        operation_name=_parameter(given, "operationName", str, "a string"),
+        extensions=extensions,
+    )
+
+
+def _parameter(given: Mapping[str, Any], name: str, kind: type, called: str) -> Any:
+    value = given.get(name)
+    if value is not None and not isinstance(value, kind):
+        raise bad_request(f"The parameter `{name}` must be {called} or null.")
+    return value

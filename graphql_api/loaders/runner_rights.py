@@ -1,0 +1,20 @@
+"""Owns reading what the caller may do with runners, once a request."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ci_core import models
+from ci_core.runner_access import RunnerRights, runner_rights
+from graphql_api.context import Context
+
+
+def rights(context: Context, runners: Sequence[models.Runner]) -> list[RunnerRights]:
+    """What the caller may do with each of the runners."""
+    by_id = {runner.pk: runner for runner in runners}
+    found = context.remembered(
+        "runner rights",
+        by_id,
+        lambda missing: runner_rights(context.principal, [by_id[id_] for id_ in missing]),
+    )
+    return [found[runner.pk] or RunnerRights() for runner in runners]
