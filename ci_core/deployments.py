@@ -65,6 +65,19 @@ def outdated_refusal(pipeline: Pipeline, job: Job) -> Refusal | None:
     )
 
 
+def outdated_among(job_ids: Collection[int]) -> list[int]:
+    """Those of the jobs that would deploy something older than what is deployed; two statements."""
+    own = list(Deployment.objects.filter(job_id__in=list(job_ids)))
+    successes = newest({deployment.environment_id for deployment in own}, [DeploymentStatus.SUCCESS.value])
+    found = ((deployment, successes.get(deployment.environment_id)) for deployment in own)
+    return [
+        deployment.job_id
+        for deployment, success in found
+        if success is not None
+        and is_outdated(Deployed(deployment.pk, deployment.sha), Deployed(success.pk, success.sha))
+    ]
+
+
 def user_may_deploy(project_id: int, environment_name: str, user: User | None) -> bool:
     """Whether the user may deploy to, stop and change an environment, as far as its protection goes."""
     found = ProtectedEnvironment.objects.filter(project_id=project_id, name=environment_name).first()

@@ -112,10 +112,14 @@ _DEPLOYMENT_OF: Final[Mapping[Status, DeploymentStatus]] = {
 
 @dataclass(frozen=True, slots=True)
 class JobChange(events.Change):
-    """A job that moved, with what decides which others may move now. bridge: it is a trigger job."""
+    """A job that moved, with what decides which others may move now.
+
+    bridge: it is a trigger job. deploys: it has an environment.
+    """
 
     name: str
     bridge: bool
+    deploys: bool
     allow_failure: bool
     resource_group_id: int | None
     at: datetime
@@ -149,8 +153,8 @@ def transition(pipeline: Pipeline, job_ids: Iterable[int], event: Event, **colum
     with connection.cursor() as cursor:
         cursor.execute(_statement(event, tuple(columns)), parameters)
         changes = [
-            JobChange(job_id, old, to.value, name, bridge, allow_failure, group_id, now)
-            for job_id, old, name, bridge, allow_failure, group_id, *_ in cursor.fetchall()
+            JobChange(job_id, old, to.value, name, bridge, deploys, allow_failure, group_id, now)
+            for job_id, old, name, bridge, deploys, allow_failure, group_id, *_ in cursor.fetchall()
         ]
     bridges.follow(pipeline.pk, [change for change in changes if change.bridge], to)
     resources.follow([(change.subject_id, change.resource_group_id) for change in changes], to)
@@ -180,7 +184,7 @@ def _statement(event: Event, columns: tuple[str, ...]) -> str:
         parts.append(_DEPLOYED)
     rings = [RING_PIPELINE, *([RING_QUEUE] if to == Status.PENDING else [])]
     rung = "".join(f", (SELECT {ring})" for ring in rings)
-    returned = f"id, old_status, name, kind = 'bridge', allow_failure, resource_group_id{rung}"
+    returned = f"id, old_status, name, kind = 'bridge', environment_name <> '', allow_failure, resource_group_id{rung}"
     return f"WITH {', '.join(parts)} SELECT {returned} FROM changed"  # noqa: S608 - constants
 
 

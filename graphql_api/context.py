@@ -47,8 +47,17 @@ class Context:
         self.batches = Batches(run_in_thread)
         self.usage = Usage()
         self._remembered: dict[Any, dict[Any, Any]] = {}
+        self._fields: Mapping[str, frozenset[str]] | None = None
         #: What a WebSocket client sent with connection_init; set by Strawberry.
         self.connection_params: Mapping[str, Any] | None = None
+
+    def announce(self, fields: Mapping[str, frozenset[str]]) -> None:
+        """Tells which fields of each type the operation asks for, by their names in Python."""
+        self._fields = fields
+
+    def fields_of(self, type_name: str) -> frozenset[str] | None:
+        """The fields of a type that the operation asks for; None if that was not told."""
+        return None if self._fields is None else self._fields.get(type_name, frozenset())
 
     def for_operation(self, live: object) -> Context:
         """A context of its own for one of the operations of a connection."""

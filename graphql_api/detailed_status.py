@@ -170,7 +170,7 @@ def of_job(row: models.Job, project: models.Project, may_act: bool) -> DetailedS
     look = LOOKS[row.status]
     label = tooltip = look.label
     if row.status == Status.FAILED:
-        tooltip = f"{look.text} - ({FAILURE_WORDS.get(row.failure_reason, 'unknown failure')})"
+        tooltip = f"{look.text} - ({_failure_words(row)})"
         if row.allow_failure:
             label, tooltip = "failed (allowed to fail)", f"{tooltip} (allowed to fail)"
             look = Look(look.name, look.text, label, "status_warning", "failed-with-warnings", look.favicon)
@@ -181,14 +181,20 @@ def of_job(row: models.Job, project: models.Project, may_act: bool) -> DetailedS
     if row.retried:
         tooltip = f"{tooltip} (retried)"
     return DetailedStatus(
-        f"{look.group}-{row.pk}-{row.pk}",
+        f"{look.group}-{row.id}-{row.id}",
         look,
         look.text,
         label,
         tooltip,
-        links.job(project, row.pk),
+        links.job(project, row.id),
         _action(row, project) if may_act else None,
     )
+
+
+def _failure_words(row: models.Job) -> str:
+    if row.failure_reason == FailureReason.UNKNOWN_FAILURE and _waits_for_pipeline(row):
+        return "downstream pipeline did not succeed"
+    return FAILURE_WORDS.get(row.failure_reason, "unknown failure")
 
 
 #: verb -> (icon, title, button title)
@@ -205,7 +211,8 @@ def _action(row: models.Job, project: models.Project) -> Action | None:
     if verb is None:
         return None
     icon, title, button_title = ACTIONS[verb]
-    return Action(f"Ci::Build-{verb}-{row.pk}", icon, title, button_title, links.job(project, row.pk, verb))
+    kind = "Ci::Bridge" if row.kind == models.JobKind.BRIDGE else "Ci::Build"
+    return Action(f"{kind}-{verb}-{row.id}", icon, title, button_title, links.job(project, row.id, verb))
 
 
 def next_verb(row: models.Job) -> str | None:
@@ -237,7 +244,7 @@ def is_playable(row: models.Job) -> bool:
 
 
 def _waits_for_pipeline(row: models.Job) -> bool:
-    """Whether it is a trigger job that has created its pipeline: somebody has to start a job there."""
+    """Whether it is a trigger job that has created its pipeline: what happens to it is decided there."""
     return row.kind == models.JobKind.BRIDGE and row.started_at is not None
 
 

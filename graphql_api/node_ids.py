@@ -36,7 +36,7 @@ _BUILDS: Final = ("Ci::Build", "Ci::Bridge")
 #: Scalar -> the models whose ids it takes; the first one is named when an id does not fit.
 _MODELS: Final[dict[object, tuple[str, ...]]] = {
     JobID: (*_BUILDS, "CommitStatus", "Ci::Processable"),
-    CiBuildID: ("Ci::Build",),
+    CiBuildID: _BUILDS,
     CiProcessableID: (*_BUILDS, "Ci::Processable"),
     CiPipelineID: ("Ci::Pipeline",),
     CiPipelineScheduleID: ("Ci::PipelineSchedule",),
@@ -61,7 +61,7 @@ def global_id(model: str, id_: int | str) -> str:
 
 def job_id(job: Job) -> str:
     """The global id of a job, which tells its kind."""
-    return global_id("Ci::Bridge" if job.kind == JobKind.BRIDGE else "Ci::Build", job.pk)
+    return global_id("Ci::Bridge" if job.kind == JobKind.BRIDGE else "Ci::Build", job.id)
 
 
 def parse(value: object, *models: str) -> int:

@@ -17,7 +17,8 @@ CiInputsValueInputType = NewType("CiInputsValueInputType", object)
 
 
 def _time_out(value: datetime) -> str:
-    return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    utc = value if value.tzinfo is UTC else value.astimezone(UTC)
+    return f"{utc.isoformat()[:-6]}Z"
 
 
 def _time_in(value: Any) -> datetime:

@@ -168,17 +168,21 @@ def _log(pipeline: Pipeline, jobs: list[Job]) -> Iterator[str]:
 
 
 def _resources(pipeline: Pipeline, jobs: list[Job]) -> Iterator[str]:
-    """A job of a group runs only while it has the group, and has it only while it runs or waits for a runner."""
+    """A job of a group runs only while it has the group, and has it only while it runs or waits for a runner.
+
+    A trigger job keeps it while its pipeline waits for somebody, and does without when that is run again later.
+    """
     grouped = {job.pk: job for job in jobs if job.resource_group_id is not None}
     if not grouped:
         return
     groups = ResourceGroup.objects.filter(pk__in={job.resource_group_id for job in grouped.values()})
     held = {group.holder_id: group for group in groups if group.holder_id is not None}
     for job in grouped.values():
+        if job.kind == JobKind.BRIDGE and job.status in (Status.RUNNING, Status.MANUAL):
+            continue
         if job.status in _HOLDING and job.pk not in held:
             yield f"job {job.pk} is {job.status} without its resource"
-        follows = job.kind == JobKind.BRIDGE and job.status == Status.MANUAL
-        if job.status not in _HOLDING and job.pk in held and not follows:
+        if job.status not in _HOLDING and job.pk in held:
             yield f"job {job.pk} is {job.status}, but has the resource {held[job.pk]}"
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 import structlog
 from django.db import transaction
 
-from ci_core import clock
+from ci_core import clock, deployments
 from ci_core.actions.configuration import Compiled, Situation
 from ci_core.actions.forwarding import forwarded_variables, included_config
 from ci_core.actions.jobs import fail_job
@@ -66,6 +66,10 @@ def start_bridge(job_id: int) -> Pipeline | None:
         return None
     pipeline = Pipeline.objects.select_related("project").get(pk=job.pipeline_id)
     definition = JobDefinition.objects.by_ids([job.definition_id]).get().content
+    refusal = deployments.refusal(pipeline, job)
+    if refusal is not None:
+        _fail(job_id, refusal.reason, refusal.message)
+        return None
     try:
         target = target_of(pipeline, job, definition["trigger"])
         situation = _situation(pipeline, job, definition, target)

@@ -12,7 +12,7 @@ from django.db import transaction
 from ci_core import clock, events
 from ci_core.actions.configuration import NO_COMMIT, Compiled, Situation, compile_project, runnable
 from ci_core.actions.planning import GivenVariable, write_plan
-from ci_core.actions.redundancy import cancel_redundant_pipelines
+from ci_core.actions.redundancy import cancel_redundant_pipelines, makes_redundant
 from ci_core.actions.retrying import copy_jobs, refuse_archived
 from ci_core.compiler import CompileResult, collector_paused
 from ci_core.decisions.transitions import Event
@@ -85,7 +85,8 @@ def store_pipeline(
     PipelineExplanation.objects.create(pipeline=pipeline, content=explanation)
     if result.pipeline is not None:
         start(pipeline, write_plan(pipeline, result.pipeline, compiled.variables.values, situation.variables))
-        transaction.on_commit(lambda: cancel_redundant_pipelines(pipeline), robust=True)
+        if pipeline.redundancy_unchecked:
+            transaction.on_commit(lambda: cancel_redundant_pipelines(pipeline), robust=True)
     return pipeline
 
 
@@ -119,6 +120,7 @@ def _insert(project: Project, compiled: Compiled, source: PipelineSource, user: 
         auto_cancel_on_new_commit=result.pipeline.auto_cancel_on_new_commit
         if result.pipeline
         else OnNewCommit.CONSERVATIVE.value,
+        redundancy_unchecked=not failed and makes_redundant(project, source),
         created_at=now,
         updated_at=now,
         finished_at=now if failed else None,

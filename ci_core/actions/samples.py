@@ -23,7 +23,7 @@ GROUP: Final = "samples"
 DEMO: Final = "demo"
 LOCAL_RUNNER: Final = "local runner"
 #: Samples whose pipeline starts by itself; the others are for the user to start.
-STARTED: Final = ("web-shop", "broken")
+STARTED: Final = ("web-shop", "broken", "family")
 
 
 def seed(sources: Path) -> Iterator[str]:

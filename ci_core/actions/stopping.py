@@ -8,12 +8,21 @@ from typing import Final
 
 import structlog
 from django.db import transaction
+from django.db.models.functions import Random
 
 from ci_core import clock
 from ci_core.actions.environments import refuse_protected_environment
 from ci_core.actions.jobs import play_job, retry_job
-from ci_core.errors import CiError, EnvironmentStateConflict, NotFound, NotPlayable, NotRetryable
+from ci_core.errors import (
+    CiError,
+    EnvironmentStateConflict,
+    NotFound,
+    NotPlayable,
+    NotRetryable,
+    RepositoryMissing,
+)
 from ci_core.models import Deployment, Environment, EnvironmentState, Job, Project, User
+from ci_core.repositories import open_repository
 from ci_core.statuses import RETRYABLE, STOPPED, DeploymentStatus
 
 log = structlog.get_logger("pipeyard.environments")
@@ -22,6 +31,8 @@ log = structlog.get_logger("pipeyard.environments")
 BATCH: Final = 100
 #: Seconds that stop jobs have to be started, before somebody looks whether they still are at work.
 GRACE: Final = 60
+#: Environments whose branches one sweep looks for.
+BRANCH_BATCH: Final = 500
 
 _FINISHED: Final = (
     DeploymentStatus.SUCCESS.value,
@@ -134,6 +145,38 @@ def stop_environments_of_ref(
     )
     of_ref = [environment_id for environment_id, newest_ref, tag in newest if newest_ref == ref and not tag]
     return _stop_all(of_ref, acting_user)
+
+
+def stop_environments_of_deleted_branches() -> int:
+    """Stops environments that have a stop job and were deployed to last from a branch that is gone; returns how many.
+
+    Branches are deleted in the repositories, which tell nobody: so this looks, each time at up to BRANCH_BATCH
+    environments, chosen at random. A repository that cannot be opened tells nothing.
+    """
+    available = Environment.objects.filter(state=EnvironmentState.AVAILABLE.value)
+    newest = (
+        Deployment.objects.filter(environment__in=available, status=DeploymentStatus.SUCCESS.value)
+        .order_by("environment_id", "-id")
+        .distinct("environment_id")
+    )
+    with_stop_job = Deployment.objects.filter(pk__in=newest.values("pk"), tag=False).exclude(on_stop="")
+    chosen = list(with_stop_job.select_related("project").order_by(Random())[:BRANCH_BATCH])
+    gone: list[int] = []
+    for project, deployed in _by_project(chosen):
+        try:
+            repository = open_repository(project)
+        except RepositoryMissing as error:
+            log.info("branches not looked for", project=project.full_path, because=error.message)
+            continue
+        gone += [each.environment_id for each in deployed if not repository.has_branch(each.ref)]
+    return len(_stop_all(gone, None))
+
+
+def _by_project(deployed: Sequence[Deployment]) -> list[tuple[Project, list[Deployment]]]:
+    grouped: dict[int, tuple[Project, list[Deployment]]] = {}
+    for each in deployed:
+        grouped.setdefault(each.project_id, (each.project, []))[1].append(each)
+    return list(grouped.values())
 
 
 def stop_due_environments() -> int:

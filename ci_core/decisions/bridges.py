@@ -53,12 +53,11 @@ def inherited(strategy: Strategy, downstream: Status) -> Status:
 def steps(strategy: Strategy, bridge: Status, before: Status, after: Status) -> Sequence[Event]:
     """What happens to a trigger job whose downstream pipeline went from one status to another.
 
-    A trigger job that is over stays so, however its pipeline ends: it was cancelled or failed by itself. Only when a
-    pipeline that was over is run again, its trigger job is, too.
+    A trigger job that is over stays so when its pipeline ends: it was cancelled or failed by itself. But when something
+    happens to a pipeline that was over, the trigger job follows: most often it runs again.
     """
     wanted = inherited(strategy, after)
-    revived = before in COMPLETED and after not in COMPLETED
-    if wanted == bridge or (bridge in COMPLETED and not revived):
+    if wanted == bridge or (bridge in COMPLETED and before not in COMPLETED):
         return ()
     event = _EVENT_TO[wanted]
     return (event,) if bridge in sources(event) else (Event.RESUME, event)

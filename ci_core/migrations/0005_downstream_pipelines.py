@@ -54,4 +54,13 @@ class Migration(migrations.Migration):
                 'constraints': [models.CheckConstraint(condition=models.Q(('strategy__in', ['', 'depend', 'mirror'])), name='ci_downstream_strategy')],
             },
         ),
+        migrations.AddField(
+            model_name='pipeline',
+            name='redundancy_unchecked',
+            field=models.BooleanField(default=False, help_text='Whether it makes older pipelines redundant is still to be looked at.'),
+        ),
+        migrations.AddIndex(
+            model_name='pipeline',
+            index=models.Index(condition=models.Q(('redundancy_unchecked', True)), fields=['id'], name='ci_pipeline_unchecked'),
+        ),
     ]

@@ -54,6 +54,9 @@ class Pipeline(models.Model):
     auto_canceled_by_id = models.BigIntegerField(
         null=True, blank=True, help_text="Id of the newer pipeline of the ref that made this one redundant."
     )
+    redundancy_unchecked = models.BooleanField(
+        default=False, help_text="Whether it makes older pipelines redundant is still to be looked at."
+    )
     deleting_since = models.DateTimeField(
         null=True, blank=True, help_text="Its rows and files are being removed."
     )
@@ -82,6 +85,9 @@ class Pipeline(models.Model):
                 fields=["deleting_since"],
                 name="ci_pipeline_deleting",
                 condition=models.Q(deleting_since__isnull=False),
+            ),
+            models.Index(
+                fields=["id"], name="ci_pipeline_unchecked", condition=models.Q(redundancy_unchecked=True)
             ),
             models.Index(fields=["project", "-id"], name="ci_pipeline_newest"),
             models.Index(fields=["project", "ref", "-id"], name="ci_pipeline_by_ref"),

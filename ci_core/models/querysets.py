@@ -18,6 +18,14 @@ if TYPE_CHECKING:
     from ci_core.models.users import User
 
 
+class AnyOf(models.Func):
+    """Whether a column has one of the values of a list, as one parameter: `IN` takes a parameter for each of them."""
+
+    template = "%(expressions)s)"
+    arg_joiner = " = ANY("
+    output_field = models.BooleanField()
+
+
 class ProjectQuerySet(models.QuerySet[Any]):
     """Filters of projects."""
 
@@ -95,7 +103,8 @@ class InPipelineQuerySet(models.QuerySet[Any]):
         """Rows that belong to some jobs (needs, artifacts, chunks)."""
         job_ids = list(job_ids)
         return self.filter(
-            pipeline_id__in={ids.pipeline_of(job_id) for job_id in job_ids}, job_id__in=job_ids
+            AnyOf(models.F("job_id"), models.Value(job_ids)),
+            pipeline_id__in={ids.pipeline_of(job_id) for job_id in job_ids},
         )
 
 

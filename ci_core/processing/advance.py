@@ -8,7 +8,7 @@ from typing import Final
 
 from django.db import transaction
 
-from ci_core import clock, resources
+from ci_core import clock, deployments, resources
 from ci_core.decisions import readiness
 from ci_core.decisions.composite import counted, settled
 from ci_core.decisions.reset import to_reset
@@ -21,7 +21,7 @@ from ci_core.processing.cancelling import cancel_jobs
 from ci_core.processing.following import follow
 from ci_core.processing.snapshot import load_jobs, load_touched, load_whole
 from ci_core.processing.store import store
-from ci_core.statuses import DOWNSTREAM_SOURCES, ON_RUNNER, UNFINISHED, Status
+from ci_core.statuses import DOWNSTREAM_SOURCES, ON_RUNNER, UNFINISHED, FailureReason, Status
 from ci_core.transition import JobChange, transition
 
 #: How a decided status is reached from `created`.
@@ -34,6 +34,8 @@ _EVENT_TO: Final[Mapping[Status, Event]] = {
 }
 #: Statuses that a job reaches only with its resource, and keeps it.
 _KEEPS_RESOURCE: Final = ON_RUNNER | {Status.PENDING}
+#: Statuses of a job that waits for nothing else but a resource or a runner.
+_QUEUED: Final = (Status.PENDING, Status.WAITING_FOR_RESOURCE)
 #: Times that one call of `hand_over` tries to find out who gets a resource.
 HAND_OVER_ATTEMPTS: Final = 20
 #: Children that are cancelled right after the commit that wants it; the sweep takes the others.
@@ -70,15 +72,42 @@ def _apply(pipeline: Pipeline, snapshot: PipelineSnapshot, decided: Advance, mov
         by_status.setdefault(status, []).append(job_id)
     for status, job_ids in by_status.items():
         moved += transition(pipeline, job_ids, _EVENT_TO[status])
-    if _hand_out(pipeline, moved):
+    dropped = _drop_outdated(pipeline, moved)
+    granted = _hand_out(pipeline, [*moved, *dropped])
+    if granted:
+        dropped += _drop_outdated(pipeline, granted)
         snapshot = load_touched(pipeline, ())
         decided = readiness.advance(snapshot)
     store(pipeline, snapshot.stages, decided)
-    if pipeline.source in DOWNSTREAM_SOURCES and pipeline.status != before:
-        followed = follow(pipeline, before)
-        if followed is not None:
-            rest = cancel_rest(followed.upstream) if followed.failed else []
-            advance(followed.upstream, [*followed.changes, *rest], restarted=followed.restarted)
+    _move_upstream(pipeline, before)
+    if dropped:
+        advance(pipeline, dropped)
+
+
+def _move_upstream(pipeline: Pipeline, before: Status) -> None:
+    """Moves the trigger job that follows the pipeline, and processes its pipeline. before: the status it had."""
+    if pipeline.source not in DOWNSTREAM_SOURCES or pipeline.status == before:
+        return
+    followed = follow(pipeline, before)
+    if followed is not None:
+        rest = cancel_rest(followed.upstream) if followed.failed else []
+        advance(followed.upstream, [*followed.changes, *rest], restarted=followed.restarted)
+
+
+def _drop_outdated(pipeline: Pipeline, moved: Iterable[JobChange]) -> list[JobChange]:
+    """Fails those of the jobs that have just been queued and would deploy something older than what is deployed.
+
+    Source: https://docs.gitlab.com/ci/environments/deployment_safety/#prevent-outdated-deployment-jobs
+    """
+    queued = [change for change in moved if change.deploys and change.new in _QUEUED]
+    if not queued or not pipeline.project.prevent_outdated_deployments:
+        return []
+    reason = FailureReason.FAILED_OUTDATED_DEPLOYMENT_JOB.value
+    outdated = deployments.outdated_among([change.subject_id for change in queued])
+    dropped = transition(pipeline, outdated, Event.DROP, failure_reason=reason)
+    if any(not change.allow_failure for change in dropped):
+        dropped += cancel_rest(pipeline)
+    return dropped
 
 
 def _decide(pipeline: Pipeline, moved: Iterable[JobChange] | None) -> tuple[PipelineSnapshot, Advance]:
@@ -102,8 +131,8 @@ def _reset(pipeline: Pipeline, restarted: Collection[str]) -> list[JobChange]:
     return transition(pipeline, to_reset(jobs, started), Event.RESET)
 
 
-def _hand_out(pipeline: Pipeline, moved: Iterable[JobChange]) -> bool:
-    """Gives free resource groups that the moved jobs touch to jobs of this pipeline; True if some job got one.
+def _hand_out(pipeline: Pipeline, moved: Iterable[JobChange]) -> list[JobChange]:
+    """Gives free resource groups that the moved jobs touch to jobs of this pipeline, which are queued with that.
 
     A group that may be for a job of another pipeline is handed over right after the commit, since nobody holds two
     pipelines.
@@ -116,24 +145,24 @@ def _hand_out(pipeline: Pipeline, moved: Iterable[JobChange]) -> bool:
         }
     )
     if not touched:
-        return False
-    granted = set(_grant(pipeline, touched, wait=False))
+        return []
+    granted = _grant(pipeline, touched, wait=False)
+    given = {change.resource_group_id for change in granted}
     for group_id in touched:
-        if group_id not in granted:
+        if group_id not in given:
             transaction.on_commit(partial(hand_over, group_id), robust=True)
-    return bool(granted)
+    return granted
 
 
-def _grant(pipeline: Pipeline, group_ids: Sequence[int], *, wait: bool) -> list[int]:
-    """Queues the jobs of this pipeline that get one of the groups now; returns those groups."""
-    granted = []
+def _grant(pipeline: Pipeline, group_ids: Sequence[int], *, wait: bool) -> list[JobChange]:
+    """Queues the jobs of this pipeline that get one of the groups now."""
+    granted: list[JobChange] = []
     for group_id, mode in resources.lock_free(group_ids, wait=wait):
         claim = resources.next_claim(group_id, mode)
         if claim is None or claim.pipeline_id != pipeline.pk:
             continue
         resources.hold(group_id, claim.job_id)
-        transition(pipeline, [claim.job_id], Event.ENQUEUE)
-        granted.append(group_id)
+        granted += transition(pipeline, [claim.job_id], Event.ENQUEUE)
     return granted
 
 
@@ -150,8 +179,9 @@ def hand_over(group_id: int) -> bool:
         try:
             with transaction.atomic():
                 pipeline = lock_pipeline(claim.pipeline_id)
-                if _grant(pipeline, [group_id], wait=True):
-                    advance(pipeline, ())
+                granted = _grant(pipeline, [group_id], wait=True)
+                if granted:
+                    advance(pipeline, granted)
                     return True
         except NotFound:
             return False

@@ -128,6 +128,10 @@ class Repository:
         names = self._git.references.iterator(pygit2.enums.ReferenceFilter.BRANCHES)
         return [reference.name.removeprefix("refs/heads/") for reference in names]
 
+    def has_branch(self, name: str) -> bool:
+        """Whether there is a branch with this name."""
+        return f"refs/heads/{name}" in self._git.references
+
     def tags(self) -> list[str]:
         """The names of all tags."""
         names = self._git.references.iterator(pygit2.enums.ReferenceFilter.TAGS)

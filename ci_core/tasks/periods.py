@@ -7,7 +7,7 @@ from typing import Final
 
 from procrastinate import JobContext
 
-from ci_core.actions import artifacts, deleting, downstream, firing, resources, stopping, upkeep
+from ci_core.actions import artifacts, deleting, downstream, firing, redundancy, resources, stopping, upkeep
 from ci_core.tasks.procrastinate import URGENT, blueprint
 
 #: Hours that records of failed tasks are kept.
@@ -70,6 +70,13 @@ def hand_over_free_groups(timestamp: int) -> None:
     resources.hand_over_free_groups()
 
 
+@blueprint.periodic(cron="* * * * *")
+@blueprint.task(name="cancel_forgotten_pipelines", queueing_lock="cancel_forgotten_pipelines")
+def cancel_forgotten_pipelines(timestamp: int) -> None:
+    """Every minute: pipelines that a newer one made redundant whose process died before it cancelled them."""
+    redundancy.cancel_forgotten_pipelines()
+
+
 @blueprint.periodic(cron="* * * * * */20")
 @blueprint.task(name="look_after_families", queueing_lock="look_after_families")
 def look_after_families(timestamp: int) -> None:
@@ -112,6 +119,15 @@ def stop_environments(timestamp: int) -> None:
 def forget_project_changes(timestamp: int) -> None:
     """Every minute: changes of projects that nobody can be waiting for any more."""
     upkeep.forget_project_changes()
+
+
+@blueprint.periodic(cron="*/5 * * * *")
+@blueprint.task(
+    name="stop_environments_of_deleted_branches", queueing_lock="stop_environments_of_deleted_branches"
+)
+def stop_environments_of_deleted_branches(timestamp: int) -> None:
+    """Every 5 minutes: environments whose branch is gone from its repository."""
+    stopping.stop_environments_of_deleted_branches()
 
 
 @blueprint.periodic(cron="17 * * * *")

@@ -31,6 +31,7 @@ class BreadthFirst(StrawberryGraphQLCoreExecutionContext):
             # Whatever is wrong with the document, graphql-core says it in its own words.
             log.info("left to graphql-core", operation=_name(self.operation), reason=str(reason))
             return super().execute_operation(serially)
+        self.context_value.announce(plan.fields)
         run = Run(self, plan)
         if plan.in_place:
             return self._result(run, run.execute())

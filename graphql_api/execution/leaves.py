@@ -48,8 +48,9 @@ class LeafType:
     def __init__(self, type_: GraphQLOutputType, place: str) -> None:
         self._type = type_
         self._place = place
-        nullable = not is_non_null_type(type_)
+        self._nullable = nullable = not is_non_null_type(type_)
         named: Any = type_ if nullable else type_.of_type  # type: ignore[union-attr]
+        self._coerce = named.coerce_output_value if isinstance(named, GraphQLScalarType) else None
         self._plain: frozenset[type] | None = None
         self._names: dict[Any, str | None] | None = None
         self._whole = named is GraphQLInt and not nullable
@@ -75,7 +76,26 @@ class LeafType:
                 return None
         if self._whole and {int}.issuperset(map(type, values)):
             return values if not values or (max(values) <= MAX_INT and min(values) >= ~MAX_INT) else None
-        return None
+        return self._coerced(values, self._coerce) if self._coerce else None
+
+    def _coerced(self, values: list[Any], coerce: Callable[[Any], Any]) -> list[Any] | None:
+        kinds = set(map(type, values))
+        nulls = NoneType in kinds
+        if type(Undefined) in kinds or any(issubclass(kind, Exception) for kind in kinds):
+            return None
+        if nulls and not self._nullable:
+            return None
+        try:
+            written = [None if value is None else coerce(value) for value in values]
+        except Exception:
+            # Which value it was is told when they are looked at one by one.
+            return None
+        # A value that comes out as null is an error.
+        came_out = set(map(type, written))
+        unwritten = type(Undefined) in came_out or (NoneType in came_out and not nulls)
+        if unwritten or (nulls and written.count(None) != values.count(None)):
+            return None
+        return written
 
     def value(self, value: Any, report: Report) -> Any:
         """One value as it is written. Raises Failed where there is no place for null in it."""

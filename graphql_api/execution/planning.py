@@ -48,6 +48,7 @@ class Planner:
         self._executor = executor
         self._steps = 0
         self._in_place = True
+        self._fields: dict[str, set[str]] = {}
 
     def plan(self) -> Plan:
         """The plan. Raises Unplannable, and whatever graphql-core raises for wrong arguments of directives."""
@@ -68,7 +69,8 @@ class Planner:
         )
         events = operation.operation is OperationType.SUBSCRIPTION
         root = self._shape(root_type, collected, events=events)
-        return Plan(root, self._in_place)
+        fields = {name: frozenset(asked) for name, asked in self._fields.items()}
+        return Plan(root, self._in_place, fields)
 
     def _shape(self, type_: GraphQLObjectType, collected: CollectedFields, *, events: bool = False) -> Shape:
         if collected.new_defer_usages:
@@ -100,6 +102,7 @@ class Planner:
         place = f"{parent_type.name}.{name}"
         if not isinstance(definition, StrawberryField) or definition.extensions:
             raise Unplannable(f"{place} has a resolver of its own kind")
+        self._fields.setdefault(parent_type.name, set()).add(definition.python_name)
         read = self._reader(definition, place, events=events)
         step = Step(key, nodes, parent_type, field, definition, _nullability(field.type, place), read)
         named = get_named_type(field.type)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import NoneType
 from typing import Any, Final, TypeAlias
@@ -95,7 +95,12 @@ class Shapes(dict[str, Shape]):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What one operation asks for. in_place: whether all of it is read from the root value, without the database."""
+    """What one operation asks for.
+
+    in_place: whether all of it is read from the root value, without the database. fields: those of each type that are
+    asked for anywhere, by their names in Python.
+    """
 
     root: Shape
     in_place: bool
+    fields: Mapping[str, frozenset[str]]

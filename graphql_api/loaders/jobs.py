@@ -3,11 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from ci_core import models
 from ci_core.models.ids import pipeline_of
 from graphql_api.context import Context
+from graphql_api.loaders.slim import Columns
+
+JOBS: Final = Columns(
+    "CiJob",
+    models.Job,
+    always=(
+        *(
+            "id",
+            "pipeline_id",
+            "project_id",
+            "stage_id",
+            "name",
+            "number",
+            "kind",
+            "status",
+            "failure_reason",
+        ),
+        *("when", "scheduling_type", "allow_failure", "retried"),
+    ),
+    fields={
+        "duration": ("started_at", "finished_at"),
+        "queued_duration": ("queued_at", "started_at", "finished_at"),
+        "environment": ("environment_name",),
+        "runner": ("runner_id",),
+        "runner_manager": ("runner_manager_id",),
+        **dict.fromkeys(
+            (
+                *(
+                    "detailed_status",
+                    "active",
+                    "cancelable",
+                    "playable",
+                    "retryable",
+                    "manual_job",
+                    "scheduled",
+                ),
+                *("triggered", "can_play_job", "user_permissions", "failure_message", "coverage", "trace"),
+                *("artifacts", "project", "pipeline", "stage", "needs", "previous_stage_jobs"),
+                *("previous_stage_jobs_or_needs", "downstream_pipeline", "ref_name", "short_sha", "source"),
+                *("created_by_tag", "ref_path", "commit_path", "web_path", "play_path", "retry_path"),
+                "browse_artifacts_path",
+            ),
+            (),
+        ),
+    },
+)
+NEEDS: Final = Columns("CiBuildNeed", models.Need, always=("id", "pipeline_id", "job_id", "name"), fields={})
 
 
 def stages(pipeline_ids: Iterable[int]) -> Mapping[int, Sequence[models.Stage]]:
@@ -21,7 +68,7 @@ def latest_by_stage(context: Context, stage_ids: Iterable[int]) -> Mapping[int, 
 
     def read(missing: list[int]) -> Mapping[int, Sequence[models.Job]]:
         rows = models.Job.objects.in_pipelines({pipeline_of(id_) for id_ in missing}).latest_copies()
-        return _grouped(rows.filter(stage_id__in=missing).in_order(), "stage_id")
+        return _grouped(JOBS.read(context, rows.filter(stage_id__in=missing).in_order()), "stage_id")
 
     return context.remembered("jobs of stage", stage_ids, read)
 
@@ -30,19 +77,18 @@ def by_name(context: Context, pipeline_ids: Iterable[int], name: str) -> list[mo
     """The latest job with this name in each pipeline."""
     ids = list(pipeline_ids)
     rows = models.Job.objects.in_pipelines(ids).latest_copies().filter(name=name).in_order()
-    found = {row.pipeline_id: row for row in rows}
+    found = {row.pipeline_id: row for row in JOBS.read(context, rows)}
     return [found.get(id_) for id_ in ids]
 
 
 def needs(context: Context, job_ids: Iterable[int]) -> Mapping[int, Sequence[models.Need] | None]:
     """The needs of each job, in the order of the configuration."""
-    return context.remembered(
-        "needs",
-        job_ids,
-        lambda missing: _grouped(
-            models.Need.objects.of_jobs(missing).order_by("pipeline_id", "id"), "job_id"
-        ),
-    )
+
+    def read(missing: list[int]) -> Mapping[int, Sequence[models.Need]]:
+        rows = models.Need.objects.of_jobs(missing).order_by("pipeline_id", "id")
+        return _grouped(NEEDS.read(context, rows), "job_id")
+
+    return context.remembered("needs", job_ids, read)
 
 
 def artifacts(context: Context, job_ids: Iterable[int]) -> Mapping[int, Sequence[models.Artifact] | None]:

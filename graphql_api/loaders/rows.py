@@ -7,6 +7,7 @@ from typing import Any
 
 from ci_core import models
 from graphql_api.context import Context
+from graphql_api.loaders.jobs import JOBS
 
 
 def projects(context: Context, ids: Iterable[int]) -> Mapping[int, models.Project | None]:
@@ -70,7 +71,9 @@ def stages(context: Context, ids: Iterable[int]) -> Mapping[int, models.Stage | 
 def jobs(context: Context, ids: Iterable[int]) -> Mapping[int, models.Job | None]:
     """Jobs by id."""
     return context.remembered(
-        models.Job, ids, lambda missing: {row.pk: row for row in models.Job.objects.by_ids(missing)}
+        models.Job,
+        ids,
+        lambda missing: {row.pk: row for row in JOBS.read(context, models.Job.objects.by_ids(missing))},
     )
 
 

@@ -50,8 +50,8 @@ def _summaries(
     last_lines: Annotated[int | None, argument(f"Lines from the end; at most {MAX_LINES}.")] = DEFAULT_LINES,
 ) -> list[str]:
     count = min(DEFAULT_LINES if last_lines is None else max(last_lines, 0), MAX_LINES)
-    tails = trace_loader.tails(job.pk for job in parents)
-    found = [tails.get(job.pk) for job in parents]
+    tails = trace_loader.tails(job.id for job in parents)
+    found = [tails.get(job.id) for job in parents]
     return [job_log.html_of_tail(tail.data, count, whole=tail.whole) if tail else "" for tail in found]
 
 
@@ -66,8 +66,8 @@ class CiJobTrace:
 
 def traces(parents: list[models.Job], info: Info) -> list[models.Job | None]:
     """The job itself where it has a log."""
-    logged = trace_loader.with_log(job.pk for job in parents)
-    return [job if job.pk in logged else None for job in parents]
+    logged = trace_loader.with_log(job.id for job in parents)
+    return [job if job.id in logged else None for job in parents]
 
 
 def projects(parents: list[models.Job], info: Info) -> list[models.Project]:
@@ -111,17 +111,17 @@ def artifacts(
 ) -> list[Page[models.Artifact]]:
     """The artifacts of each job."""
     arguments = PageArguments(after, before, first, last)
-    found = loader.artifacts(info.context, (job.pk for job in parents))
-    return [whole(found[job.pk] or (), arguments, by_id) for job in parents]
+    found = loader.artifacts(info.context, (job.id for job in parents))
+    return [whole(found[job.id] or (), arguments, by_id) for job in parents]
 
 
 def by_id(row: Any) -> tuple[int]:
     """The key that orders rows by id."""
-    return (row.pk,)
+    return (row.id,)
 
 
 def _in_order(job: models.Job) -> tuple[int, int]:
-    return (job.number, job.pk)
+    return (job.number, job.id)
 
 
 def _before(context: Any, parents: list[models.Job]) -> list[Any]:
@@ -155,8 +155,8 @@ def needs(
 ) -> list[Page[models.Need]]:
     """The needs of each job."""
     arguments = PageArguments(after, before, first, last)
-    found = loader.needs(info.context, (job.pk for job in parents))
-    return [whole(found[job.pk] or (), arguments, by_id) for job in parents]
+    found = loader.needs(info.context, (job.id for job in parents))
+    return [whole(found[job.id] or (), arguments, by_id) for job in parents]
 
 
 def previous_stage_jobs_or_needs(
@@ -171,11 +171,11 @@ def previous_stage_jobs_or_needs(
     arguments = PageArguments(after, before, first, last)
     needing = [job for job in parents if job.scheduling_type == SchedulingType.DAG]
     staged = [job for job in parents if job.scheduling_type != SchedulingType.DAG]
-    found = loader.needs(info.context, (job.pk for job in needing))
-    waits: dict[int, Page[Any]] = {job.pk: whole(found[job.pk] or (), arguments, by_id) for job in needing}
+    found = loader.needs(info.context, (job.id for job in needing))
+    waits: dict[int, Page[Any]] = {job.id: whole(found[job.id] or (), arguments, by_id) for job in needing}
     for job, before_it in zip(staged, _before(info.context, staged), strict=True):
-        waits[job.pk] = whole(before_it, arguments, _in_order)
-    return [waits[job.pk] for job in parents]
+        waits[job.id] = whole(before_it, arguments, _in_order)
+    return [waits[job.id] for job in parents]
 
 
 def _may_operate(parents: list[models.Job], info: Info) -> list[bool]:
@@ -226,7 +226,7 @@ def path(verb: str) -> BatchFunction:
 
     def paths(parents: list[models.Job], info: Info) -> list[str]:
         found = zip(parents, projects(parents, info), strict=True)
-        return [links.job(project, job.pk, verb) for job, project in found]
+        return [links.job(project, job.id, verb) for job, project in found]
 
     return paths
 
@@ -235,7 +235,7 @@ def retry_paths(parents: list[models.Job], info: Info) -> list[str | None]:
     """The path that runs each job again."""
     found = zip(parents, projects(parents, info), strict=True)
     return [
-        links.job(project, job.pk, "retry") if detailed_status.is_retryable(job) else None
+        links.job(project, job.id, "retry") if detailed_status.is_retryable(job) else None
         for job, project in found
     ]
 
@@ -243,7 +243,7 @@ def retry_paths(parents: list[models.Job], info: Info) -> list[str | None]:
 def browse_paths(parents: list[models.Job], info: Info) -> list[str]:
     """Where each job's artifacts are shown."""
     found = zip(parents, projects(parents, info), strict=True)
-    return [links.artifacts(project, job.pk, "browse") for job, project in found]
+    return [links.artifacts(project, job.id, "browse") for job, project in found]
 
 
 def ref_paths(parents: list[models.Job], info: Info) -> list[str]:

@@ -6,12 +6,12 @@ import strawberry
 
 from ci_core import clock, models
 from ci_core.statuses import ACTIVE, Status
-from graphql_api.detailed_status import FAILURE_MESSAGES, is_cancelable, is_playable, is_retryable
+from graphql_api.detailed_status import is_cancelable, is_playable, is_retryable
 from graphql_api.fields import batched, leaf, told_by
 from graphql_api.node_ids import JobID, job_id
 from graphql_api.scalars import Duration, Time
+from graphql_api.types import downstream_relations, job_variables
 from graphql_api.types import job_relations as relations
-from graphql_api.types import job_variables
 from graphql_api.types import references as refs
 from graphql_api.types.enums_ci import CiJobKind, CiJobStatus
 from graphql_api.types.interfaces import CiJobInterface
@@ -30,12 +30,6 @@ def _queued_duration(row: models.Job) -> float | None:
     if row.queued_at is None:
         return None
     return ((row.started_at or row.finished_at or clock.now()) - row.queued_at).total_seconds()
-
-
-def _failure_message(row: models.Job) -> str | None:
-    if row.status != Status.FAILED:
-        return None
-    return FAILURE_MESSAGES.get(row.failure_reason)
 
 
 @strawberry.type(name="CiJob", description="A job of a pipeline. A retry is a job of its own.")
@@ -65,7 +59,7 @@ class Job(CiJobInterface):
         relations.waiting_reasons,
         "Extension of Pipeyard: why it waits; null if it does not.",
     )
-    triggered = leaf(bool | None, "Always false: pipelines do not start one another yet.", lambda row: False)
+    triggered = leaf(bool | None, "Always false: there are no trigger tokens here.", lambda row: False)
     tags = leaf(list[str] | None, "Tags that a runner must have.")
     can_play_job = batched(bool, relations.can_play, "Whether the caller can start it by hand.")
     user_permissions = batched(JobPermissions, relations.job_permissions, "What the caller may do with it.")
@@ -80,7 +74,7 @@ class Job(CiJobInterface):
     queued_duration = leaf(Duration | None, "Seconds that it waited for a runner, so far.", _queued_duration)
 
     exit_code = leaf(int | None, "What its script ended with.")
-    failure_message = leaf(str | None, "Why it failed, in words.", _failure_message)
+    failure_message = batched(str | None, downstream_relations.failure_messages, "Why it failed, in words.")
     coverage = leaf(float | None, "Always null: coverage is not read from logs yet.", lambda row: None)
     trace = batched(CiJobTrace | None, relations.traces, "Its log; null while there is none.")
     artifacts = batched(refs.ARTIFACTS, relations.artifacts, "Files it left. All of them by default.")
@@ -108,8 +102,10 @@ class Job(CiJobInterface):
         "What it waits for: its needs if it has `needs`, otherwise the jobs of the stage before.",
         deprecated="Use previousStageJobs and needs.",
     )
-    downstream_pipeline = leaf(
-        refs.PIPELINE | None, "Always null: pipelines do not start one another yet.", lambda row: None
+    downstream_pipeline = batched(
+        refs.PIPELINE | None,
+        downstream_relations.of_jobs,
+        "The pipeline that it created, of a trigger job; null until then, and where the caller may not see it.",
     )
     runner = batched(refs.RUNNER | None, relations.runners, "The runner that took it.")
     runner_manager = batched(

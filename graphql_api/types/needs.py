@@ -15,7 +15,7 @@ from graphql_api.node_ids import global_id
 class Need:
     """Its parent is a row of Need."""
 
-    id = leaf(strawberry.ID, "ID of the entry.", lambda row: global_id("Ci::BuildNeed", row.pk))
+    id = leaf(strawberry.ID, "ID of the entry.", lambda row: global_id("Ci::BuildNeed", row.id))
     name = leaf(str | None, "Name of the job that is needed.")
 
     is_type_of = told_by(models.Need)  # tells them apart in JobNeedUnion

@@ -164,19 +164,6 @@ def diagnostics(severity: str) -> BatchFunction:
     return pages
 
 
-def nothing(
-    parents: list[Any],
-    info: Info,
-    after: After = None,
-    before: Before = None,
-    first: First = None,
-    last: Last = None,
-) -> list[Page[Any]]:
-    """An empty page for each parent."""
-    arguments = PageArguments(after, before, first, last)
-    return [whole((), arguments, lambda row: ()) for _ in parents]
-
-
 def fact(read: Callable[[JobFacts], Any]) -> BatchFunction:
     """A batch function: what the jobs of each pipeline amount to."""
 

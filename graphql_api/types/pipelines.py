@@ -12,7 +12,7 @@ from graphql_api.context import Info
 from graphql_api.fields import argument, batched, leaf, told_by
 from graphql_api.node_ids import global_id
 from graphql_api.scalars import Duration, Time
-from graphql_api.types import messages, schedule_relations
+from graphql_api.types import downstream_relations, messages, schedule_relations
 from graphql_api.types import pipeline_relations as relations
 from graphql_api.types import references as refs
 from graphql_api.types.enums_ci import PipelineConfigSourceEnum, PipelineStatusEnum, ShaFormat
@@ -174,13 +174,32 @@ class Pipeline(PipelineInterface):
     trigger = leaf(
         bool, "Whether a trigger token started it.", lambda row: row.source == PipelineSource.TRIGGER
     )
-    triggered_by_path = leaf(str | None, "Always null: pipelines do not start one another yet.", _none)
-    child = leaf(bool, "Always false: pipelines do not start one another yet.", _false)
-    upstream = leaf(refs.PIPELINE | None, "Always null: pipelines do not start one another yet.", _none)
-    downstream = batched(
-        refs.PIPELINES, relations.nothing, "Always empty: pipelines do not start one another yet."
+    triggered_by_path = batched(
+        str | None,
+        downstream_relations.upstream_paths,
+        "Path of the page of its upstream pipeline; null where there is none that the caller may see.",
     )
-    source_job = leaf(refs.JOB | None, "Always null: pipelines do not start one another yet.", _none)
+    child = leaf(
+        bool,
+        "Whether a trigger job of the same project created it, from files that it includes.",
+        downstream_relations.is_child,
+    )
+    upstream = batched(
+        refs.PIPELINE | None,
+        downstream_relations.upstreams,
+        "The pipeline whose trigger job created it; null where there is none that the caller may see.",
+    )
+    downstream = batched(
+        refs.PIPELINES,
+        downstream_relations.downstreams,
+        "The pipelines that its trigger jobs created, as far as the caller may see them. All of them by default, those "
+        "of trigger jobs that were retried included.",
+    )
+    source_job = batched(
+        refs.JOB | None,
+        downstream_relations.source_jobs,
+        "The trigger job that created it; null where there is none that the caller may see.",
+    )
     troubleshoot_job_with_ai = leaf(bool, "Always false: there is no such assistant here.", _false)
 
     is_type_of = told_by(models.Pipeline)  # tells it from what else its interface stands for

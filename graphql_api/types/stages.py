@@ -20,7 +20,7 @@ from graphql_api.types.statuses import DetailedStatus
 
 def job_order(job: models.Job) -> tuple[int, int]:
     """The key that orders jobs as the configuration does."""
-    return (job.number, job.pk)
+    return (job.number, job.id)
 
 
 def _group_order(group: GroupRow) -> tuple[int, int]:

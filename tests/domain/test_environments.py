@@ -28,6 +28,7 @@ from ci_core.actions.stopping import (
     settle_stopping_environments,
     stop_due_environments,
     stop_environment,
+    stop_environments_of_deleted_branches,
     stop_environments_of_ref,
 )
 from ci_core.errors import (
@@ -59,7 +60,8 @@ from tests.factories import (
     project_with,
     runner_with_token,
 )
-from tests.support.invariants import assert_consistent
+from tests.support.bridges import run_bridges, run_commit_hooks
+from tests.support.invariants import assert_all_consistent, assert_consistent
 from tests.support.repositories import commit_files
 
 pytestmark = pytest.mark.django_db
@@ -274,6 +276,33 @@ def test_a_deleted_branch_stops_what_it_was_deployed_to_last(at: At, runner: Run
     assert stop_environments_of_ref(project, "topic") == []
 
 
+def test_environments_stop_when_their_branch_is_gone_from_the_repository() -> None:
+    config = """
+deploy: {script: x, environment: {name: review/$CI_COMMIT_REF_NAME, on_stop: stop}}
+stop: {script: x, when: manual, environment: {name: review/$CI_COMMIT_REF_NAME, action: stop}}
+plain: {script: x, environment: plain/$CI_COMMIT_REF_NAME}
+"""
+    project = project_with(config)
+    repository = pygit2.Repository(project.repository_path)
+    commit_files(repository, {".gitlab-ci.yml": config}, branch="topic")
+    for branch in ("main", "topic"):
+        pipeline = create_pipeline(project, branch, PipelineSource.API, acting_user=None)
+        for name in ("deploy", "plain"):
+            succeed_job(job_named(pipeline, name).pk)
+    assert stop_environments_of_deleted_branches() == 0
+    repository.references.delete("refs/heads/topic")
+    assert stop_environments_of_deleted_branches() == 1
+    assert job_named(pipeline, "stop").status == "pending"
+    assert dict(Environment.objects.values_list("name", "state")) == {
+        "review/main": "available",
+        "review/topic": "stopping",
+        "plain/main": "available",
+        "plain/topic": "available",
+    }
+    Project.objects.update(repository_path="nowhere")
+    assert stop_environments_of_deleted_branches() == 0
+
+
 @pytest.mark.parametrize(
     ("url", "report", "expected"),
     [
@@ -328,6 +357,64 @@ def test_an_older_deployment_does_not_replace_a_newer(at: At, runner: Runner) ->
         play_job(old_manual.pk, acting_user=None)
     Project.objects.update(prevent_outdated_deployments=False)
     assert play_job(old_manual.pk, acting_user=None).status == "pending"
+
+
+SLOW = """
+build: {script: x}
+deploy: {stage: deploy, script: x, environment: production%s}
+after: {stage: .post, script: x}
+"""
+
+
+@pytest.mark.parametrize("group", ["", ", resource_group: production"])
+def test_an_outdated_deployment_is_not_even_queued(group: str, runner: Runner) -> None:
+    first = pipeline_with(SLOW % group)
+    second = again(first.project)
+    succeed_job(job_named(second, "build").pk)
+    succeed_job(job_named(second, "deploy").pk)
+    succeed_job(job_named(first, "build").pk)
+    old = job_named(first, "deploy")
+    assert (old.status, old.failure_reason) == ("failed", "failed_outdated_deployment_job")
+    assert job_named(first, "after").status == "skipped"
+    first.refresh_from_db()
+    assert first.status == "failed"
+    assert_consistent(first.pk)
+    retry_job(old.pk, acting_user=None)
+    assert job_named(first, "deploy").status == "pending"
+    assert_consistent(first.pk)
+
+
+def test_a_deployment_that_got_outdated_while_it_waited_for_its_resource(runner: Runner) -> None:
+    first = pipeline_with("deploy: {script: x, environment: production, resource_group: production}")
+    holder = again(first.project, "hold: {script: x, resource_group: production}")
+    Project.objects.update(auto_cancel_pending_pipelines=False)
+    succeed_job(job_named(first, "deploy").pk)
+    run_commit_hooks()
+    waiting = again(first.project, "deploy: {script: x, environment: production, resource_group: production}")
+    newest = again(first.project, "deploy: {script: x, environment: production}")
+    assert job_named(waiting, "deploy").status == "waiting_for_resource"
+    succeed_job(job_named(newest, "deploy").pk)
+    succeed_job(job_named(holder, "hold").pk)
+    run_commit_hooks()
+    old = job_named(waiting, "deploy")
+    assert (old.status, old.failure_reason) == ("failed", "failed_outdated_deployment_job")
+    assert_all_consistent()
+
+
+def test_a_trigger_job_of_a_protected_environment_fails_when_its_user_may_not_deploy() -> None:
+    config = "go: {environment: production, trigger: {include: child.yml}}\n"
+    project: Project = ProjectFactory(files={".gitlab-ci.yml": config, "child.yml": "test: {script: x}\n"})
+    protect_environment(project, "production", access_level=AccessLevel.MAINTAINER)
+    pipelines = [
+        create_pipeline(project, "main", PipelineSource.API, acting_user=member(project, level))
+        for level in (AccessLevel.DEVELOPER, AccessLevel.MAINTAINER)
+    ]
+    run_bridges()
+    developer, maintainer = (job_named(pipeline, "go") for pipeline in pipelines)
+    assert (developer.status, developer.failure_reason) == ("failed", "protected_environment_failure")
+    assert maintainer.status == "success"
+    assert environment().state == "available"
+    assert deployments.newest_success(environment().pk).job_id == maintainer.pk  # type: ignore[union-attr]
 
 
 def test_rollback_deploys_the_earlier_commit_again(runner: Runner) -> None:

@@ -36,6 +36,7 @@ def test_a_new_installation_has_samples_a_user_and_a_runner(home: Path) -> None:
         "samples/web-shop",
         "samples/monorepo",
         "samples/broken",
+        "samples/family",
     }
     user = User.objects.get(username="demo")
     assert user.check_password(secret(home, "demo-password"))
@@ -44,7 +45,7 @@ def test_a_new_installation_has_samples_a_user_and_a_runner(home: Path) -> None:
     assert principal.user == user
     assert principal.may_write
     assert Runner.objects.get().digest == tokens.digest(secret(home, "runner-token"))
-    assert len(told) == 8
+    assert len(told) == 10
 
 
 def test_seeding_again_changes_nothing(home: Path) -> None:
@@ -74,6 +75,9 @@ def test_the_samples_are_what_they_say(home: Path, capsys: pytest.CaptureFixture
     assert any(job.when == "manual" for job in jobs.values())
     assert any(job.scheduling_type == "dag" for job in jobs.values())
     assert any(job.environment_name for job in jobs.values())
+    family = Pipeline.objects.get(project__full_path="samples/family")
+    kinds = dict(Job.objects.in_pipeline(family.pk).values_list("name", "kind"))
+    assert kinds == {"plan": "build", "checks": "bridge", "generated": "bridge", "report": "build"}
     broken = Pipeline.objects.get(project__full_path="samples/broken")
     assert broken.status == "failed"
     assert len(broken.config_errors) >= 8

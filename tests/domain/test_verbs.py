@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from unittest import mock
@@ -17,7 +18,7 @@ from ci_core.actions.erasing import erase_job
 from ci_core.actions.jobs import fail_job, play_job, retry_job, succeed_job
 from ci_core.actions.pipelines import create_pipeline, retry_pipeline
 from ci_core.actions.planning import GivenVariable
-from ci_core.actions.redundancy import cancel_redundant_pipelines
+from ci_core.actions.redundancy import cancel_forgotten_pipelines, cancel_redundant_pipelines
 from ci_core.actions.runners import delete_runner, heard_of
 from ci_core.actions.traces import append_trace
 from ci_core.errors import InvalidInput, NotErasable, NotFound, NotPlayable, NotRetryable
@@ -211,6 +212,19 @@ def test_a_project_may_keep_redundant_pipelines() -> None:
     older = push(project, "a: {script: x}")
     assert cancel_redundant_pipelines(push(project, "a: {script: y}")) == []
     assert job_named(older, "a").status == "pending"
+
+
+def test_redundant_pipelines_whose_cancellation_was_lost_are_found(at: Callable[[float], None]) -> None:
+    project = project_with("x: {script: x}")
+    older = push(project, "a: {script: x}")
+    newer = push(project, "a: {script: y}")
+    connection.run_on_commit.clear()  # as if the process died right after the commit
+    assert cancel_forgotten_pipelines() == 0, "whoever created it may still be at it"
+    at(61)
+    assert cancel_forgotten_pipelines() == 2
+    assert job_named(older, "a").status == "canceled"
+    assert job_named(newer, "a").status == "pending"
+    assert cancel_forgotten_pipelines() == 0
 
 
 def test_a_job_that_its_runner_never_acknowledged_fails(at: object) -> None:

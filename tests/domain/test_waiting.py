@@ -10,15 +10,16 @@ from django.test.utils import CaptureQueriesContext
 
 from ci_core import clock
 from ci_core.actions import upkeep
+from ci_core.actions.environments import protect_environment
 from ci_core.actions.jobs import play_job, succeed_job
 from ci_core.actions.pipelines import create_pipeline
 from ci_core.actions.runners import create_runner
 from ci_core.decisions.runner_matching import may_take
 from ci_core.models import Job, PendingJob, Pipeline, Project, Runner, RunnerAccessLevel
 from ci_core.queueing import claim_job
-from ci_core.statuses import PipelineSource
+from ci_core.statuses import AccessLevel, PipelineSource
 from ci_core.waiting import is_stuck, load_runners, queued, why_all_wait, why_waiting
-from tests.factories import ProjectFactory, pipeline_with, project_with, runner_with_token
+from tests.factories import ProjectFactory, member, pipeline_with, project_with, runner_with_token
 
 pytestmark = pytest.mark.django_db
 
@@ -161,3 +162,16 @@ def test_played_and_finished_jobs_do_not_wait() -> None:
     succeed_job(job_named(pipeline, "b").pk)
     assert reason(pipeline, "b") == ""
     assert reason(pipeline, "a").startswith("no_runner")
+
+
+def test_a_manual_job_of_a_protected_environment_says_who_may_deploy() -> None:
+    pipeline = pipeline_with(
+        "a: {script: x, when: manual, environment: production}\nb: {script: x, when: manual}\n"
+    )
+    deployer = member(pipeline.project, username="ada")
+    protect_environment(pipeline.project, "production", access_level=AccessLevel.MAINTAINER, users=[deployer])
+    assert reason(pipeline, "a") == (
+        "manual: Waits for somebody to start it; its environment is protected: "
+        "allowed are the role maintainer or above, ada."
+    )
+    assert "developers, maintainers and owners" in reason(pipeline, "b")

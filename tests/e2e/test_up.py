@@ -122,6 +122,14 @@ SHOP = """{ project(fullPath: "samples/web-shop") { pipelines(first: 1) { nodes 
     status jobs { nodes { name status } } } } } }"""
 
 
+FAMILY = """{ project(fullPath: "samples/family") { pipelines(last: 1) { nodes {
+    status downstream { nodes { status child sourceJob { name } jobs { nodes { name status } } } } } } } }"""
+
+
+def family_pipeline(up: Up) -> Any:
+    return up.graphql(FAMILY)["project"]["pipelines"]["nodes"][0]
+
+
 def shop_pipeline(up: Up) -> Any:
     return up.graphql(SHOP)["project"]["pipelines"]["nodes"][0]
 
@@ -137,6 +145,14 @@ def test_from_nothing_to_a_finished_pipeline_and_back(up: Up, home: Path) -> Non
     eventually(lambda: shop_pipeline(up)["status"] == "SUCCESS", "the first pipeline")
     statuses = {job["status"] for job in shop_pipeline(up)["jobs"]["nodes"]}
     assert statuses == {"SUCCESS", "FAILED", "MANUAL"}
+
+    eventually(lambda: family_pipeline(up)["status"] == "SUCCESS", "the parent pipeline of the family")
+    children = family_pipeline(up)["downstream"]["nodes"]
+    assert {child["sourceJob"]["name"]: child["status"] for child in children} == {
+        "checks": "SUCCESS",
+        "generated": "SUCCESS",
+    }
+    assert any(job["name"] == "greet:fr" for child in children for job in child["jobs"]["nodes"])
 
     worker = next(
         child for child in psutil.Process(up.process.pid).children() if child.cmdline()[-1] == "worker"

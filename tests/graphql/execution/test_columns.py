@@ -1,0 +1,78 @@
+"""Only the columns that a document asks for are read, and no row is ever read again for one that was left out."""
+
+from __future__ import annotations
+
+import pytest
+from graphql import get_named_type, is_leaf_type
+
+from graphql_api.loaders.jobs import JOBS, NEEDS
+from graphql_api.schema import schema
+from tests.factories import member, pipeline_with
+from tests.support.graphql_client import as_user
+from tests.support.query_counts import statements_of
+
+pytestmark = pytest.mark.django_db
+
+GRAPH = """
+query($path: ID!) { project(fullPath: $path) { pipeline(iid: 1) { stages { nodes { jobs { nodes { %s } } } } } } }
+"""
+FIELDS = schema._schema.type_map["CiJob"].fields
+
+
+def jobs(count):
+    """A pipeline of so many jobs of each kind of status that there is without a runner."""
+    config = {"stages": ["build", "test"]}
+    for number in range(count):
+        config[f"build{number}"] = {
+            "stage": "build",
+            "script": "x",
+            "tags": ["linux"],
+            "environment": {"name": "x"},
+        }
+        config[f"manual{number}"] = {"stage": "build", "script": "x", "when": "manual"}
+        config[f"test{number}"] = {"stage": "test", "script": "x", "needs": [f"build{number}"]}
+    return pipeline_with(config)
+
+
+def selection(name):
+    type_ = get_named_type(FIELDS[name].type)
+    return name if is_leaf_type(type_) else f"{name} {{ __typename }}"
+
+
+def statements(pipeline, fields):
+    client = as_user(member(pipeline.project))
+    sent = statements_of(lambda: client.data(GRAPH % fields, path=pipeline.project.full_path))
+    return [statement for statement in sent if "ci_core_" in statement]
+
+
+def test_no_field_reads_jobs_one_by_one():
+    few, many = jobs(1), jobs(3)
+    different = {
+        name: (len(statements(few, selection(name))), len(statements(many, selection(name))))
+        for name in FIELDS
+    }
+    assert {name: counts for name, counts in different.items() if counts[0] != counts[1]} == {}
+
+
+def test_only_what_is_asked_for_is_read():
+    pipeline = jobs(1)
+    (read,) = [sql for sql in statements(pipeline, "name duration") if 'FROM "ci_core_job"' in sql]
+    assert '"started_at"' in read
+    assert not any(f'"{column}"' in read for column in ("created_at", "tags", "given_variables", "exit_code"))
+
+
+def test_a_field_that_nothing_is_known_of_reads_all():
+    (read,) = [sql for sql in statements(jobs(1), "stuck") if '"given_variables"' in sql]
+    assert '"tags"' in read
+
+
+@pytest.mark.parametrize("columns", [JOBS, NEEDS])
+def test_names_of_fields_and_columns_exist(columns):
+    known = {column.attname for column in columns.model._meta.concrete_fields}
+    fields = {
+        field.extensions["strawberry-definition"].python_name
+        for field in schema._schema.type_map[columns.type_name].fields.values()
+    }
+    assert known.issuperset(columns.always)
+    assert known.issuperset(column for read in columns.fields.values() for column in read)
+    assert fields >= columns.fields.keys()
