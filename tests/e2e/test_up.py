@@ -139,7 +139,9 @@ def test_from_nothing_to_a_finished_pipeline_and_back(up: Up, home: Path) -> Non
     assert up.get("/-/health") == (200, {"status": "ok"})
     assert up.get("/-/readiness")[1]["worker"] == "ok"
     assert stat.S_IMODE((home / "demo-token").stat().st_mode) == 0o600
-    eventually(lambda: up.said("demo, with the password"), "the demo login, which is printed after the addresses")
+    eventually(
+        lambda: up.said("demo, with the password"), "the demo login, which is printed after the addresses"
+    )
     assert up.said("Pipeyard is up")
 
     eventually(lambda: shop_pipeline(up)["status"] == "SUCCESS", "the first pipeline")
