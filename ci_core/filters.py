@@ -64,7 +64,7 @@ class PipelineFilter(filters.FilterSet):
     def in_scope(self, rows: QuerySet[Pipeline], name: str, value: str) -> QuerySet[Pipeline]:
         """Running, pending or finished pipelines, or the newest one of each branch or tag."""
         if value in (PipelineScope.BRANCHES, PipelineScope.TAGS):
-            newer = Pipeline.objects.filter(
+            newer = Pipeline.objects.without_children().filter(
                 project_id=OuterRef("project_id"),
                 ref=OuterRef("ref"),
                 tag=OuterRef("tag"),

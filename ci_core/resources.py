@@ -1,6 +1,6 @@
 """Who has a resource group and who wants it; kept in the transactions that move jobs.
 
-Lock order: a group's row comes after the one pipeline row that a transaction holds. Whoever processes a pipeline takes
+Lock order: a group's row comes after the pipeline rows that a transaction holds. Whoever processes a pipeline takes
 a free group only if nobody else has its row (SKIP LOCKED), and gives back what its own jobs hold;
 `processing.hand_over` waits for one group at a time. So nobody waits in a circle.
 """

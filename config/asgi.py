@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from typing import Any
 
@@ -19,3 +20,8 @@ from runner_api.body_limit import BodyLimit  # noqa: E402
 application = ProtocolTypeRouter(
     {"http": BodyLimit(django_application), "websocket": URLRouter(websocket_urlpatterns)}
 )
+
+# What has been imported stays. Unless it is set aside, every full collection goes through it again, in the middle of
+# requests: the graph of 1,000 jobs took half as long again.
+gc.collect()
+gc.freeze()

@@ -20,7 +20,7 @@ from ci_core.admin.filtersets import JobRows
 from ci_core.admin.logs import LINES, tail_of
 from ci_core.admin.paging import PartitionedChangeList
 from ci_core.admin.verbs import Verb
-from ci_core.models import Artifact, Job, Need, Pipeline, Stage
+from ci_core.models import Artifact, BridgeMessage, DownstreamPipeline, Job, JobKind, Need, Pipeline, Stage
 from ci_core.models.ids import pipeline_of
 from ci_core.statuses import CANCELABLE, PLAYABLE, RETRYABLE, Status
 
@@ -174,10 +174,16 @@ class JobAdmin(DeskAdmin[Job]):
             job.name_of_stage = names.get(job.stage_id, "")  # type: ignore[attr-defined]
 
     def sections(self, request: HttpRequest, row: Job) -> Iterable[Section]:
-        """Needs with the state of what is needed, the log's end, artifacts, and the other runs of the job."""
+        """Needs with the state of what is needed, the log's end, artifacts, and the other runs of the job.
+
+        A trigger job has its pipeline instead of log and artifacts.
+        """
         yield _needs(row)
-        yield _log(row)
-        yield _artifacts(row)
+        if row.kind == JobKind.BRIDGE:
+            yield _downstream(row)
+        else:
+            yield _log(row)
+            yield _artifacts(row)
         yield _runs(row)
 
     @admin.display(description="Status")
@@ -254,6 +260,28 @@ class JobAdmin(DeskAdmin[Job]):
     def ran(self, row: Job) -> str:
         """How long it was on a runner."""
         return display.between(row.started_at, row.finished_at)
+
+
+def _downstream(job: Job) -> Table:
+    """The pipeline that a trigger job created, or why it could not."""
+    message = BridgeMessage.objects.filter(job_id=job.pk).first()
+    links = DownstreamPipeline.objects.select_related("pipeline__project").filter(source_job_id=job.pk)
+    rows = [
+        (
+            display.link("pipeline", link.pk, f"#{link.pk}"),
+            link.pipeline.project.full_path,
+            display.badge(link.pipeline.status),
+            link.strategy or display.NOTHING,
+        )
+        for link in links
+    ]
+    return display.table(
+        "Downstream pipeline",
+        ("Pipeline", "Project", "Status", "Strategy"),
+        rows,
+        note=message.content if message else "",
+        empty="It has created none.",
+    )
 
 
 def _needs(job: Job) -> Table:

@@ -20,11 +20,13 @@ from ci_core.admin.display import Group, Section, Table
 from ci_core.admin.filters import from_filterset
 from ci_core.admin.filtersets import PipelineRows
 from ci_core.admin.verbs import Verb
-from ci_core.models import Event, Job, Pipeline, PipelineVariable, Project, Stage
+from ci_core.models import DownstreamPipeline, Event, Job, Pipeline, PipelineVariable, Project, Stage
 from ci_core.statuses import COMPLETED
 
 #: Jobs that a pipeline's page shows; the list of jobs shows the others.
 MOST_JOBS: Final = 1000
+#: Downstream pipelines that a pipeline's page shows, newest first.
+MOST_DOWNSTREAM: Final = 100
 #: Events that a pipeline's page shows, newest first.
 MOST_EVENTS: Final = 50
 #: Hexadecimal digits from which a word is looked for among the commits.
@@ -100,6 +102,9 @@ class PipelineAdmin(DeskAdmin[Pipeline]):
             yield _diagnostics("Warnings of the configuration", row.config_warnings)
         stages = list(Stage.objects.in_pipeline(row.pk).order_by("pipeline_id", "position"))
         yield _jobs_by_stage(row, stages, jobs, total)
+        links = _family(row)
+        if links:
+            yield links
         variables = list(PipelineVariable.objects.in_pipeline(row.pk).order_by("pipeline_id", "id"))
         if variables:
             yield _variables(variables)
@@ -215,6 +220,36 @@ def _job_row(job: Job, retries: int) -> Sequence[Any]:
         runner,
         job.user.username if job.user else display.NOTHING,
         f"{retries} times" if retries else display.NOTHING,
+    )
+
+
+def _family(pipeline: Pipeline) -> Table | None:
+    """The trigger job that created the pipeline, and the pipelines that its own trigger jobs created, newest first."""
+    links = list(
+        DownstreamPipeline.objects.select_related("pipeline")
+        .filter(Q(pk=pipeline.pk) | Q(source_pipeline_id=pipeline.pk))
+        .order_by("-pk")[: MOST_DOWNSTREAM + 1]
+    )
+    if not links:
+        return None
+    bridges = {job.pk: job for job in Job.objects.by_ids([link.source_job_id for link in links])}
+    rows = [_family_row(pipeline, link, bridges.get(link.source_job_id)) for link in links[:MOST_DOWNSTREAM]]
+    more = f"The newest {MOST_DOWNSTREAM} are shown." if len(links) > MOST_DOWNSTREAM else ""
+    return display.table(
+        "Upstream and downstream", ("Which", "Pipeline", "Status", "Trigger job", "Strategy"), rows, note=more
+    )
+
+
+def _family_row(pipeline: Pipeline, link: DownstreamPipeline, bridge: Job | None) -> Sequence[Any]:
+    upstream = link.pk == pipeline.pk
+    which = "created by" if upstream else "child" if link.child else "of another project"
+    other_id = link.source_pipeline_id if upstream else link.pk
+    return (
+        which,
+        display.link("pipeline", other_id, f"#{other_id}"),
+        display.NOTHING if upstream else display.badge(link.pipeline.status),
+        display.link("job", bridge.pk, bridge.name) if bridge else display.NOTHING,
+        link.strategy or display.NOTHING,
     )
 
 

@@ -22,6 +22,7 @@ SELECT parent.id FROM unnest(%s::bigint[], %s::bigint[], %s::text[]) AS parent(i
 WHERE EXISTS (
     SELECT 1 FROM ci_core_pipeline AS newer
     WHERE newer.project_id = parent.project_id AND newer.ref = parent.ref AND newer.id > parent.id
+        AND newer.source <> 'parent_pipeline'
 )
 """
 
@@ -51,9 +52,10 @@ def by_iid(project_ids: Sequence[int], iid: int) -> dict[int, models.Pipeline]:
 
 
 def newest_of_sha(project_ids: Sequence[int], sha: str) -> dict[int, models.Pipeline]:
-    """The newest pipeline of each project for a commit."""
+    """The newest pipeline of each project for a commit; not a child."""
     newest = (
-        models.Pipeline.objects.filter(project_id__in=project_ids, sha=sha)
+        models.Pipeline.objects.without_children()
+        .filter(project_id__in=project_ids, sha=sha)
         .order_by()
         .values("project_id")
         .annotate(newest=Max("id"))
@@ -65,9 +67,10 @@ def newest_of_sha(project_ids: Sequence[int], sha: str) -> dict[int, models.Pipe
 def counts(
     project_ids: Sequence[int], ref: str | None, sha: str | None, source: str | None
 ) -> dict[int, Counts]:
-    """How many pipelines each project has, with these properties where given."""
+    """How many pipelines each project has, with these properties where given; no children unless asked for."""
     given = {"ref": ref, "sha": sha, "source": source}
-    rows = models.Pipeline.objects.filter(
+    every = models.Pipeline.objects.all()
+    rows = (every if source is not None else every.without_children()).filter(
         project_id__in=project_ids, **{name: value for name, value in given.items() if value is not None}
     )
     finished = [status.value for status in COMPLETED]

@@ -207,3 +207,27 @@ def test_the_number_of_statements_does_not_depend_on_the_rows() -> None:
             pipeline.jobs.filter(pk=pk).delete()  # type: ignore[attr-defined]
 
     assert_same_count("pipeline.downstream", lambda: asked(pipeline, user), grow, sizes=(30, 10, 1))
+
+
+LISTED = """
+query($path: ID!, $sha: String) { project(fullPath: $path) {
+  pipelines { count nodes { iid latest } }
+  latest: pipelines(scope: BRANCHES) { nodes { iid } }
+  children: pipelines(source: "parent_pipeline") { nodes { iid } }
+  pipelineCounts { all }
+  pipeline(sha: $sha) { iid }
+} }
+"""
+
+
+def test_children_stand_with_their_parents_and_not_in_the_list_of_the_project() -> None:
+    pipeline = started("go: {trigger: {include: child.yml}}\n")
+    child = child_of(pipeline, "go")
+    project = pipeline.project
+    found = as_user(member(project)).data(LISTED, path=project.full_path, sha=pipeline.sha)["project"]
+    own = {"iid": str(pipeline.iid)}
+    assert found["pipelines"] == {"count": 1, "nodes": [{**own, "latest": True}]}
+    assert found["latest"] == {"nodes": [own]}
+    assert found["children"] == {"nodes": [{"iid": str(child.iid)}]}
+    assert found["pipelineCounts"] == {"all": 1}
+    assert found["pipeline"] == own
