@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, TypeVar
 
+from django.db import connection
 from django.db.models import QuerySet
 
 from ci_core import clock, tokens
@@ -14,12 +15,12 @@ from ci_core.errors import Forbidden, NotFound
 from ci_core.models import (
     Deployment,
     Environment,
+    Group,
     Job,
     PersonalAccessToken,
     Pipeline,
     PipelineSchedule,
     Project,
-    ProjectMembership,
     Stage,
     User,
     Visibility,
@@ -33,6 +34,34 @@ READ_SCOPES: Final = frozenset({"read_api", "api"})
 WRITE_SCOPES: Final = frozenset({"api"})
 #: Seconds between two notes of a token's last use.
 LAST_USED_EVERY: Final = 60
+
+
+#: Levels of users in projects: the highest of their roles in the project, its group, and the groups around it. Not the
+#: ORM: the roles of both kinds in one statement.
+_LEVELS_IN_PROJECTS: Final = """
+SELECT user_id, project_id, max(access_level) FROM (
+    SELECT user_id, project_id, access_level FROM ci_core_projectmembership
+    WHERE user_id = ANY(%(users)s) AND project_id = ANY(%(projects)s)
+    UNION ALL
+    SELECT membership.user_id, project.id, membership.access_level FROM ci_core_project AS project
+    JOIN ci_core_group AS own ON own.id = project.group_id
+    JOIN ci_core_groupmembership AS membership ON membership.group_id = ANY(own.traversal_ids)
+    WHERE membership.user_id = ANY(%(users)s) AND project.id = ANY(%(projects)s)
+) AS role GROUP BY user_id, project_id
+"""
+
+_LEVELS_IN_GROUPS: Final = """
+SELECT own.id, max(membership.access_level) FROM ci_core_group AS own
+JOIN ci_core_groupmembership AS membership ON membership.group_id = ANY(own.traversal_ids)
+WHERE membership.user_id = %(user)s AND own.id = ANY(%(ids)s) GROUP BY own.id
+"""
+
+
+def _levels(user_ids: list[int], project_ids: list[int]) -> list[tuple[int, int, int]]:
+    """User, project and level, for each user who has a role in a project."""
+    with connection.cursor() as cursor:
+        cursor.execute(_LEVELS_IN_PROJECTS, {"users": user_ids, "projects": project_ids})
+        return list(cursor.fetchall())
 
 
 @dataclass(slots=True)
@@ -71,8 +100,22 @@ class Principal:
         if self.user is None or self.user.is_superuser or not missing:
             return
         self._levels.update(dict.fromkeys(missing, 0))
-        found = ProjectMembership.objects.filter(user=self.user, project_id__in=missing)
-        self._levels.update(found.values_list("project_id", "access_level"))
+        for _, project_id, level in _levels([self.user.pk], missing):
+            self._levels[project_id] = level
+
+    def level_in_group(self, group_id: int) -> int:
+        """The user's access level in a group, be it by a group around it; 0 for none."""
+        return self.levels_in_groups([group_id])[group_id]
+
+    def levels_in_groups(self, group_ids: list[int]) -> dict[int, int]:
+        """The user's access levels in several groups, by id; 0 for none. One statement."""
+        every = AccessLevel.OWNER if self.user is not None and self.user.is_superuser else 0
+        levels: dict[int, int] = dict.fromkeys(group_ids, every)
+        if self.user is not None and not every and group_ids:
+            with connection.cursor() as cursor:
+                cursor.execute(_LEVELS_IN_GROUPS, {"user": self.user.pk, "ids": group_ids})
+                levels.update(cursor.fetchall())
+        return levels
 
 
 ANONYMOUS_SCOPES: Final = frozenset({"read_api"})
@@ -121,8 +164,7 @@ def who_may_see(project: Project, principals: Sequence[Principal]) -> list[bool]
     Their levels in the project are known afterwards.
     """
     users = {principal.user.pk for principal in principals if principal.user is not None}
-    found = ProjectMembership.objects.filter(project=project, user__in=users)
-    levels = dict(found.values_list("user_id", "access_level")) if users else {}
+    levels = {user_id: level for user_id, _, level in _levels(list(users), [project.pk])} if users else {}
     for principal in principals:
         if principal.user is not None:
             principal.know_level(project.pk, levels.get(principal.user.pk, 0))
@@ -153,6 +195,26 @@ def access_project_by_id(project_id: int, principal: Principal, at_least: int = 
         raise NotFound("There is no such project, or you may not see it.")
     _require(principal, project.pk, at_least)
     return project
+
+
+def access_group(full_path: str, principal: Principal) -> Group:
+    """A group by path. Raises NotFound if the principal may not see it."""
+    group: Group | None = Group.objects.visible_to(principal.user).filter(full_path=full_path).first()
+    if group is None:
+        raise NotFound(f"There is no group {full_path!r}, or you may not see it.")
+    return group
+
+
+def access_group_by_id(group_id: int, principal: Principal, at_least: int) -> Group:
+    """A group by id. Raises NotFound if the principal may not see it, Forbidden below the access level."""
+    group: Group | None = Group.objects.visible_to(principal.user).filter(pk=group_id).first()
+    if group is None:
+        raise NotFound("There is no such group, or you may not see it.")
+    if not principal.may_write:
+        raise Forbidden("Your token's scope allows reading only: use one with the scope api.")
+    if principal.level_in_group(group.pk) < at_least:
+        raise Forbidden("Your role in this group does not allow this.")
+    return group
 
 
 def _visible(rows: QuerySet[R], what: str, principal: Principal, at_least: int) -> R:

@@ -46,6 +46,12 @@ class PlayedTooOften(InvalidInput):
     code = "played_too_often"
 
 
+class TooManyTries(CiError):
+    """Too many passwords were tried: wait ten minutes, or use a token."""
+
+    code = "too_many_tries"
+
+
 class RefNotFound(CiError):
     """The ref does not exist in the repository."""
 

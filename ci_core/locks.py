@@ -11,7 +11,8 @@
    others who hold no pipeline.
 
 Before all of these, by those who need them: a project's row, `FOR NO KEY UPDATE`, while its schedules are counted; then
-one schedule's row, while it is changed or fires. Firing creates a pipeline and so goes on with 1.
+one schedule's row, while it is changed or fires. Firing creates a pipeline and so goes on with 1. Whoever makes a
+project or a group takes the lock on paths first of all.
 
 So a claim may wait for a pipeline, but nobody who holds a pipeline ever waits for a claim.
 """
@@ -25,9 +26,12 @@ from typing import Any, Final
 from django.db import connection, transaction
 
 from ci_core.errors import NotFound
-from ci_core.models import Job, Pipeline, Project
+from ci_core.models import InternalId, Job, Pipeline, Project
 from ci_core.models.ids import pipeline_of
 from ci_core.statuses import DOWNSTREAM_SOURCES
+
+#: Key of the advisory lock on paths; no other advisory lock is taken here.
+_PATHS_LOCK: Final = 7_300_001
 
 
 def lock_pipeline(pipeline_id: int, *, deleting: bool = False) -> Pipeline:
@@ -117,9 +121,22 @@ def _instances(row: Sequence[Any]) -> list[Any]:
     return made
 
 
+def lock_paths() -> None:
+    """Lets one transaction at a time give paths to projects and groups: which group a project is in depends on both."""
+    _require_transaction()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_PATHS_LOCK])
+
+
 def _require_transaction() -> None:
     if not connection.in_atomic_block:
         raise transaction.TransactionManagementError("a lock needs a transaction")
+
+
+def expected_internal_id(project_id: int, usage: str) -> int:
+    """The iid that is next, unless another transaction takes it first."""
+    last = InternalId.objects.filter(project_id=project_id, usage=usage).values_list("last_value", flat=True)
+    return (last.first() or 0) + 1
 
 
 def next_internal_id(project_id: int, usage: str, count: int = 1) -> int:

@@ -8,7 +8,7 @@ from typing import Final
 
 from ci_core.access import Principal
 from ci_core.errors import Forbidden, NotFound
-from ci_core.models import Runner, RunnerType
+from ci_core.models import Group, Project, Runner, RunnerType
 from ci_core.statuses import AccessLevel
 
 
@@ -28,14 +28,16 @@ class RunnerRights:
 
 _REFUSED: Final = {
     "administer": "Jobs and notes of a runner are for those who may change it.",
-    "update": "Changing a runner takes an administrator, or a maintainer of a project that it is assigned to.",
-    "delete": "Deleting a runner takes an administrator, or a maintainer of the only project that it is assigned to.",
+    "update": "Changing a runner takes an administrator, a maintainer of a project that it is assigned to, or an owner "
+    "of its group.",
+    "delete": "Deleting a runner takes an administrator, a maintainer of the only project that it is assigned to, or "
+    "an owner of its group.",
     "assign": "Assigning a runner to projects takes a maintainer of one that has it, and a runner that is not locked.",
 }
 
 
 def runner_rights(principal: Principal, runners: Sequence[Runner]) -> dict[int, RunnerRights]:
-    """What the principal may do with each runner, by id. Two statements, however many runners."""
+    """What the principal may do with each runner, by id. Statements do not depend on how many."""
     if principal.user is None:
         return {runner.pk: RunnerRights() for runner in runners}
     if principal.user.is_superuser:
@@ -45,7 +47,37 @@ def runner_rights(principal: Principal, runners: Sequence[Runner]) -> dict[int, 
         runner.pk for runner in runners if runner.runner_type == RunnerType.PROJECT_TYPE
     )
     principal.load_levels([project_id for ids in assigned.values() for project_id in ids])
-    return {runner.pk: _of_user(principal, runner, assigned.get(runner.pk, ())) for runner in runners}
+    groups = _rights_in_groups(principal, {runner.group_id for runner in runners if runner.group_id})
+    return {
+        runner.pk: groups[runner.group_id]
+        if runner.group_id is not None
+        else _of_user(principal, runner, assigned.get(runner.pk, ()))
+        for runner in runners
+    }
+
+
+def _rights_in_groups(principal: Principal, group_ids: set[int]) -> dict[int, RunnerRights]:
+    """What the principal may do with the runners of each group.
+
+    Its owners change them, its maintainers see their jobs, and maintainers of projects in it see them.
+    """
+    if not group_ids or principal.user is None:
+        return {}
+    levels = principal.levels_in_groups(sorted(group_ids))
+    maintained = Project.objects.with_member(principal.user, AccessLevel.MAINTAINER)
+    holding = set(Group.objects.holding(maintained).filter(pk__in=group_ids).values_list("pk", flat=True))
+    found = {}
+    for group_id, level in levels.items():
+        owner = level >= AccessLevel.OWNER
+        may = owner and principal.may_write
+        found[group_id] = RunnerRights(
+            read=level >= AccessLevel.MAINTAINER or group_id in holding,
+            administer=level >= AccessLevel.MAINTAINER,
+            update=may,
+            delete=may,
+            assign=False,
+        )
+    return found
 
 
 def _of_user(principal: Principal, runner: Runner, project_ids: Sequence[int]) -> RunnerRights:

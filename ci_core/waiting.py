@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Count, Max
+from django.db.models import Count, Max, Min
 
 from ci_core import clock
 from ci_core.decisions.composite import counted, settled
@@ -20,6 +21,7 @@ from ci_core.models import (
     Job,
     JobKind,
     PendingJob,
+    Project,
     ProtectedEnvironment,
     ResourceGroup,
     Runner,
@@ -107,6 +109,36 @@ def why_all_wait(jobs: Sequence[Job]) -> dict[int, Waiting]:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """The jobs that wait and that a runner may take. waited: seconds that the one queued first has waited, or None."""
+
+    jobs: int
+    waited: int | None
+
+
+def queues(runners: Sequence[Runner]) -> dict[int, Queue]:
+    """The queue of each runner by id, as if it were there and not paused. Statements do not depend on how many.
+
+    Jobs are told apart by what matching looks at, QUEUE_LIMIT kinds at most, those with the oldest jobs.
+    """
+    kinds = (
+        PendingJob.objects.order_by()
+        .values("project_id", "tags", "protected")
+        .annotate(jobs=Count("job_id"), oldest=Min("queued_at"))
+        .order_by("oldest")[:QUEUE_LIMIT]
+    )
+    waiting = [(queued(row["project_id"], row["tags"], row["protected"]), row) for row in kinds]
+    now, found = clock.now(), {}
+    for runner in _snapshots(runners, busy={}, since=now):
+        there = replace(runner, paused=False, online=True)
+        taken = [row for kind, row in waiting if may_take(there, kind)]
+        oldest = min((row["oldest"] for row in taken), default=None)
+        waited = None if oldest is None else max(0, int((now - oldest).total_seconds()))
+        found[runner.id] = Queue(sum(row["jobs"] for row in taken), waited)
+    return found
+
+
 def queued(project_id: int, tags: Iterable[str], protected: bool) -> QueuedJob:
     """What matching looks at."""
     return QueuedJob(project_id, frozenset(tags), protected)
@@ -121,11 +153,18 @@ def load_runners() -> list[RunnerSnapshot]:
             jobs=Count("job_id"), heard=Max("heard_at")
         )
     }
-    runners = list(Runner.objects.order_by("-contacted_at", "id")[:RUNNER_LIMIT])
+    return _snapshots(list(Runner.objects.order_by("-contacted_at", "id")[:RUNNER_LIMIT]), busy, since)
+
+
+def _snapshots(
+    runners: Sequence[Runner], busy: Mapping[int, Mapping[str, Any]], since: datetime
+) -> list[RunnerSnapshot]:
+    """The runners as matching sees them. busy: what is running on each; since: who called later is online."""
     projects: dict[int, set[int]] = {}
     assigned = Runner.projects.through.objects.filter(runner__in=runners)
     for runner_id, project_id in assigned.values_list("runner_id", "project_id"):
         projects.setdefault(runner_id, set()).add(project_id)
+    groups = _in_groups({runner.group_id for runner in runners if runner.group_id is not None})
     return [
         RunnerSnapshot(
             id=runner.pk,
@@ -133,9 +172,9 @@ def load_runners() -> list[RunnerSnapshot]:
             tags=frozenset(runner.tags),
             run_untagged=runner.run_untagged,
             protected_only=runner.access_level == RunnerAccessLevel.REF_PROTECTED,
-            project_ids=frozenset(projects.get(runner.pk, ()))
-            if runner.runner_type == RunnerType.PROJECT_TYPE
-            else None,
+            project_ids=None
+            if runner.runner_type == RunnerType.INSTANCE_TYPE
+            else frozenset(projects.get(runner.pk, groups.get(runner.group_id or 0, ()))),
             paused=runner.paused,
             online=_recent(runner.contacted_at, since)
             or _recent(busy.get(runner.pk, {}).get("heard"), since),
@@ -143,6 +182,18 @@ def load_runners() -> list[RunnerSnapshot]:
         )
         for runner in runners
     ]
+
+
+def _in_groups(group_ids: set[int]) -> dict[int, set[int]]:
+    """The ids of the projects in each group and in the groups in it."""
+    found: dict[int, set[int]] = {}
+    if not group_ids:
+        return found
+    rows = Project.objects.within(group_ids).values_list("pk", "group__traversal_ids")
+    for project_id, around in rows:
+        for group_id in group_ids.intersection(around):
+            found.setdefault(group_id, set()).add(project_id)
+    return found
 
 
 def _recent(moment: datetime | None, since: datetime) -> bool:

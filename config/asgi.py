@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from typing import Any
 
@@ -13,9 +14,16 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")  # noqa: TID2
 django_application: Any = get_asgi_application()
 
 # Both import models, which needs Django to be set up first.
+from config.statement_timeout import bound_statements  # noqa: E402
 from graphql_api.consumers import websocket_urlpatterns  # noqa: E402
 from runner_api.body_limit import BodyLimit  # noqa: E402
 
+bound_statements()
 application = ProtocolTypeRouter(
     {"http": BodyLimit(django_application), "websocket": URLRouter(websocket_urlpatterns)}
 )
+
+# What has been imported stays. Unless it is set aside, every full collection goes through it again, in the middle of
+# requests: the graph of 1,000 jobs took half as long again.
+gc.collect()
+gc.freeze()

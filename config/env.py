@@ -18,6 +18,7 @@ class GraphQLEnv:
 
     body_limit, document_limit: bytes. time_limit_seconds: of one operation. rate_limit, anonymous_rate_limit: requests
     a minute of one user, and of one address; 0 for no limit. batch_limit: operations in one request; 0 takes no lists.
+    persisted_limit: documents of clients that are kept; 0 for none. trusted_only: whether only those on the list run.
     introspection, suggestions: whether the schema is told, by query and in errors.
     """
 
@@ -33,6 +34,8 @@ class GraphQLEnv:
     time_limit_seconds: float
     rate_limit: int
     anonymous_rate_limit: int
+    persisted_limit: int
+    trusted_only: bool
     introspection: bool
     suggestions: bool
 
@@ -135,6 +138,8 @@ def _read_graphql_env(env: environ.Env) -> GraphQLEnv:
         time_limit_seconds=env.float("PIPEYARD_GRAPHQL_TIME_LIMIT_SECONDS", 30.0),
         rate_limit=number("RATE_LIMIT", 60_000),
         anonymous_rate_limit=number("ANONYMOUS_RATE_LIMIT", 30_000),
+        persisted_limit=number("PERSISTED_LIMIT", 1000),
+        trusted_only=env.bool("PIPEYARD_GRAPHQL_TRUSTED_ONLY", False),
         introspection=env.bool("PIPEYARD_GRAPHQL_INTROSPECTION", True),
         suggestions=env.bool("PIPEYARD_GRAPHQL_SUGGESTIONS", True),
     )

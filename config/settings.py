@@ -115,6 +115,7 @@ UNFOLD = {
     "SITE_SUBHEADER": "Support desk",
     "SITE_SYMBOL": "conveyor_belt",
     "SITE_URL": "/",
+    "LOGIN": {"form": "config.sign_in_form.SignInForm"},
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_BACK_BUTTON": True,
     "SIDEBAR": {"show_search": True, "show_all_applications": False},
@@ -154,6 +155,10 @@ PIPEYARD_RUNNER_SILENCE_SECONDS = 180
 PIPEYARD_DEFAULT_JOB_TIMEOUT = 3600
 #: Seconds that a pending job waits for a runner before it fails as stuck.
 PIPEYARD_PENDING_LIMIT_SECONDS = 24 * 3600
+#: Passwords that may be tried for one user name within ten minutes, whoever tries.
+PIPEYARD_PASSWORD_TRIES = 10
+#: Passwords that may be tried from one address within ten minutes.
+PIPEYARD_PASSWORD_TRIES_PER_ADDRESS = 50
 #: Pipeline schedules that a project may have.
 PIPEYARD_SCHEDULES_PER_PROJECT = 50
 #: Seconds that must lie between two runs of a schedule, by its pattern.
@@ -202,6 +207,10 @@ PIPEYARD_GRAPHQL_TIME_LIMIT_SECONDS = ENV.graphql.time_limit_seconds
 PIPEYARD_GRAPHQL_RATE_LIMIT = ENV.graphql.rate_limit
 #: Requests a minute without a key from one address; 0 for no limit.
 PIPEYARD_GRAPHQL_ANONYMOUS_RATE_LIMIT = ENV.graphql.anonymous_rate_limit
+#: Documents that are kept for clients, which then name them by digest; 0 keeps none.
+PIPEYARD_GRAPHQL_PERSISTED_LIMIT = ENV.graphql.persisted_limit
+#: Whether only documents are carried out that `manage.py trust_documents` put on the list.
+PIPEYARD_GRAPHQL_TRUSTED_ONLY = ENV.graphql.trusted_only
 #: Whether clients may ask for the schema itself.
 PIPEYARD_GRAPHQL_INTROSPECTION = ENV.graphql.introspection
 #: Whether errors suggest names of the schema ("Did you mean ...?").

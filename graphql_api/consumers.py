@@ -122,7 +122,8 @@ class GraphQLConsumer(GraphQLWSConsumer[Context, None]):
 
     async def get_context(self, request: GraphQLWSConsumer, response: GraphQLWSConsumer) -> Context:
         """The context of the connection; each operation gets one of its own from it."""
-        return Context(run_in_thread=in_socket_thread)
+        address = (request.scope.get("client") or ("",))[0]
+        return Context(run_in_thread=in_socket_thread, address=address)
 
     async def on_ws_connect(self, context: Context) -> UnsetType:
         """Finds out who connects, and remembers how to find out again."""

@@ -12,6 +12,7 @@ import structlog
 from ci_core.access import Principal, anonymous
 from graphql_api.authentication import Caller
 from graphql_api.batching import Batches
+from graphql_api.limits.time import Deadline
 from graphql_api.limits.usage import Usage
 from graphql_api.threads import ThreadRunner, in_request_thread
 
@@ -25,7 +26,7 @@ class Context:
     """What resolvers find in `info.context`.
 
     authenticate: asked again by `renew`; None where the principal holds for the operation, as over HTTP.
-    caller: what they came with, where a subscription must find out again who they are.
+    caller: what they came with, where a subscription must find out again who they are. address: where they came from.
     live: which part of a subscription the operation is; None where nothing can be delivered later, as over HTTP.
     """
 
@@ -37,14 +38,16 @@ class Context:
         caller: Caller | None = None,
         run_in_thread: ThreadRunner = in_request_thread,
         live: object | None = None,
+        address: str = "",
     ) -> None:
         self.principal = principal or anonymous()
         self.authenticate = authenticate
         self.caller = caller
-        self.run_in_thread = run_in_thread
+        self._thread_runner = run_in_thread
         self.live = live
-        self.request_id = _request_id()
-        self.batches = Batches(run_in_thread)
+        self.address = address
+        self.request_id = current_request_id()
+        self.batches = Batches(self.run_in_thread)
         self.usage = Usage()
         self._remembered: dict[Any, dict[Any, Any]] = {}
         self._fields: Mapping[str, frozenset[str]] | None = None
@@ -65,13 +68,29 @@ class Context:
             self.principal,
             authenticate=self.authenticate,
             caller=self.caller,
-            run_in_thread=self.run_in_thread,
+            run_in_thread=self._thread_runner,
             live=live,
+            address=self.address,
         )
 
+    @property
+    def is_update(self) -> bool:
+        """Whether this delivers to a subscription, which was checked when it began."""
+        return self.live is not None and self.caller is None
+
+    async def run_in_thread(self, function: Callable[[], R]) -> R:
+        """Runs what uses the database in a thread, as long as the operation may take. Raises LimitExceeded."""
+        deadline = self.usage.deadline
+        result: R = await self._thread_runner(lambda: deadline.bounded(function))
+        return result
+
     def renew(self) -> None:
-        """Finds out again who asks, and forgets every row. Runs in a thread. Raises Unauthenticated."""
+        """Finds out again who asks, and forgets every row: a new answer begins. Runs in a thread.
+
+        Raises Unauthenticated.
+        """
         self.forget()
+        self.usage.deadline = Deadline()
         if self.authenticate is not None:
             self.principal = self.authenticate()
 
@@ -99,6 +118,7 @@ class Context:
 Info: TypeAlias = strawberry.Info[Context, None]
 
 
-def _request_id() -> str:
+def current_request_id() -> str:
+    """The id under which logs tell of this request; a new one for what came by no request."""
     bound = structlog.contextvars.get_contextvars().get("request_id")
     return bound if isinstance(bound, str) else uuid.uuid4().hex

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from functools import lru_cache
 from threading import Lock
 from typing import Final
 
@@ -56,7 +55,7 @@ class Prepared:
             allowed = settings.PIPEYARD_GRAPHQL_INTROSPECTION
             rules = RULES if allowed else (*RULES, NoSchemaIntrospectionCustomRule)
             self._errors = validate(schema, self.document, rules)
-        return self._errors
+        return list(self._errors)
 
     def shape(self, name: str | None, operation: OperationDefinitionNode) -> Shape:
         """The shape of the operation of that name."""
@@ -98,9 +97,7 @@ class _Cache:
                 self._tokens -= oldest.tokens
 
 
-@lru_cache(maxsize=1)
-def _cache() -> _Cache:
-    return _Cache()
+_CACHE: Final = _Cache()
 
 
 def prepare(text: str) -> Prepared:
@@ -109,11 +106,11 @@ def prepare(text: str) -> Prepared:
     if length > longest:
         raise LimitExceeded("document", longest, length)
     key = (text, settings.PIPEYARD_GRAPHQL_INTROSPECTION)
-    prepared = _cache().get(key)
+    prepared = _CACHE.get(key)
     if prepared is None:
         document = _parsed(text)
         prepared = Prepared(document, fragments_of(document))
-        _cache().put(key, prepared)
+        _CACHE.put(key, prepared)
     return prepared
 
 

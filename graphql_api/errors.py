@@ -10,12 +10,14 @@ from typing import Any, Final
 import structlog
 from django.conf import settings
 from graphql import GraphQLError
+from psycopg.errors import QueryCanceled
 from strawberry.extensions import SchemaExtension
 from strawberry.types import ExecutionResult, StreamExecutionResult
 
 from ci_core import errors
 from ci_core.errors import CiError
 from ci_core.repositories.reading import FileTooLarge
+from graphql_api.limits.exceeded import LimitExceeded
 
 log = structlog.get_logger("pipeyard.graphql")
 
@@ -45,6 +47,7 @@ DELIVERY: Final[Mapping[type[CiError], Delivery]] = {
     errors.NotFound: Delivery.UNAVAILABLE,
     errors.Forbidden: Delivery.UNAVAILABLE,
     errors.InvalidInput: Delivery.MESSAGE,
+    errors.TooManyTries: Delivery.MESSAGE,
     errors.RefNotFound: Delivery.MESSAGE,
     errors.RepositoryMissing: Delivery.MESSAGE,
     errors.ConfigMissing: Delivery.MESSAGE,
@@ -86,6 +89,10 @@ def presented(error: GraphQLError, request_id: str) -> GraphQLError:
         return _like(error, UNAVAILABLE_MESSAGE if unavailable else original.message, extensions)
     if isinstance(original, Unauthenticated):
         return _like(error, str(original), {"code": "unauthenticated"})
+    if isinstance(original.__cause__, QueryCanceled):
+        allowed = round(settings.PIPEYARD_GRAPHQL_TIME_LIMIT_SECONDS * 1000)
+        limit = LimitExceeded("time", allowed, allowed)
+        return _like(error, limit.message, dict(limit.extensions or {}))
     log.error("unexpected error", request_id=request_id, path=error.path, exc_info=original)
     return _like(error, INTERNAL_MESSAGE, {"code": "internal", "requestId": request_id})
 

@@ -14,7 +14,8 @@ from typing import Any, Final, TypeAlias
 from django.core.exceptions import EmptyResultSet
 from django.db import connection, models
 from django.db.models.expressions import RawSQL
-from django.db.models.query import RawQuerySet
+
+from graphql_api.hydration import rows_of_sql
 
 #: Inside the statement, the first value of the parent whose rows are being read.
 PARENT: Final = RawSQL("parent.c0", (), output_field=models.BigIntegerField())
@@ -38,9 +39,8 @@ def rows_per_parent(
     statement = (
         f"SELECT row.* FROM {names} CROSS JOIN LATERAL ({sql}) AS row ORDER BY parent.place, {outer_order}"  # noqa: S608 - built by Django
     )
-    found: RawQuerySet[Any] = rows.model._default_manager.raw(statement, [*values, *parameters])
     by_parent: dict[Parent, list[Any]] = {}
-    for row in found:
+    for row in rows_of_sql(rows.model, statement, [*values, *parameters]):
         by_parent.setdefault(tuple(getattr(row, column) for column in columns), []).append(row)
     return by_parent
 

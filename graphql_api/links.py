@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from django.conf import settings
 
-from ci_core.models import Project
+from ci_core.models import Group, Project
 
 
 def absolute(path: str) -> str:
@@ -61,9 +61,20 @@ def schedule(row: Project, schedule_id: int) -> str:
     return f"/{row.full_path}/-/pipeline_schedules/{schedule_id}/edit"
 
 
-def runner(owner: Project, runner_id: int, verb: str = "") -> str:
-    """A runner's page in a project, or the one that changes it (verb: edit)."""
-    return f"/{owner.full_path}/-/runners/{runner_id}" + (f"/{verb}" if verb else "")
+def group(row: Group) -> str:
+    """A group's page."""
+    return f"/groups/{row.full_path}"
+
+
+def group_settings(row: Group) -> str:
+    """The page where a group's variables and runners are set."""
+    return f"/groups/{row.full_path}/-/settings/ci_cd"
+
+
+def runner(owner: Project | Group, runner_id: int, verb: str = "") -> str:
+    """A runner's page in a project or group, or the one that changes it (verb: edit)."""
+    page = group(owner) if isinstance(owner, Group) else project(owner)
+    return f"{page}/-/runners/{runner_id}" + (f"/{verb}" if verb else "")
 
 
 def runner_admin(runner_id: int, verb: str = "") -> str:

@@ -44,6 +44,11 @@ class PageArguments:
             raise InvalidInput("first and last cannot be used together: page forwards or backwards.")
 
     @property
+    def everything(self) -> bool:
+        """Whether the whole list is asked for."""
+        return self.first is None and self.last is None and self.after is None and self.before is None
+
+    @property
     def backwards(self) -> bool:
         """Whether the page is counted from the end."""
         return self.last is not None
@@ -239,6 +244,9 @@ def whole(rows: Sequence[Row], arguments: PageArguments, key: Callable[[Row], Se
     """A page of rows that are all at hand, in ascending order of `key`; not cut unless the client asks for it."""
     page: Page[Row] = Page(None)
     page.key, page.total = key, len(rows)
+    if arguments.everything:
+        page.rows = rows
+        return page
     kept: Sequence[Row] = rows
     if arguments.after is not None or arguments.before is not None:
         kept = _between(rows, arguments, key)

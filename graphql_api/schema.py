@@ -30,6 +30,8 @@ from graphql_api.mutations.lint import LintMutations
 from graphql_api.mutations.pipelines import PipelineMutations
 from graphql_api.mutations.runners import RunnerMutations
 from graphql_api.mutations.schedules import ScheduleMutations
+from graphql_api.queries.ci_config import ConfigQueries
+from graphql_api.queries.groups import GroupQueries
 from graphql_api.queries.instance import InstanceQueries
 from graphql_api.queries.jobs import JobQueries
 from graphql_api.queries.projects import ProjectQueries
@@ -39,7 +41,9 @@ from graphql_api.subscriptions.changes import Subscription
 
 
 @strawberry.type(description="What can be read.")
-class Query(UserQueries, ProjectQueries, JobQueries, RunnerQueries, InstanceQueries):
+class Query(
+    UserQueries, ProjectQueries, GroupQueries, JobQueries, RunnerQueries, InstanceQueries, ConfigQueries
+):
     """The root of queries."""
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 import orjson
-from django.conf import settings
+import structlog
 from django.contrib.staticfiles import finders
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
-from django.middleware.csrf import CsrfViewMiddleware
 from django.shortcuts import render
 from django.views.decorators.csrf import csrf_exempt, ensure_csrf_cookie
 from graphql import GraphQLError
@@ -19,33 +18,17 @@ from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOpe
 from strawberry.types import ExecutionResult
 from strawberry.types.graphql import OperationType
 
-from ci_core.access import Principal
-from graphql_api.authentication import principal_of_session, principal_of_token, token_in
-from graphql_api.context import Context
-from graphql_api.errors import Unauthenticated
+from graphql_api.context import Context, current_request_id
+from graphql_api.errors import INTERNAL_MESSAGE, presented
 from graphql_api.http.answering import body_of, status_of
+from graphql_api.http.caller import caller_of, count
 from graphql_api.http.media_types import JSON, negotiated
 from graphql_api.http.reading import Operation, check_method, read_operations
 from graphql_api.http.refusal import Refused
 from graphql_api.schema import schema
-from graphql_api.threads import in_request_thread
 
 EXPLORER_URL: Final = "/-/graphql-explorer"
-
-
-class _CsrfCheck(CsrfViewMiddleware):
-    """Tells why a request is refused, instead of answering it."""
-
-    def _reject(self, request: HttpRequest, reason: str) -> Any:
-        return reason
-
-
-def _csrf_failure(request: HttpRequest) -> str | None:
-    """Why a request that acts through a session cookie cannot be trusted; None if it can."""
-    check = _CsrfCheck(lambda request: HttpResponse())
-    check.process_request(request)
-    reason: Any = check.process_view(request, HttpResponse, (), {})
-    return None if reason is None else str(reason)
+log = structlog.get_logger("pipeyard.graphql")
 
 
 def encode_json(data: object) -> bytes:
@@ -67,47 +50,36 @@ async def _graphql(request: HttpRequest) -> HttpResponseBase:
                 "Answers are application/graphql-response+json or application/json: accept one of them.",
                 "not_acceptable",
             )
-        principal = await _principal(request)
+        principal = await caller_of(request)
         operations = read_operations(request)
-        if isinstance(operations, list):
-            raise Refused(
-                400, "Lists of operations are not taken: send one operation a request.", "bad_request"
-            )
-        result = await _execute(operations, request, Context(principal))
+        listed = [operations] if isinstance(operations, Operation) else operations
+        contexts = [Context(principal) for _ in listed]
+        for context in contexts:
+            count(principal, request, context.usage)
+        results = [
+            await _execute(operation, request.method == "GET", context)
+            for operation, context in zip(listed, contexts, strict=True)
+        ]
     except Refused as refused:
         return _response(refused.body, refused.status, media_type or JSON, refused.headers)
-    return _response(body_of(result), status_of([result], media_type), media_type)
+    except Exception as error:
+        details = {"requestId": current_request_id()}
+        log.error("unexpected error", exc_info=error)
+        bug = Refused(500, INTERNAL_MESSAGE, "internal", details=details)
+        return _response(bug.body, bug.status, media_type or JSON)
+    bodies = [body_of(result) for result in results]
+    body = bodies[0] if isinstance(operations, Operation) else bodies
+    return _response(body, status_of(results, media_type), media_type)
 
 
 graphql_view = csrf_exempt(_graphql)
 
 
-async def _principal(request: HttpRequest) -> Principal:
-    """On whose behalf the request acts. A token wins over a session, and needs no CSRF token.
-
-    Raises Refused (401, 403).
-    """
-    try:
-        token = token_in({name.lower(): value for name, value in request.headers.items()})
-        if token is not None:
-            return await in_request_thread(lambda: principal_of_token(token))
-    except Unauthenticated as error:
-        headers = {"WWW-Authenticate": 'Bearer realm="Pipeyard"'}
-        raise Refused(401, str(error), "unauthenticated", headers=headers) from error
-    session_key = request.COOKIES.get(settings.SESSION_COOKIE_NAME)
-    principal = await in_request_thread(lambda: principal_of_session(session_key))
-    if principal.user is not None and request.method == "POST" and (why := _csrf_failure(request)):
-        raise Refused(
-            403, f"The request was not trusted: {why} Send the CSRF token, or use a token.", "untrusted"
-        )
-    return principal
-
-
-async def _execute(operation: Operation, request: HttpRequest, context: Context) -> ExecutionResult:
+async def _execute(operation: Operation, only_queries: bool, context: Context) -> ExecutionResult:
     """Carries out one operation. Raises Refused (405) for anything but a query in a GET."""
-    allowed = {OperationType.QUERY} if request.method == "GET" else set(OperationType)
+    allowed = {OperationType.QUERY} if only_queries else set(OperationType)
     try:
-        return await schema.execute(
+        result = await schema.execute(
             operation.query,
             variable_values=operation.variables,
             context_value=context,
@@ -120,6 +92,9 @@ async def _execute(operation: Operation, request: HttpRequest, context: Context)
         raise Refused(405, message, "method_not_allowed", headers={"Allow": "POST"}) from None
     except CannotGetOperationTypeError as error:
         return ExecutionResult(data=None, errors=[GraphQLError(undetermined(error))])
+    # Those that were raised around the operation did not come by PresentErrors.
+    result.errors = [presented(error, context.request_id) for error in result.errors or ()] or None
+    return result
 
 
 def undetermined(error: CannotGetOperationTypeError) -> str:

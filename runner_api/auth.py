@@ -6,7 +6,6 @@ import base64
 import binascii
 from typing import Final
 
-from django.contrib.auth import authenticate
 from django.http import HttpRequest
 
 from ci_core import tokens
@@ -18,9 +17,10 @@ from ci_core.access import (
     personal_token_principal,
     signed_in,
 )
+from ci_core.actions.signing_in import sign_in
 from ci_core.errors import Forbidden, NotFound
-from ci_core.models import Job, Project, Runner, User
-from ci_core.statuses import ON_RUNNER
+from ci_core.models import Job, Project, Runner, Visibility
+from ci_core.statuses import ON_RUNNER, AccessLevel
 from runner_api.errors import Refused
 from runner_api.wire import responses
 from runner_api.wire.fields import Fields
@@ -118,7 +118,9 @@ def runner_to_reset(request: HttpRequest, runner_id: int) -> Runner:
 def project_for_git(request: HttpRequest, full_path: str) -> Project:
     """The project that git may fetch from with the credentials it shows.
 
-    Raises Refused (401), the same for wrong credentials, a private project and one that does not exist.
+    Raises Refused (401), the same for wrong credentials, a private project and one that does not exist;
+    TooManyTries for passwords that are guessed; Forbidden for a guest of a private project, who sees it, but not its
+    code (https://docs.gitlab.com/user/permissions/#repository).
     """
     refused = Refused(
         401,
@@ -142,9 +144,12 @@ def project_for_git(request: HttpRequest, full_path: str) -> Project:
             raise refused
         caller = found
     try:
-        return access_project(full_path, caller)
+        project = access_project(full_path, caller)
     except NotFound:
         raise refused from None
+    if project.visibility == Visibility.PRIVATE and caller.level_in(project.pk) < AccessLevel.REPORTER:
+        raise Forbidden("Fetching from a private project takes the Reporter role.")
+    return project
 
 
 def _basic(request: HttpRequest) -> tuple[str, str]:
@@ -161,8 +166,11 @@ def _basic(request: HttpRequest) -> tuple[str, str]:
 
 
 def _password_principal(request: HttpRequest, user_name: str, password: str) -> Principal | None:
-    """Who signs in with a user name and a password."""
+    """Who signs in with a user name and a password. Raises TooManyTries."""
     if not user_name or not password or len(password) > MAX_TOKEN:
         return None
-    user = authenticate(request, username=user_name, password=password)
-    return signed_in(user) if isinstance(user, User) else None
+    if password.startswith((tokens.PERSONAL_PREFIX, tokens.JOB_PREFIX)):
+        # A token that is not valid any more, as jobs that have ended send: nobody guesses passwords with it.
+        return None
+    user = sign_in(user_name, password, address=request.META.get("REMOTE_ADDR"), request=request)
+    return signed_in(user) if user is not None else None

@@ -22,6 +22,7 @@ HTTP_STATUS: Final[Mapping[type[CiError], int]] = {
     domain.NotFound: 404,
     domain.Forbidden: 403,
     domain.InvalidInput: 400,
+    domain.TooManyTries: 429,
     domain.RefNotFound: 404,
     domain.RepositoryMissing: 404,
     domain.ConfigMissing: 404,

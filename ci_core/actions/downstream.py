@@ -8,11 +8,11 @@ import structlog
 from django.db import transaction
 
 from ci_core import clock, deployments
-from ci_core.actions.configuration import Compiled, Situation
 from ci_core.actions.forwarding import forwarded_variables, included_config
 from ci_core.actions.jobs import fail_job
 from ci_core.actions.pipelines import compile_runnable, store_pipeline
 from ci_core.actions.triggering import BridgeRefused, Target, target_of
+from ci_core.configuration import Compiled, Situation
 from ci_core.decisions.bridges import Strategy
 from ci_core.decisions.transitions import Event
 from ci_core.errors import CiError, JobNotRunning, NotFound

@@ -20,7 +20,6 @@ from ci_core.models import (
     EnvironmentState,
     Job,
     Project,
-    ProjectMembership,
     ProtectedEnvironment,
     User,
 )
@@ -159,12 +158,11 @@ def protect_environment(
         raise InvalidInput("access level: it is a role from Reporter to Owner.", field="accessLevel")
     if access_level is None and not users:
         raise InvalidInput("Nobody could deploy: name a role or users.", field="accessLevel")
-    members = set(
-        ProjectMembership.objects.filter(
-            project=project, user__in=users, access_level__gte=AccessLevel.REPORTER
-        ).values_list("user_id", flat=True)
-    )
-    strangers = [user.username for user in users if user.pk not in members]
+    strangers = [
+        user.username
+        for user in users
+        if not Project.objects.with_member(user, AccessLevel.REPORTER).filter(pk=project.pk).exists()
+    ]
     if strangers:
         raise InvalidInput(
             f"users: {', '.join(strangers)} must have the Reporter role or above.", field="users"

@@ -12,13 +12,13 @@ from django.db.models.functions import Random
 
 from ci_core import clock
 from ci_core.actions.pipelines import create_pipeline
-from ci_core.actions.planning import GivenVariable
 from ci_core.actions.schedules import deactivate, lock_schedule, next_due, rights_lost
 from ci_core.decisions import cron as crons
 from ci_core.errors import CiError, InvalidInput, PlayedTooOften
 from ci_core.events.notes import note_schedule
 from ci_core.models import Pipeline, PipelineSchedule, ScheduleRun, ScheduleRunKind, User
 from ci_core.statuses import PipelineSource
+from ci_core.variables.given import GivenVariable
 
 log = structlog.get_logger("pipeyard.schedules")
 

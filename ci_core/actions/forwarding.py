@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from ci_core import archives, clock
-from ci_core.actions.configuration import Upstream
-from ci_core.actions.planning import GivenVariable
 from ci_core.compiler import expand
+from ci_core.configuration import Upstream
 from ci_core.errors import ArtifactInvalid, InvalidInput, RefNotFound
 from ci_core.models import Artifact, Environment, Job, Pipeline, PipelineVariable, Stage
 from ci_core.repositories import open_repository
 from ci_core.variables import JobVariable, job_variables
+from ci_core.variables.given import GivenVariable
 from ci_core.variables.predefined import of_upstream
 
 #: Variables that the plan gives a job because it is one of several; they say nothing of another pipeline's jobs.

@@ -9,7 +9,6 @@ from django.db import transaction
 from psycopg.types.json import Jsonb
 
 from ci_core.actions.deploying import refuse_outdated, refuse_protected
-from ci_core.actions.planning import GivenVariable
 from ci_core.actions.retrying import copy_jobs, refuse_archived
 from ci_core.decisions.retries import failure_is_allowed, retries_itself
 from ci_core.decisions.transitions import Event, final_event
@@ -21,6 +20,7 @@ from ci_core.processing.cancelling import cancel_jobs
 from ci_core.processing.deployed import note_success
 from ci_core.statuses import CANCELABLE, COMPLETED, NOT_RETRYABLE, PLAYABLE, RETRYABLE, FailureReason, Status
 from ci_core.transition import JobChange, transition
+from ci_core.variables.given import GivenVariable
 
 
 @transaction.atomic

@@ -10,11 +10,11 @@ from typing import Any, Final
 from django.db import transaction
 
 from ci_core import clock, events
-from ci_core.actions.configuration import NO_COMMIT, Compiled, Situation, compile_project, runnable
-from ci_core.actions.planning import GivenVariable, write_plan
+from ci_core.actions.planning import write_plan
 from ci_core.actions.redundancy import cancel_redundant_pipelines, makes_redundant
 from ci_core.actions.retrying import copy_jobs, refuse_archived
 from ci_core.compiler import CompileResult, collector_paused
+from ci_core.configuration import NO_COMMIT, Compiled, Situation, compile_project, runnable
 from ci_core.decisions.transitions import Event
 from ci_core.errors import NotCancelable, NotRetryable, PipelineFiltered
 from ci_core.locks import lock_pipeline, next_internal_id
@@ -23,6 +23,7 @@ from ci_core.processing import advance, cancel_children, start
 from ci_core.processing.cancelling import cancel_jobs
 from ci_core.statuses import NOT_RETRYABLE, PipelineFailureReason, PipelineSource, Status
 from ci_core.transition import transition
+from ci_core.variables.given import GivenVariable
 
 __all__ = ["NO_COMMIT", "cancel_pipeline", "create_pipeline", "retry_pipeline"]
 
@@ -77,8 +78,12 @@ def store_pipeline(
 
     link: writes what says where the pipeline comes from, before it moves.
     """
+    iid = next_internal_id(project.pk, "pipelines")
+    if iid != compiled.iid and compiled.depends_on_iid:
+        # Another pipeline took the iid that was expected.
+        compiled = compile_runnable(project, replace(situation, iid=iid), acting_user=acting_user)
     result = compiled.result
-    pipeline = _insert(project, compiled, situation.source, acting_user)
+    pipeline = _insert(project, compiled, iid, situation.source, acting_user)
     if link is not None:
         link(pipeline)
     explanation = json.dumps(result.explanation.packed(), separators=(",", ":"))
@@ -95,14 +100,16 @@ def _refuse_filtered(result: CompileResult) -> None:
         raise PipelineFiltered(result.errors[0].message)
 
 
-def _insert(project: Project, compiled: Compiled, source: PipelineSource, user: User | None) -> Pipeline:
+def _insert(
+    project: Project, compiled: Compiled, iid: int, source: PipelineSource, user: User | None
+) -> Pipeline:
     """The pipeline's own row: `created`, or `failed` when the configuration has errors."""
     commit, result = compiled.commit, compiled.result
     now = clock.now()
     failed = result.pipeline is None
     pipeline = Pipeline(
         project=project,
-        iid=next_internal_id(project.pk, "pipelines"),
+        iid=iid,
         ref=commit.ref,
         tag=commit.tag,
         protected=compiled.protected,

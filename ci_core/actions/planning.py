@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
@@ -24,20 +23,10 @@ from ci_core.models import (
     Pipeline,
     PipelineVariable,
     Stage,
-    VariableType,
 )
 from ci_core.models.ids import in_pipeline, on_job
 from ci_core.statuses import SchedulingType, Status, When
-
-
-@dataclass(frozen=True, slots=True)
-class GivenVariable:
-    """A variable that somebody gives when they create a pipeline."""
-
-    key: str
-    value: str
-    variable_type: str = VariableType.ENV_VAR.value
-    raw: bool = False
+from ci_core.variables.given import GivenVariable
 
 
 def write_plan(

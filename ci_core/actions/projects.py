@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
 
 from django.db import transaction
+from django.db.models import Q
 
 from ci_core import clock
+from ci_core.actions.groups import group_of
 from ci_core.actions.schedules import stop_schedules_of
 from ci_core.errors import InvalidInput
 from ci_core.events import ringing
+from ci_core.locks import lock_paths
 from ci_core.models import (
-    VARIABLE_KEY,
+    Group,
     Project,
     ProjectMembership,
-    ProjectVariable,
     User,
-    VariableType,
     Visibility,
 )
 from ci_core.statuses import AccessLevel
 
 _SEGMENT: Final = r"[A-Za-z0-9_][A-Za-z0-9_.-]*"
 _FULL_PATH: Final = re.compile(rf"{_SEGMENT}(/{_SEGMENT})+")
-#: A masked value is looked for in job logs: a short one would be found everywhere, one with spaces or lines not at all
-#: (https://docs.gitlab.com/ci/variables/#mask-a-cicd-variable).
-_MASKABLE: Final = re.compile(r"\S{8,}")
 
 
 @transaction.atomic
@@ -41,11 +38,16 @@ def create_project(
     visibility: Visibility = Visibility.PRIVATE,
     default_branch: str = "main",
 ) -> Project:
-    """A new project, owned by whoever creates it. Raises InvalidInput for a path that cannot be one."""
+    """A new project, owned by whoever creates it, in the innermost group that its path begins with.
+
+    Raises InvalidInput for a path that cannot be one.
+    """
     if not _FULL_PATH.fullmatch(full_path) or full_path.endswith((".git", ".atom")):
         raise InvalidInput(f"{full_path!r} is not a project path: write it like group/project.")
-    if Project.objects.filter(full_path__iexact=full_path).exists():
-        raise InvalidInput(f"There is a project {full_path} already.")
+    lock_paths()
+    taken = Q(full_path__iexact=full_path)
+    if Project.objects.filter(taken).exists() or Group.objects.filter(taken).exists():
+        raise InvalidInput(f"There is a project or a group {full_path} already.")
     now = clock.now()
     project = Project.objects.create(
         full_path=full_path,
@@ -54,6 +56,7 @@ def create_project(
         visibility=visibility.value,
         default_branch=default_branch,
         repository_path=repository_path,
+        group=group_of(full_path),
         created_at=now,
         updated_at=now,
     )
@@ -130,65 +133,3 @@ def remove_member(project: Project, user: User) -> bool:
     stop_schedules_of(user, project)
     ringing.ring(ringing.access(project.pk))
     return deleted > 0
-
-
-@dataclass(frozen=True, slots=True)
-class VariableSettings:
-    """How jobs get a variable, and who may see it."""
-
-    variable_type: VariableType = VariableType.ENV_VAR
-    protected: bool = False
-    masked: bool = False
-    hidden: bool = False
-    raw: bool = False
-    description: str = ""
-
-
-@transaction.atomic
-def set_variable(
-    project: Project,
-    key: str,
-    value: str | None,
-    settings: VariableSettings,
-    *,
-    environment_scope: str = "*",
-) -> ProjectVariable:
-    """Creates a project's variable of this key and scope, or changes it. value: None keeps the one it has.
-
-    Raises InvalidInput for a key that cannot be one, for a new variable without a value, for a masked value that could
-    not be masked, and when a hidden variable would be shown again.
-    """
-    if not VARIABLE_KEY.fullmatch(key):
-        raise InvalidInput(f"{key!r} is not a variable's key: letters, digits and _, no digit first.")
-    found = (
-        ProjectVariable.objects.select_for_update(no_key=True)
-        .filter(project=project, key=key, environment_scope=environment_scope)
-        .first()
-    )
-    if value is None and found is None:
-        raise InvalidInput("A new variable needs a value.")
-    if found is not None and found.hidden and not settings.hidden:
-        raise InvalidInput("A hidden variable stays hidden: delete it and set it anew.")
-    stored = found.value if value is None and found is not None else value or ""
-    if (settings.masked or settings.hidden) and not _MASKABLE.fullmatch(stored):
-        raise InvalidInput("A masked value has 8 characters or more, and no spaces or line breaks.")
-    variable, _ = ProjectVariable.objects.update_or_create(
-        project=project,
-        key=key,
-        environment_scope=environment_scope,
-        defaults={
-            "value": stored,
-            "variable_type": settings.variable_type.value,
-            "protected": settings.protected,
-            "masked": settings.masked or settings.hidden,
-            "hidden": settings.hidden,
-            "raw": settings.raw,
-            "description": settings.description,
-        },
-    )
-    return variable
-
-
-def delete_variable(variable: ProjectVariable) -> None:
-    """Removes a project's variable."""
-    variable.delete()

@@ -15,6 +15,7 @@ from ci_core import clock, tokens
 from ci_core.actions.jobs import fail_job
 from ci_core.errors import Forbidden, InvalidInput, JobNotRunning, NotFound
 from ci_core.models import (
+    Group,
     Project,
     Runner,
     RunnerAccessLevel,
@@ -40,6 +41,7 @@ def create_runner(
     acting_user: User | None,
     description: str = "",
     projects: Sequence[Project] = (),
+    group: Group | None = None,
     tags: Sequence[str] = (),
     run_untagged: bool = True,
     locked: bool = False,
@@ -48,7 +50,7 @@ def create_runner(
     maximum_timeout: int | None = None,
     maintenance_note: str = "",
 ) -> tuple[Runner, str]:
-    """A new runner and its token, which is shown this once. With projects it takes only their jobs.
+    """A new runner and its token, which is shown this once. With projects, or a group, it takes only their jobs.
 
     A runner without tags always takes untagged jobs, else it could take none. Raises InvalidInput for settings that a
     runner cannot have.
@@ -59,7 +61,8 @@ def create_runner(
             description=description,
             digest=tokens.digest(token),
             token_prefix=token.removeprefix(tokens.RUNNER_PREFIX)[:8],
-            runner_type=(RunnerType.PROJECT_TYPE if projects else RunnerType.INSTANCE_TYPE).value,
+            runner_type=_type(projects, group).value,
+            group=group,
             access_level=access_level.value,
             tags=sorted(set(tags)),
             run_untagged=run_untagged or not tags,
@@ -74,6 +77,15 @@ def create_runner(
         runner.save()
         _set_projects(runner, [project.pk for project in projects])
     return runner, token
+
+
+def _type(projects: Sequence[Project], group: Group | None) -> RunnerType:
+    """The type of a runner. Raises InvalidInput for one of a group and of projects."""
+    if group is None:
+        return RunnerType.PROJECT_TYPE if projects else RunnerType.INSTANCE_TYPE
+    if projects:
+        raise InvalidInput("A runner is a group's or assigned to projects, not both.")
+    return RunnerType.GROUP_TYPE
 
 
 def register_runner(registration_token: str, **settings: Any) -> tuple[Runner, str]:
@@ -119,7 +131,7 @@ def update_runner(
     """Changes what a runner takes and what is said of it; rules as for a new one. See `pause_runner` for pauses."""
     Runner.objects.filter(pk=runner.pk).update(
         description=description,
-        runner_type=(RunnerType.PROJECT_TYPE if projects else RunnerType.INSTANCE_TYPE).value,
+        runner_type=_type(projects, runner.group).value,
         access_level=access_level.value,
         tags=sorted(set(tags)),
         run_untagged=run_untagged or not tags,

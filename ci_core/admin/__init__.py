@@ -1,5 +1,27 @@
 """The support desk: Django's admin over the domain. It reads by queryset and writes by action."""
 
-from ci_core.admin import environments, jobs, pipelines, projects, runners, tokens, users, variables
+from ci_core.admin import (
+    environments,
+    groups,
+    jobs,
+    pipelines,
+    projects,
+    runners,
+    tasks,
+    tokens,
+    users,
+    variables,
+)
 
-__all__ = ["environments", "jobs", "pipelines", "projects", "runners", "tokens", "users", "variables"]
+__all__ = [
+    "environments",
+    "groups",
+    "jobs",
+    "pipelines",
+    "projects",
+    "runners",
+    "tasks",
+    "tokens",
+    "users",
+    "variables",
+]

@@ -63,12 +63,22 @@ class DeploymentRows(OfProject):
     status = df.ChoiceFilter(choices=choices(DeploymentStatus))
 
 
-class VariableRows(OfProject):
-    """Variables of projects."""
+class _StoredVariableRows(df.FilterSet):
+    """Variables of projects or of groups."""
 
     environment_scope = df.CharFilter()
     masked = df.BooleanFilter()
     protected = df.BooleanFilter()
+
+
+class VariableRows(_StoredVariableRows, OfProject):
+    """Variables of projects."""
+
+
+class GroupVariableRows(_StoredVariableRows):
+    """Variables of groups; the group is given by its full path."""
+
+    group = df.CharFilter(field_name="group__full_path")
 
 
 class RunnerRows(RunnerFilter):

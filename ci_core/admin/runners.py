@@ -72,7 +72,7 @@ class RunnerAdmin(WritingAdmin[Runner]):
     )
     search_fields = ("description", "token_prefix", "maintenance_note")
     search_help_text = "Description, first characters of the token, or note"
-    autocomplete_fields = ("projects",)
+    autocomplete_fields = ("projects", "group")
     _settings = (
         "description",
         "tags",
@@ -82,7 +82,7 @@ class RunnerAdmin(WritingAdmin[Runner]):
         "projects",
         "maintenance_note",
     )
-    add_fieldsets = ((None, {"fields": _settings}),)
+    add_fieldsets = ((None, {"fields": (*_settings, "group")}),)
     fieldsets = (
         (
             None,
@@ -91,19 +91,24 @@ class RunnerAdmin(WritingAdmin[Runner]):
                     ("state", "takes_jobs"),
                     ("token", "runner_type"),
                     ("contacted", "created"),
-                    "creator",
+                    ("creator", "group"),
                 )
             },
         ),
         ("Settings", {"fields": _settings}),
     )
     readonly_fields = ("state", "takes_jobs", "token", "runner_type", "contacted", "created", "creator")
-    joined = ("creator",)
+    joined = ("creator", "group")
     verbs = (
         Verb("pause", "Pause", "paused", _pause, lambda runner: not runner.paused),
         Verb("resume", "Resume", "resumed", _resume, lambda runner: runner.paused),
         Verb("rotate", "Give a new token", "given a new token", _rotate, caution=True, in_list=False),
     )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Runner | None = None) -> Any:
+        """The group that a runner belongs to is chosen once."""
+        shown = super().get_readonly_fields(request, obj)
+        return (*shown, "group") if obj else shown
 
     def create(self, request: HttpRequest, entered: dict[str, Any]) -> Runner:
         """Makes the runner and shows its token this once."""

@@ -1,20 +1,22 @@
-"""Project variables in the support desk. A value can be set here and never read."""
+"""Variables of projects in the support desk, and what those of groups share with them. A value is only written."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 
-from ci_core.actions.projects import VariableSettings, delete_variable, set_variable
+from ci_core.actions.variables import VariableSettings, delete_variable, set_variable
 from ci_core.admin import display
 from ci_core.admin.base import ActionForm, WritingAdmin
 from ci_core.admin.filters import from_filterset
 from ci_core.admin.filtersets import VariableRows
 from ci_core.admin.unfold import Textarea
-from ci_core.models import ProjectVariable, VariableType
+from ci_core.models import GroupVariable, ProjectVariable, VariableType
+
+V = TypeVar("V", ProjectVariable, GroupVariable)
 
 
 class WriteOnlyTextarea(Textarea):
@@ -47,19 +49,18 @@ class VariableForm(ActionForm):
         self.cleaned_data["value"] = given
 
 
-@admin.register(ProjectVariable)
-class ProjectVariableAdmin(WritingAdmin[ProjectVariable]):
-    """Variables of projects."""
+class StoredVariableAdmin(WritingAdmin[V]):
+    """What the pages of variables of projects and of groups have in common."""
 
+    #: The field that says whose variable it is.
+    owner = "project"
     form = VariableForm
     deletable = True
-    joined = ("project",)
-    ordering = ("project__full_path", "key", "environment_scope")
     sortable_by = ()
     list_display = (
         "key",
         "hidden_value",
-        "of_project",
+        "of_owner",
         "environment_scope",
         "variable_type",
         "protected",
@@ -67,6 +68,68 @@ class ProjectVariableAdmin(WritingAdmin[ProjectVariable]):
         "hidden",
         "description",
     )
+
+    def get_fieldsets(self, request: HttpRequest, obj: V | None = None) -> Any:
+        """Without the field for the value where nothing may be written: it would show the value."""
+        writable = obj is None or self.has_change_permission(request, obj)
+        shown = "value" if writable else "hidden_value"
+        fields = (self.owner, ("key", "environment_scope"), shown, "variable_type", "description")
+        return (
+            (None, {"fields": fields}),
+            ("Who gets it", {"fields": (("protected", "masked"), ("hidden", "raw"))}),
+        )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: V | None = None) -> Any:
+        """What a variable is known by is chosen once."""
+        return ("hidden_value", self.owner, "key", "environment_scope") if obj else ("hidden_value",)
+
+    def store(self, owner: Any, key: str, value: str | None, entered: dict[str, Any], scope: str) -> V:
+        """Sets a variable of an owner."""
+        raise NotImplementedError
+
+    def create(self, request: HttpRequest, entered: dict[str, Any]) -> V:
+        """Sets a new variable."""
+        owner, scope = entered[self.owner], entered["environment_scope"]
+        return self.store(owner, entered["key"], entered["value"], entered, scope)
+
+    def update(self, request: HttpRequest, row: V, entered: dict[str, Any]) -> None:
+        """Sets the variable anew; without a value it keeps the one it has."""
+        self.store(getattr(row, self.owner), row.key, entered["value"], entered, row.environment_scope)
+
+    def remove(self, request: HttpRequest, row: V) -> None:
+        """Deletes the variable."""
+        delete_variable(row)
+
+    @admin.display(description="Value")
+    def hidden_value(self, row: V) -> str:
+        """Always the same."""
+        return display.HIDDEN
+
+    @admin.display(description="Of")
+    def of_owner(self, row: V) -> str:
+        """Full path of the project or group."""
+        path: str = getattr(row, self.owner).full_path
+        return path
+
+
+def settings_of(entered: dict[str, Any]) -> VariableSettings:
+    """The settings that the form gives."""
+    return VariableSettings(
+        variable_type=VariableType(entered["variable_type"]),
+        protected=entered["protected"],
+        masked=entered["masked"],
+        hidden=entered["hidden"],
+        raw=entered["raw"],
+        description=entered["description"],
+    )
+
+
+@admin.register(ProjectVariable)
+class ProjectVariableAdmin(StoredVariableAdmin[ProjectVariable]):
+    """Variables of projects."""
+
+    joined = ("project",)
+    ordering = ("project__full_path", "key", "environment_scope")
     list_filter = (
         from_filterset(VariableRows, "project", placeholder="group/project"),
         from_filterset(VariableRows, "environment_scope", placeholder="production"),
@@ -76,61 +139,9 @@ class ProjectVariableAdmin(WritingAdmin[ProjectVariable]):
     search_fields = ("key", "description", "project__full_path")
     search_help_text = "Key, description or project path"
     autocomplete_fields = ("project",)
-    fieldsets = (
-        (
-            None,
-            {"fields": ("project", ("key", "environment_scope"), "value", "variable_type", "description")},
-        ),
-        ("Who gets it", {"fields": (("protected", "masked"), ("hidden", "raw"))}),
-    )
 
-    def get_fieldsets(self, request: HttpRequest, obj: ProjectVariable | None = None) -> Any:
-        """Without the field for the value where nothing may be written: it would show the value."""
-        if obj is None or self.has_change_permission(request, obj):
-            return super().get_fieldsets(request, obj)
-        shown = ("project", ("key", "environment_scope"), "hidden_value", "variable_type", "description")
-        return ((None, {"fields": shown}), *self.fieldsets[1:])
-
-    def get_readonly_fields(self, request: HttpRequest, obj: ProjectVariable | None = None) -> Any:
-        """What a variable is known by is chosen once."""
-        return ("hidden_value", "project", "key", "environment_scope") if obj else ("hidden_value",)
-
-    def create(self, request: HttpRequest, entered: dict[str, Any]) -> ProjectVariable:
-        """Sets a new variable."""
-        return set_variable(
-            entered["project"],
-            entered["key"],
-            entered["value"],
-            _settings(entered),
-            environment_scope=entered["environment_scope"],
-        )
-
-    def update(self, request: HttpRequest, row: ProjectVariable, entered: dict[str, Any]) -> None:
-        """Sets the variable anew; without a value it keeps the one it has."""
-        settings, scope = _settings(entered), row.environment_scope
-        set_variable(row.project, row.key, entered["value"], settings, environment_scope=scope)
-
-    def remove(self, request: HttpRequest, row: ProjectVariable) -> None:
-        """Deletes the variable."""
-        delete_variable(row)
-
-    @admin.display(description="Value")
-    def hidden_value(self, row: ProjectVariable) -> str:
-        """Always the same."""
-        return display.HIDDEN
-
-    @admin.display(description="Project")
-    def of_project(self, row: ProjectVariable) -> str:
-        """Full path of the project."""
-        return row.project.full_path
-
-
-def _settings(entered: dict[str, Any]) -> VariableSettings:
-    return VariableSettings(
-        variable_type=VariableType(entered["variable_type"]),
-        protected=entered["protected"],
-        masked=entered["masked"],
-        hidden=entered["hidden"],
-        raw=entered["raw"],
-        description=entered["description"],
-    )
+    def store(
+        self, owner: Any, key: str, value: str | None, entered: dict[str, Any], scope: str
+    ) -> ProjectVariable:
+        """Sets a variable of a project."""
+        return set_variable(owner, key, value, settings_of(entered), environment_scope=scope)

@@ -11,6 +11,7 @@ from ci_core.compiler.diagnostics import Diagnostic
 from ci_core.compiler.explanation import (
     Decision,
     Explanation,
+    IncludedFile,
     IncludeExplanation,
     JobExplanation,
     PathsTrace,
@@ -21,6 +22,7 @@ from ci_core.compiler.explanation import (
 )
 from ci_core.compiler.expressions import ExpressionTrace
 from ci_core.compiler.fetching import Changes, Fetcher, Place, Refusal
+from ci_core.compiler.inputs.spec import InputRule, InputSpec
 from ci_core.compiler.limits import Limits
 from ci_core.compiler.merged import merged_yaml
 from ci_core.compiler.types import (
@@ -53,6 +55,9 @@ __all__ = [
     "ExpressionTrace",
     "Fetcher",
     "IncludeExplanation",
+    "IncludedFile",
+    "InputRule",
+    "InputSpec",
     "JobExplanation",
     "Limits",
     "PathsTrace",

@@ -79,7 +79,8 @@ class _Compilation:
             pipeline = None
         explanation = Explanation(self._workflow_decision, self._explained, tuple(self._includer.explained))
         report, sources = self._report, self._session.sources
-        return CompileResult(pipeline, report.errors, report.warnings, explanation, sources, root)
+        inputs = self._session.inputs
+        return CompileResult(pipeline, report.errors, report.warnings, explanation, sources, root, inputs)
 
     def _root(self, source: str | bytes) -> Map | None:
         """The map of keywords and jobs, with includes, extends and references carried out."""
@@ -88,9 +89,7 @@ class _Compilation:
         if documents is None or not self._few_inputs(len(context.inputs)):
             return None
         given = context.inputs
-        body = read_body(
-            session, self._file, documents, given=given, given_at=None, variables=context.variables
-        )
+        body = read_body(session, self._file, documents, given=given, given_at=None, variables=session.early)
         if body is None:
             return None
         body = self._includer.run(body, self._at)

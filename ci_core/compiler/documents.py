@@ -48,6 +48,8 @@ def read_body(
             report.error(text, body.at_key("spec", at))
         return body
     errors = report.error_count
+    if given_at is None:
+        session.inputs = tuple(header.inputs.values())
     values = Values(session, header, given, given_at or at, given_at is not None).run()
     if report.error_count > errors:
         return None  # a body with holes would bring errors that are none

@@ -133,14 +133,31 @@ class JobExplanation:
 
 
 @dataclass(frozen=True, slots=True)
+class IncludedFile:
+    """A file that was taken in: its path, and the project and commit it is from; None for those of the pipeline.
+
+    Of a remote file or a template the path is its URL or name, and the project is empty.
+    """
+
+    path: str
+    project: str | None = None
+    sha: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class IncludeExplanation:
-    """An entry of `include`: what it names, where it stands, whether it was taken, and the files it brought."""
+    """An entry of `include`: what it names, where it stands, whether it was taken, and the files it brought.
+
+    kind: local, project, remote, template or component. files: by their names in messages. taken: the same.
+    """
 
     location: str
     file: str
     line: int
     decision: Decision
     files: tuple[str, ...] = ()
+    kind: str = "local"
+    taken: tuple[IncludedFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

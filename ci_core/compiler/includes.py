@@ -12,7 +12,7 @@ from typing import Any
 
 from ci_core.compiler.diagnostics import At, PlainMark
 from ci_core.compiler.documents import load_text, read_body
-from ci_core.compiler.explanation import Decision, IncludeExplanation
+from ci_core.compiler.explanation import Decision, IncludedFile, IncludeExplanation
 from ci_core.compiler.fetching import HOME, NOWHERE, Place, Refusal
 from ci_core.compiler.globs import include_matcher
 from ci_core.compiler.keywords.includes import IncludeSpec, parse_includes
@@ -35,6 +35,7 @@ class _File:
     """A file to read: where it is, its name in messages, its content, and its component if it is one."""
 
     place: Place
+    path: str
     label: str
     content: bytes | Refusal
     component: Mapping[str, str | None] | None = None
@@ -89,13 +90,14 @@ class Includer:
         """What one entry brings, if its rules take it in."""
         # Nothing is told to files that come from outside.
         # Source: docs.gitlab.com/ci/yaml/#includeremote
-        variables: Mapping[str, str] = {} if place.public else self._session.context.variables
+        variables: Mapping[str, str] = {} if place.public else self._session.early
         decision = _ALWAYS
         if spec.rules is not None:
             _, decision = decide(self._session, spec.rules, "always", variables, place)
         spec = self._filled(spec, variables)
         mark = spec.at.mark
         files: list[str] = []
+        taken: list[IncludedFile] = []
         if decision.included:
             self._entries += 1
             self._within(self._entries, spec.at)
@@ -103,10 +105,21 @@ class Includer:
                 body = self._read(spec, file, stack)
                 if body is not None:
                     files.append(file.label)
+                    taken.append(
+                        IncludedFile(self._session.redact(file.path), file.place.project, file.place.sha)
+                    )
                     yield body
         target = self._session.redact(spec.target)
         self.explained.append(
-            IncludeExplanation(f"{spec.kind}: {target}", mark.name, mark.line + 1, decision, tuple(files))
+            IncludeExplanation(
+                f"{spec.kind}: {target}",
+                mark.name,
+                mark.line + 1,
+                decision,
+                tuple(files),
+                spec.kind,
+                tuple(taken),
+            )
         )
 
     def _filled(self, spec: IncludeSpec, variables: Mapping[str, str]) -> IncludeSpec:
@@ -141,7 +154,7 @@ class Includer:
             ask = self._fetcher.remote if spec.kind == "remote" else self._fetcher.template
             label = url if spec.kind == "remote" else f"template:{url}"
             content = self._content((spec.kind, url), lambda: ask(url))
-            yield _File(NOWHERE, self._session.redact(label), self._intact(spec, content))
+            yield _File(NOWHERE, url, self._session.redact(label), self._intact(spec, content))
 
     def _intact(self, spec: IncludeSpec, content: bytes | Refusal) -> bytes | Refusal:
         """Source: docs.gitlab.com/ci/yaml/#includeintegrity"""
@@ -214,7 +227,7 @@ class Includer:
 
     def _at(self, place: Place, path: str) -> _File:
         content = self._content((place, path), lambda: self._fetcher.read(place, path))
-        return _File(place, self._session.redact(place.label(path)), content)
+        return _File(place, path, self._session.redact(place.label(path)), content)
 
     def _content(self, key: tuple[Any, ...], ask: Any) -> bytes | Refusal:
         if key not in self._contents:
@@ -259,7 +272,7 @@ class Includer:
         documents = self._documents[key]
         if documents is None:
             return None
-        variables: Mapping[str, str] = {} if file.place.public else self._session.context.variables
+        variables: Mapping[str, str] = {} if file.place.public else self._session.early
         body = read_body(
             self._session,
             file.label,

@@ -78,6 +78,9 @@ def load_documents(text: str, file: str, report: Report, limits: Limits) -> list
         return []
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark or PlainMark(file)
+        if "nesting depth" in str(error.problem):  # libyaml's own limit, met while it looks ahead
+            report.error(_too_deep(limits), At(None, "", mark), "limit")
+            return []
         words = " ".join(part for part in (error.context, error.problem) if part)
         report.error(
             f"The YAML cannot be read: {words}. Check indentation, quotes and colons here.",
@@ -183,10 +186,7 @@ class _Reader:
     def _start(self, event: Any, is_map: bool) -> None:
         mark = event.start_mark
         if len(self._open) >= self._limits.yaml_depth:
-            limit = self._limits.yaml_depth
-            raise self._fail(
-                f"The YAML is nested deeper than the limit of {limit} levels (yaml_depth).", mark, "limit"
-            )
+            raise self._fail(_too_deep(self._limits), mark, "limit")
         parent = self._open[-1] if self._open else None
         if parent is not None and parent.key is None and isinstance(parent.node, Map):
             raise self._fail("A key must be plain text, not a list or a map.", mark)
@@ -302,6 +302,10 @@ class _Reader:
                     )
                 node.put(key, item, part.marks[key])
                 frame.merged.add(key)
+
+
+def _too_deep(limits: Limits) -> str:
+    return f"The YAML is nested deeper than the limit of {limits.yaml_depth} levels (yaml_depth)."
 
 
 def _unknown_tag(tag: str) -> str:

@@ -94,7 +94,11 @@ def _check_dependencies(
         elif needs is not None and base not in needs:
             text = f"dependencies names '{name}', which is not among the job's needs. Add it to needs."
         elif needs is None and target.stage == draft.stage:
-            text = f"dependencies names '{name}', which is in the same stage. Use needs for that."
+            text = (
+                f"dependencies names '{name}', which is in the same stage, so it may not be done. Use needs."
+            )
+            session.report.warning(text, at, "needs")
+            continue
         else:
             continue
         session.report.error(text, at, "needs")

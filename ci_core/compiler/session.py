@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ci_core.compiler.diagnostics import At, PlainMark, Report
 from ci_core.compiler.expressions.evaluate import MASKED
 from ci_core.compiler.limits import Limits
 from ci_core.compiler.types import CompileContext
+
+if TYPE_CHECKING:
+    from ci_core.compiler.inputs.spec import InputSpec
 
 
 class OutOfBudget(Exception):
@@ -34,6 +37,16 @@ class Session:
     work: int = 0
     lookups: int = 0
     origin: At = field(default_factory=lambda: At(None, "", PlainMark("")))
+    inputs: tuple[InputSpec, ...] = ()
+    early: Mapping[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Notes the variables that are known while files are read.
+
+        Source: docs.gitlab.com/ci/variables/predefined_variables/#variable-availability
+        """
+        late = self.context.late
+        self.early = {key: value for key, value in self.context.variables.items() if key not in late}
 
     def spend(self, amount: int, at: At) -> None:
         """Counts work that shared values could multiply; raises OutOfBudget beyond all reason."""

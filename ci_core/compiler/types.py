@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ci_core.compiler.diagnostics import Diagnostic
 from ci_core.compiler.explanation import Explanation
 from ci_core.compiler.fetching import Changes, Fetcher, NoFetcher
 from ci_core.compiler.variables import CompiledVariable
+
+if TYPE_CHECKING:
+    from ci_core.compiler.inputs.spec import InputSpec
 
 FileDigest: TypeAlias = Callable[[Sequence[str]], "str | None"]
 
@@ -22,7 +25,8 @@ class CompileContext:
     configuration's own, the others are stronger (docs.gitlab.com/ci/variables/#cicd-variable-precedence).
     When `predefined` is None, names that begin with `CI_` or `GITLAB_`, and `CI`, are taken as predefined.
     Values of variables in `masked` do not appear in the explanation. `raw` names variables whose values are
-    not expanded. `file_digest`, given paths, returns a text that changes with those files, or None when
+    not expanded; `late` those that are not known yet while files are read (include and its rules, inputs).
+    `file_digest`, given paths, returns a text that changes with those files, or None when
     none of them exists; without it caches with `key:files` keep their file list for later. `inputs` are the
     values for `spec:inputs` of the main file; texts are read as the type of the input. `fetcher` reads what
     `include` and `rules:exists` ask for; without `changes`, `rules:changes` is always true.
@@ -35,6 +39,7 @@ class CompileContext:
     predefined: frozenset[str] | None = None
     masked: frozenset[str] = frozenset()
     raw: frozenset[str] = frozenset()
+    late: frozenset[str] = frozenset()
     file_digest: FileDigest | None = None
     inputs: Mapping[str, Any] = field(default_factory=dict)
     fetcher: Fetcher = field(default_factory=NoFetcher)
@@ -160,6 +165,7 @@ class CompileResult:
 
     `sources` are the texts of the files that were read, by their names in messages. `merged` is the whole
     configuration after includes, extends and references, as plain maps and lists; None if it came to none.
+    `inputs` are those that the main file declares.
     """
 
     pipeline: CompiledPipeline | None
@@ -168,3 +174,4 @@ class CompileResult:
     explanation: Explanation = field(default_factory=Explanation)
     sources: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
     merged: Mapping[str, Any] | None = field(default=None, repr=False, compare=False)
+    inputs: tuple[InputSpec, ...] = field(default=(), repr=False, compare=False)

@@ -26,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ref", help="The branch or tag to compile for. Default: the one checked out.")
     parser.add_argument("--tag", action="store_true", help="The ref is a tag.")
     parser.add_argument("--source", default="push", choices=SOURCES, help="What asks for the pipeline.")
+    parser.add_argument("--target", metavar="BRANCH", help="Where a merge request would go.")
     parser.add_argument("--default-branch", default="main", help="The project's default branch.")
     parser.add_argument(
         "--var", action="append", default=[], metavar="K=V", help="A variable of the pipeline."
@@ -62,7 +63,13 @@ def compile_tree(options: Mapping[str, Any]) -> CompileResult:
     ref = options["ref"] or (None if options["tag"] else current_branch(root)) or default
     given, masked = _pairs("--var", options["var"]), _pairs("--masked", options["masked"])
     predefined = variables_of(
-        root, name, ref=ref, tag=options["tag"], source=options["source"], default_branch=default
+        root,
+        name,
+        ref=ref,
+        tag=options["tag"],
+        source=options["source"],
+        default_branch=default,
+        target=options["target"] or default,
     )
     projects = {key.strip("/"): Path(value) for key, value in _pairs("--project", options["project"]).items()}
     context = CompileContext(

@@ -133,9 +133,9 @@ def current_branch(root: Path) -> str | None:
 
 
 def variables_of(
-    root: Path, file: str, *, ref: str, tag: bool, source: str, default_branch: str
+    root: Path, file: str, *, ref: str, tag: bool, source: str, default_branch: str, target: str
 ) -> dict[str, str]:
-    """The predefined variables that can be known without a server.
+    """The predefined variables that can be known without a server. target: where a merge request would go.
 
     Source: https://docs.gitlab.com/ci/variables/predefined_variables/
     """
@@ -144,7 +144,6 @@ def variables_of(
     return {
         "CI": "true",
         "GITLAB_CI": "true",
-        "CI_SERVER": "yes",
         "CI_SERVER_NAME": "Pipeyard",
         "CI_SERVER_HOST": "localhost",
         "CI_SERVER_FQDN": "localhost",
@@ -162,6 +161,24 @@ def variables_of(
         "CI_COMMIT_REF_NAME": ref,
         "CI_COMMIT_REF_SLUG": ref_slug(ref),
         "CI_COMMIT_REF_PROTECTED": "true" if ref == default_branch and not tag else "false",
-        **({"CI_COMMIT_TAG": ref} if tag else {"CI_COMMIT_BRANCH": ref}),
+        **_of_ref(ref, tag, source, target, project),
         **({"CI_PIPELINE_TRIGGERED": "true"} if source == "trigger" else {}),
+    }
+
+
+def _of_ref(ref: str, tag: bool, source: str, target: str, project: str) -> dict[str, str]:
+    if tag:
+        return {"CI_COMMIT_TAG": ref}
+    if source != "merge_request_event":
+        return {"CI_COMMIT_BRANCH": ref}
+    return {
+        "CI_MERGE_REQUEST_ID": "1",
+        "CI_MERGE_REQUEST_IID": "1",
+        "CI_MERGE_REQUEST_EVENT_TYPE": "detached",
+        "CI_MERGE_REQUEST_REF_PATH": "refs/merge-requests/1/head",
+        "CI_MERGE_REQUEST_PROJECT_PATH": project,
+        "CI_MERGE_REQUEST_SOURCE_PROJECT_PATH": project,
+        "CI_MERGE_REQUEST_SOURCE_BRANCH_NAME": ref,
+        "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": target,
+        "CI_OPEN_MERGE_REQUESTS": f"{project}!1",
     }

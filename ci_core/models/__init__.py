@@ -1,6 +1,7 @@
 """The tables of the domain; no rule here goes beyond one row."""
 
 from ci_core.models.artifacts import Artifact, ArtifactFormat
+from ci_core.models.doors import PasswordTries, PersistedDocument
 from ci_core.models.downstream import BridgeMessage, DownstreamPipeline, PendingBridge
 from ci_core.models.environments import (
     Deployment,
@@ -10,6 +11,7 @@ from ci_core.models.environments import (
     ProtectedEnvironment,
 )
 from ci_core.models.events import Event, EventKind, ProjectChange
+from ci_core.models.groups import Group, GroupMembership
 from ci_core.models.jobs import Job, JobDefinition, JobKind, JobTimer, Need, PendingJob, RunningJob
 from ci_core.models.pipelines import OnNewCommit, Pipeline, PipelineExplanation, Stage
 from ci_core.models.projects import InternalId, Project, ProjectMembership, Visibility
@@ -29,7 +31,13 @@ from ci_core.models.schedules import (
 )
 from ci_core.models.traces import Trace, TraceChunk
 from ci_core.models.users import PersonalAccessToken, User
-from ci_core.models.variables import VARIABLE_KEY, PipelineVariable, ProjectVariable, VariableType
+from ci_core.models.variables import (
+    VARIABLE_KEY,
+    GroupVariable,
+    PipelineVariable,
+    ProjectVariable,
+    VariableType,
+)
 
 __all__ = [
     "VARIABLE_KEY",
@@ -43,6 +51,9 @@ __all__ = [
     "EnvironmentState",
     "Event",
     "EventKind",
+    "Group",
+    "GroupMembership",
+    "GroupVariable",
     "InternalId",
     "Job",
     "JobDefinition",
@@ -50,8 +61,10 @@ __all__ = [
     "JobTimer",
     "Need",
     "OnNewCommit",
+    "PasswordTries",
     "PendingBridge",
     "PendingJob",
+    "PersistedDocument",
     "PersonalAccessToken",
     "Pipeline",
     "PipelineExplanation",

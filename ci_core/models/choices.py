@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
 from django.db import models
+
+from ci_core.statuses import AccessLevel
 
 
 def choices(values: type[StrEnum]) -> list[tuple[str, str]]:
@@ -17,3 +20,13 @@ def one_of(values: type[StrEnum], field: str, name: str) -> models.CheckConstrai
     return models.CheckConstraint(
         condition=models.Q(**{f"{field}__in": [member.value for member in values]}), name=name
     )
+
+
+#: The roles of members, as (level, word).
+ACCESS_LEVELS: Final = [
+    (AccessLevel.GUEST, "guest"),
+    (AccessLevel.REPORTER, "reporter"),
+    (AccessLevel.DEVELOPER, "developer"),
+    (AccessLevel.MAINTAINER, "maintainer"),
+    (AccessLevel.OWNER, "owner"),
+]

@@ -6,10 +6,10 @@ from enum import StrEnum
 
 from django.db import models
 
-from ci_core.models.choices import choices, one_of
+from ci_core.models.choices import ACCESS_LEVELS, choices, one_of
+from ci_core.models.groups import Group
 from ci_core.models.querysets import ProjectQuerySet
 from ci_core.models.users import User
-from ci_core.statuses import AccessLevel
 
 
 class Visibility(StrEnum):
@@ -44,6 +44,14 @@ class Project(models.Model):
     )
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
+    group = models.ForeignKey(
+        Group,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="projects",
+        help_text="The innermost group whose path its own begins with; none if there is no such group.",
+    )
     members = models.ManyToManyField(User, through="ProjectMembership", related_name="projects")
 
     objects = ProjectQuerySet.as_manager()
@@ -58,13 +66,7 @@ class Project(models.Model):
 class ProjectMembership(models.Model):
     """A user's role in a project."""
 
-    LEVELS = [
-        (AccessLevel.GUEST, "guest"),
-        (AccessLevel.REPORTER, "reporter"),
-        (AccessLevel.DEVELOPER, "developer"),
-        (AccessLevel.MAINTAINER, "maintainer"),
-        (AccessLevel.OWNER, "owner"),
-    ]
+    LEVELS = ACCESS_LEVELS
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="memberships")

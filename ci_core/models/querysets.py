@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Coalesce
@@ -15,6 +16,7 @@ from ci_core.models import ids
 from ci_core.statuses import CANCELABLE, AccessLevel, PipelineSource
 
 if TYPE_CHECKING:
+    from ci_core.models.projects import Project
     from ci_core.models.users import User
 
 
@@ -26,8 +28,69 @@ class AnyOf(models.Func):
     output_field = models.BooleanField()
 
 
+def own_or_around(path: str) -> Any:
+    """An expression: the ids of a row's group and of those around it, each as a row of its own."""
+    return models.Func(models.F(path), function="unnest", output_field=models.BigIntegerField())
+
+
+class GroupQuerySet(models.QuerySet[Any]):
+    """Filters of groups."""
+
+    def with_member(self, user: User, at_least: int = AccessLevel.GUEST) -> Self:
+        """Groups in which the user has this role, be it by a group around them."""
+        own = self.model.members.through.objects.filter(user=user, access_level__gte=at_least)
+        return self.filter(traversal_ids__overlap=ArraySubquery(own.values("group_id")))
+
+    def within(self, group_ids: Iterable[int]) -> Self:
+        """These groups, and all groups in them."""
+        return self.filter(traversal_ids__overlap=list(group_ids))
+
+    def around(self, groups: models.QuerySet[Any]) -> Self:
+        """These groups, and all groups around them."""
+        ids = groups.order_by().annotate(around=own_or_around("traversal_ids"))
+        return self.filter(pk__in=ids.values("around"))
+
+    def holding(self, projects: models.QuerySet[Any]) -> Self:
+        """Groups that hold some of these projects, be it in groups in them."""
+        inside = projects.order_by().filter(group__traversal_ids__contains=[models.OuterRef("pk")])
+        return self.filter(models.Exists(inside))
+
+    def visible_to(self, user: User | None) -> Self:
+        """Groups that hold a project that `user` may see, and those that they are a member of; admins see all."""
+        if user is not None and user.is_superuser:
+            return self
+        projects = self.model._meta.get_field("projects").related_model.objects.visible_to(user)
+        inside = projects.order_by().filter(group__traversal_ids__contains=[models.OuterRef("pk")])
+        if user is None:
+            return self.filter(models.Exists(inside))
+        member = self.model.objects.with_member(user)
+        return self.filter(Q(models.Exists(inside)) | Q(pk__in=member.values("pk")))
+
+
+class GroupVariableQuerySet(models.QuerySet[Any]):
+    """Filters of variables of groups."""
+
+    def of_project(self, project: Project) -> Self:
+        """Those that the jobs of a project get, with their groups; nothing is read for a project in no group."""
+        if project.group_id is None:
+            return self.none()
+        groups = self.model._meta.get_field("group").related_model.objects
+        own = groups.filter(pk=project.group_id)
+        return self.filter(group__in=groups.around(own)).select_related("group")
+
+
 class ProjectQuerySet(models.QuerySet[Any]):
     """Filters of projects."""
+
+    def with_member(self, user: User, at_least: int = AccessLevel.GUEST) -> Self:
+        """Projects in which the user has this role, be it by a group around them."""
+        own = self.model.members.through.objects.filter(user=user, access_level__gte=at_least)
+        groups = self.model._meta.get_field("group").related_model.objects.with_member(user, at_least)
+        return self.filter(Q(pk__in=own.values("project_id")) | Q(group_id__in=groups.values("pk")))
+
+    def within(self, group_ids: Iterable[int]) -> Self:
+        """Projects in these groups, or in groups in them."""
+        return self.filter(group__traversal_ids__overlap=list(group_ids))
 
     def visible_to(self, user: User | None) -> Self:
         """Projects that `user` (None: nobody signed in) may see; admins see all."""
@@ -35,8 +98,8 @@ class ProjectQuerySet(models.QuerySet[Any]):
             return self
         if user is None:
             return self.filter(visibility="public")
-        member = self.model.members.through.objects.filter(user=user, access_level__gte=AccessLevel.GUEST)
-        return self.filter(Q(visibility__in=["public", "internal"]) | Q(pk__in=member.values("project_id")))
+        member = self.model.objects.with_member(user)
+        return self.filter(Q(visibility__in=["public", "internal"]) | Q(pk__in=member.values("pk")))
 
 
 class RunnerQuerySet(models.QuerySet[Any]):
@@ -67,12 +130,21 @@ class RunnerQuerySet(models.QuerySet[Any]):
         return self.annotate(running_jobs=Coalesce(models.Subquery(counted.values("jobs")), 0))
 
     def available_to(self, project_id: Any) -> Self:
-        """Those that take jobs of a project: its own, and everybody's. project_id: a number or an expression."""
+        """Those that take jobs of a project: its own, its groups', and everybody's.
+
+        project_id: a number or an expression.
+        """
         through = self.model.projects.through
         assigned = models.Exists(
             through.objects.filter(runner_id=models.OuterRef("pk"), project_id=project_id)
         )
-        return self.filter(Q(runner_type="instance_type") | Q(assigned, runner_type="project_type"))
+        projects = through._meta.get_field("project").related_model.objects.filter(pk=project_id)
+        groups = projects.annotate(around=own_or_around("group__traversal_ids")).values("around")
+        return self.filter(
+            Q(runner_type="instance_type")
+            | Q(assigned, runner_type="project_type")
+            | Q(runner_type="group_type", group_id__in=groups)
+        )
 
 
 class PipelineQuerySet(models.QuerySet[Any]):

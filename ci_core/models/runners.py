@@ -8,15 +8,17 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from ci_core.models.choices import choices, one_of
+from ci_core.models.groups import Group
 from ci_core.models.projects import Project
 from ci_core.models.querysets import RunnerQuerySet
 from ci_core.models.users import User
 
 
 class RunnerType(StrEnum):
-    """Whose jobs a runner takes: everybody's, or those of the projects it is assigned to."""
+    """Whose jobs a runner takes: everybody's, those of a group's projects, or of the projects it is assigned to."""
 
     INSTANCE_TYPE = "instance_type"
+    GROUP_TYPE = "group_type"
     PROJECT_TYPE = "project_type"
 
 
@@ -52,6 +54,14 @@ class Runner(models.Model):
     )
     maintenance_note = models.TextField(blank=True)
     projects = models.ManyToManyField(Project, related_name="runners", blank=True)
+    group = models.ForeignKey(
+        Group,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="runners",
+        help_text="Its projects' jobs are taken; instead of projects.",
+    )
     creator = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True)
     created_at = models.DateTimeField()
     contacted_at = models.DateTimeField(null=True, blank=True)
@@ -61,6 +71,11 @@ class Runner(models.Model):
     class Meta:
         constraints = [
             one_of(RunnerType, "runner_type", "ci_runner_type"),
+            models.CheckConstraint(
+                condition=models.Q(group__isnull=False, runner_type="group_type")
+                | (models.Q(group__isnull=True) & ~models.Q(runner_type="group_type")),
+                name="ci_runner_group",
+            ),
             one_of(RunnerAccessLevel, "access_level", "ci_runner_access_level"),
         ]
 

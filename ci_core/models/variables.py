@@ -1,4 +1,4 @@
-"""CI/CD variables: of a project, and of one pipeline."""
+"""CI/CD variables: of a group, of a project, and of one pipeline."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import Final
 from django.db import models
 
 from ci_core.models.choices import choices, one_of
+from ci_core.models.groups import Group
 from ci_core.models.pipelines import pipeline_reference
 from ci_core.models.projects import Project
-from ci_core.models.querysets import InPipelineQuerySet
+from ci_core.models.querysets import GroupVariableQuerySet, InPipelineQuerySet
 
 #: What the key of a variable looks like (https://docs.gitlab.com/ci/variables/#define-a-cicd-variable-in-the-ui).
 VARIABLE_KEY: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -24,10 +25,9 @@ class VariableType(StrEnum):
     FILE = "file"
 
 
-class ProjectVariable(models.Model):
-    """A variable that the project's jobs get."""
+class StoredVariable(models.Model):
+    """What variables of projects and groups have."""
 
-    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="variables")
     key = models.CharField(max_length=255)
     value = models.TextField(blank=True)
     variable_type = models.CharField(
@@ -43,6 +43,18 @@ class ProjectVariable(models.Model):
     description = models.CharField(max_length=255, blank=True)
 
     class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class ProjectVariable(StoredVariable):
+    """A variable that the project's jobs get."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="variables")
+
+    class Meta:
         constraints = [
             models.UniqueConstraint(
                 fields=["project", "key", "environment_scope"], name="ci_project_variable_once"
@@ -50,8 +62,21 @@ class ProjectVariable(models.Model):
             one_of(VariableType, "variable_type", "ci_project_variable_type"),
         ]
 
-    def __str__(self) -> str:
-        return self.key
+
+class GroupVariable(StoredVariable):
+    """A variable that the jobs of all projects in the group get."""
+
+    group = models.ForeignKey(Group, on_delete=models.CASCADE, related_name="variables")
+
+    objects = GroupVariableQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["group", "key", "environment_scope"], name="ci_group_variable_once"
+            ),
+            one_of(VariableType, "variable_type", "ci_group_variable_type"),
+        ]
 
 
 class PipelineVariable(models.Model):

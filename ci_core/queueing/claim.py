@@ -52,6 +52,7 @@ def _next(runner: Runner) -> PendingJob | None:
                 "run_untagged": runner.run_untagged,
                 "protected_only": runner.access_level == RunnerAccessLevel.REF_PROTECTED,
                 "project_ids": project_ids,
+                "group_id": runner.group_id,
             },
         )
         row = cursor.fetchone()

@@ -9,6 +9,10 @@ WHERE queued.tags <@ %(tags)s::varchar[]
   AND (%(run_untagged)s OR cardinality(queued.tags) > 0)
   AND (NOT %(protected_only)s OR queued.protected)
   AND (%(project_ids)s::bigint[] IS NULL OR queued.project_id = ANY(%(project_ids)s::bigint[]))
+  AND (%(group_id)s::bigint IS NULL OR EXISTS (
+      SELECT FROM ci_core_project AS project JOIN ci_core_group AS own ON own.id = project.group_id
+      WHERE project.id = queued.project_id AND own.traversal_ids @> ARRAY[%(group_id)s::bigint]
+  ))
 ORDER BY coalesce(running.jobs, 0), queued.job_id
 LIMIT 1
 FOR UPDATE OF queued SKIP LOCKED

@@ -7,7 +7,17 @@ from typing import Final
 
 from procrastinate import JobContext
 
-from ci_core.actions import artifacts, deleting, downstream, firing, redundancy, resources, stopping, upkeep
+from ci_core.actions import (
+    artifacts,
+    deleting,
+    downstream,
+    firing,
+    redundancy,
+    resources,
+    signing_in,
+    stopping,
+    upkeep,
+)
 from ci_core.tasks.procrastinate import URGENT, blueprint
 
 #: Hours that records of failed tasks are kept.
@@ -112,6 +122,13 @@ def stop_environments(timestamp: int) -> None:
     """Every minute: environments whose time has come, and those whose stop jobs came to nothing."""
     stopping.stop_due_environments()
     stopping.settle_stopping_environments()
+
+
+@blueprint.periodic(cron="*/10 * * * *")
+@blueprint.task(name="forget_old_tries", queueing_lock="forget_old_tries")
+def forget_old_tries(timestamp: int) -> None:
+    """Every 10 minutes: counts of tried passwords that are over."""
+    signing_in.forget_old_tries()
 
 
 @blueprint.periodic(cron="* * * * *")

@@ -6,16 +6,18 @@ Precedence: https://docs.gitlab.com/ci/variables/#cicd-variable-precedence
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
 
 from ci_core import tokens
+from ci_core.decisions.slugs import ref_slug
 from ci_core.models import (
     DownstreamPipeline,
     Environment,
+    GroupVariable,
     Job,
     Pipeline,
     PipelineVariable,
@@ -27,7 +29,7 @@ from ci_core.models import (
     VariableType,
 )
 from ci_core.repositories import Commit
-from ci_core.statuses import DOWNSTREAM_SOURCES, PipelineSource
+from ci_core.statuses import DOWNSTREAM_SOURCES, PipelineSource, When
 from ci_core.variables import predefined
 
 
@@ -57,7 +59,7 @@ def job_variables(
     return [
         *_plain(predefined.of_server()),
         *_plain(predefined.of_project(project)),
-        *_plain(predefined.of_commit(commit, pipeline.before_sha, pipeline.protected)),
+        *_plain(predefined.of_commit(commit, pipeline.before_sha, pipeline.protected, pipeline.source)),
         *_plain(_of_pipeline(pipeline)),
         *_plain(_of_schedule(pipeline)),
         *_plain(_of_upstream(pipeline)),
@@ -68,7 +70,8 @@ def job_variables(
             JobVariable(entry["key"], str(entry["value"]), raw=bool(entry.get("raw")))
             for entry in definition.get("variables", [])
         ),
-        *_of_project(project, job, pipeline),
+        *_stored(_of_groups(project), job, pipeline),
+        *_stored(_of_project(project), job, pipeline),
         *(
             JobVariable(
                 given.key,
@@ -95,6 +98,7 @@ def _plain(values: Mapping[str, str]) -> Iterator[JobVariable]:
 def _of_pipeline(pipeline: Pipeline) -> dict[str, str]:
     user = pipeline.user
     return {
+        **({"CI_PIPELINE_TRIGGERED": "true"} if pipeline.source == PipelineSource.TRIGGER else {}),
         "CI_PIPELINE_ID": str(pipeline.pk),
         "CI_PIPELINE_IID": str(pipeline.iid),
         "CI_PIPELINE_SOURCE": pipeline.source,
@@ -131,11 +135,13 @@ def _of_job(job: Job, stage: Stage, pipeline: Pipeline, runner: Runner | None) -
         "CI_JOB_STAGE": stage.name,
         "CI_JOB_URL": f"{settings.PIPEYARD_EXTERNAL_URL}/{pipeline.project.full_path}/-/jobs/{job.pk}",
         "CI_JOB_STARTED_AT": job.started_at.isoformat() if job.started_at else "",
-        "CI_JOB_MANUAL": "true" if job.when == "manual" else "",
+        "CI_JOB_NAME_SLUG": ref_slug(job.name),
+        **({"CI_JOB_MANUAL": "true"} if job.when == When.MANUAL else {}),
     }
     if runner is None:
         return known
     return known | {
+        "CI_SERVER": "yes",
         "CI_RUNNER_ID": str(runner.pk),
         "CI_RUNNER_DESCRIPTION": runner.description,
         "CI_RUNNER_TAGS": ", ".join(runner.tags),
@@ -169,12 +175,30 @@ def _of_environment(environment: Environment | None, own: Mapping[str, Any]) -> 
     yield JobVariable("CI_ENVIRONMENT_URL", url or environment.external_url, raw=not url)
 
 
-def _of_project(project: Project, job: Job, pipeline: Pipeline) -> Iterator[JobVariable]:
-    """Variables of the project whose scope fits the job's environment; the more specific scope comes last."""
-    stored: list[ProjectVariable] = sorted(
+def _of_project(project: Project) -> list[ProjectVariable]:
+    """The project's variables, the more specific scope last."""
+    return sorted(
         project.variables.all(), key=lambda variable: (variable.key, len(variable.environment_scope))
     )
-    for variable in stored:
+
+
+def _of_groups(project: Project) -> list[GroupVariable]:
+    """The variables of the groups around a project: of inner groups after those of outer ones."""
+    return sorted(
+        GroupVariable.objects.of_project(project),
+        key=lambda variable: (
+            len(variable.group.traversal_ids),
+            variable.key,
+            len(variable.environment_scope),
+        ),
+    )
+
+
+def _stored(
+    variables: Iterable[ProjectVariable | GroupVariable], job: Job, pipeline: Pipeline
+) -> Iterator[JobVariable]:
+    """Those of the variables whose scope fits the job's environment, protected ones only for protected refs."""
+    for variable in variables:
         if variable.protected and not pipeline.protected:
             continue
         if not fnmatch.fnmatchcase(job.environment_name, variable.environment_scope):

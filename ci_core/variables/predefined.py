@@ -4,45 +4,57 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 from urllib.parse import urlsplit
 
 from django.conf import settings
 
 from ci_core import clock
 from ci_core.decisions.slugs import ref_slug
-from ci_core.models import Project, User
+from ci_core.models import GroupVariable, Project, User
 from ci_core.repositories import Commit
 from ci_core.statuses import PipelineSource
+from ci_core.variables.given import GivenVariable
+from ci_core.variables.merge_requests import MERGE_REQUEST_EVENT, MergeRequest, of_merge_request
 
+#: Names that are known when jobs are decided on, but not yet while files are included.
+LATE: Final = frozenset(
+    {
+        "CI_PIPELINE_IID",
+        "GITLAB_USER_EMAIL",
+        "GITLAB_USER_ID",
+        "GITLAB_USER_LOGIN",
+        "GITLAB_USER_NAME",
+        "TRIGGER_PAYLOAD",
+    }
+)
 #: A title this long or longer is repeated in the description.
 LONG_TITLE: Final = 100
-
-
-class GivenVariable(Protocol):
-    """A variable that somebody gave when they created the pipeline."""
-
-    @property
-    def key(self) -> str: ...
-
-    @property
-    def value(self) -> str: ...
 
 
 def of_server() -> dict[str, str]:
     """Variables that tell about this server."""
     url = settings.PIPEYARD_EXTERNAL_URL
     parts = urlsplit(url)
+    major, minor, patch = [*settings.PIPEYARD_VERSION.split("."), "0", "0"][:3]
     return {
         "CI": "true",
         "GITLAB_CI": "true",
-        "CI_SERVER": "yes",
         "CI_SERVER_URL": url,
         "CI_SERVER_HOST": parts.hostname or "",
         "CI_SERVER_FQDN": parts.netloc,
         "CI_SERVER_PORT": str(parts.port or (443 if parts.scheme == "https" else 80)),
         "CI_SERVER_PROTOCOL": parts.scheme,
         "CI_SERVER_NAME": "Pipeyard",
+        "CI_SERVER_VERSION": settings.PIPEYARD_VERSION,
+        "CI_SERVER_VERSION_MAJOR": major,
+        "CI_SERVER_VERSION_MINOR": minor,
+        "CI_SERVER_VERSION_PATCH": patch,
+        "CI_SERVER_REVISION": settings.PIPEYARD_REVISION,
+        "CI_SERVER_SHELL_SSH_HOST": parts.hostname or "",
+        "CI_SERVER_SHELL_SSH_PORT": "22",
+        "CI_TEMPLATE_REGISTRY_HOST": "registry.gitlab.com",
+        "GITLAB_FEATURES": "",
         "CI_API_V4_URL": f"{url}/api/v4",
         "CI_API_GRAPHQL_URL": f"{url}/api/graphql",
     }
@@ -67,8 +79,8 @@ def of_project(project: Project) -> dict[str, str]:
     }
 
 
-def of_commit(commit: Commit, before_sha: str, protected: bool) -> dict[str, str]:
-    """Variables that tell about the commit and the ref that a pipeline runs for."""
+def of_commit(commit: Commit, before_sha: str, protected: bool, source: str) -> dict[str, str]:
+    """Variables that tell about the commit and the ref that a pipeline runs for; source: what asked for it."""
     title, _, description = commit.message.partition("\n")
     author = f"{commit.author_name} <{commit.author_email}>"
     return {
@@ -83,17 +95,23 @@ def of_commit(commit: Commit, before_sha: str, protected: bool) -> dict[str, str
         "CI_COMMIT_DESCRIPTION": description.strip() if len(title) < LONG_TITLE else commit.message,
         "CI_COMMIT_AUTHOR": author,
         "CI_COMMIT_TIMESTAMP": commit.committed_at.isoformat(),
-        **(
-            {"CI_COMMIT_TAG": commit.ref, "CI_COMMIT_TAG_MESSAGE": commit.tag_message}
-            if commit.tag
-            else {"CI_COMMIT_BRANCH": commit.ref}
-        ),
+        **_of_ref(commit, source),
     }
 
 
-def of_source(source: str, schedule: str | None = None) -> dict[str, str]:
+def _of_ref(commit: Commit, source: str) -> dict[str, str]:
+    if commit.tag:
+        return {"CI_COMMIT_TAG": commit.ref, "CI_COMMIT_TAG_MESSAGE": commit.tag_message}
+    return {} if source == MERGE_REQUEST_EVENT else {"CI_COMMIT_BRANCH": commit.ref}
+
+
+def of_source(source: str, iid: int, schedule: str | None = None) -> dict[str, str]:
     """Variables that tell what asked for the pipeline; `schedule` is the description of its schedule."""
-    found = {"CI_PIPELINE_SOURCE": source, "CI_PIPELINE_CREATED_AT": clock.now().isoformat()}
+    found = {
+        "CI_PIPELINE_SOURCE": source,
+        "CI_PIPELINE_IID": str(iid),
+        "CI_PIPELINE_CREATED_AT": clock.now().isoformat(),
+    }
     if source == PipelineSource.TRIGGER:
         found["CI_PIPELINE_TRIGGERED"] = "true"
     if schedule is not None:
@@ -127,13 +145,14 @@ class RuleVariables:
     """Variables that are known when a pipeline is created, the weaker source overridden by the stronger.
 
     predefined: names that the configuration may override. masked: names whose values are secret. raw: names whose
-    values are not expanded.
+    values are not expanded. late: names that are not known yet while files are included.
     """
 
     values: dict[str, str]
     predefined: frozenset[str]
     masked: frozenset[str]
     raw: frozenset[str]
+    late: frozenset[str]
 
 
 def for_rules(
@@ -141,12 +160,14 @@ def for_rules(
     commit: Commit,
     *,
     source: str,
+    iid: int,
     before_sha: str,
     protected: bool,
     given: Iterable[GivenVariable],
     user: User | None = None,
     schedule: str | None = None,
     upstream: Mapping[str, str] | None = None,
+    merge_request: MergeRequest | None = None,
     own: bool = True,
 ) -> RuleVariables:
     """What `rules:if`, `include` and names of environments see when a pipeline is created; later sources win.
@@ -154,27 +175,35 @@ def for_rules(
     Precedence: https://docs.gitlab.com/ci/variables/#cicd-variable-precedence. The configuration's own variables
     are added by the compiler. Protected variables are left out unless the ref is protected and the configuration its
     own (`own`): another could tell them to whoever tries it. What exists only once the pipeline or its jobs do
-    (CI_PIPELINE_ID, CI_PIPELINE_IID, CI_JOB_ID, ...) is not among them.
+    (CI_PIPELINE_ID, CI_JOB_ID, ...) is not among them.
     """
     predefined = {
         **of_server(),
         **of_project(project),
-        **of_commit(commit, before_sha, protected),
-        **of_source(source, schedule),
+        **of_commit(commit, before_sha, protected, source),
+        **of_source(source, iid, schedule),
         **(upstream or {}),
+        **(of_merge_request(project, merge_request) if merge_request else {}),
         **of_user(user),
     }
-    stored = project.variables.filter(environment_scope="*").order_by("key")
-    if not (protected and own):
-        stored = stored.filter(protected=False)
-    project_variables = list(stored)
+    everywhere = [
+        *sorted(
+            GroupVariable.objects.of_project(project).filter(environment_scope="*"),
+            key=lambda variable: len(variable.group.traversal_ids),
+        ),
+        *project.variables.filter(environment_scope="*").order_by("key"),
+    ]
+    stored = {
+        variable.key: variable for variable in everywhere if (protected and own) or not variable.protected
+    }
     overriding = {
-        **{variable.key: variable.value for variable in project_variables},
+        **{variable.key: variable.value for variable in stored.values()},
         **{variable.key: variable.value for variable in given},
     }
     return RuleVariables(
         values={**predefined, **overriding},
         predefined=frozenset(predefined.keys() - overriding.keys()),
-        masked=frozenset(item.key for item in project_variables if item.masked or item.hidden),
-        raw=frozenset(predefined) | frozenset(item.key for item in project_variables if item.raw),
+        masked=frozenset(item.key for item in stored.values() if item.masked or item.hidden),
+        raw=frozenset(predefined) | frozenset(item.key for item in stored.values() if item.raw),
+        late=LATE - overriding.keys(),
     )

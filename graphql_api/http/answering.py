@@ -45,4 +45,7 @@ def status_of(results: list[ExecutionResult], media_type: str) -> int:
 
 
 def _status(error: GraphQLError) -> int:
-    return _STATUS.get(str((error.extensions or {}).get("code")), 400)
+    extensions = error.extensions or {}
+    if extensions.get("limit") == "time":
+        return 503
+    return _STATUS.get(str(extensions.get("code")), 400)

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import orjson
+from django.conf import settings
 from django.http import HttpRequest
 
 from graphql_api.http.media_types import is_json
-from graphql_api.http.refusal import Refused, bad_request
+from graphql_api.http.refusal import Refused, bad_request, exceeding
+from graphql_api.limits.exceeded import LimitExceeded
 
 METHODS: Final = "GET, POST"
 
@@ -32,7 +34,7 @@ def check_method(request: HttpRequest) -> None:
 
 
 def read_operations(request: HttpRequest) -> list[Operation] | Operation:
-    """The operation of a request, or several if its body is a list. Raises Refused (400, 415)."""
+    """The operation of a request, or several if its body is a list. Raises Refused (400, 413, 415)."""
     if request.method == "GET":
         return _operation(_url_parameters(request))
     content_type = request.headers.get("Content-Type", "")
@@ -44,10 +46,32 @@ def read_operations(request: HttpRequest) -> list[Operation] | Operation:
             "The body must be JSON in UTF-8, with Content-Type: application/json.",
             "unsupported_media_type",
         )
-    given = _json(request.body, "The body")
+    given = _json(_body(request), "The body")
     if isinstance(given, list):
+        _check_list(given)
         return [_operation(item) for item in given]
     return _operation(given)
+
+
+def _body(request: HttpRequest) -> bytes:
+    """The body. Raises Refused (413)."""
+    limit = settings.PIPEYARD_GRAPHQL_BODY_LIMIT
+    announced = request.META.get("CONTENT_LENGTH") or ""
+    if announced.isascii() and announced.isdigit() and int(announced) > limit:
+        raise exceeding(413, LimitExceeded("body", limit, int(announced)))
+    body = request.read(limit + 1)
+    if len(body) > limit:
+        raise exceeding(413, LimitExceeded("body", limit, len(body)))
+    return body
+
+
+def _check_list(given: list[Any]) -> None:
+    """Raises Refused (400) unless lists are taken, and this one is short enough."""
+    limit = settings.PIPEYARD_GRAPHQL_BATCH_LIMIT
+    if limit == 0 or not given:
+        raise bad_request("Send one operation, as an object: lists of operations are not taken here.")
+    if len(given) > limit:
+        raise exceeding(400, LimitExceeded("batch", limit, len(given)))
 
 
 def _url_parameters(request: HttpRequest) -> dict[str, Any]:

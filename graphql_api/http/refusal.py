@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from graphql_api.limits.exceeded import LimitExceeded
+
 
 class Refused(Exception):
     """The request is answered with this status (not 2xx) and one error.
@@ -25,6 +27,12 @@ class Refused(Exception):
         self.status = status
         self.headers = headers or {}
         self.body = {"errors": [{"message": message, "extensions": {"code": code, **(details or {})}}]}
+
+
+def exceeding(status: int, error: LimitExceeded, headers: Mapping[str, str] | None = None) -> Refused:
+    """The refusal of a request that goes beyond a limit of requests."""
+    extensions = dict(error.extensions or {})
+    return Refused(status, error.message, extensions.pop("code"), headers=headers, details=extensions)
 
 
 def bad_request(message: str) -> Refused:

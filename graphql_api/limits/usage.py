@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from time import monotonic
 from typing import Final
 
 from django.conf import settings
 
 from ci_core.access import Principal
 from graphql_api.limits.exceeded import LimitExceeded
+from graphql_api.limits.rate import Rate, count_operation
+from graphql_api.limits.time import Deadline
 
 #: The setting that holds each limit of documents.
 SETTINGS: Final = {
@@ -17,6 +18,9 @@ SETTINGS: Final = {
     "aliases": "PIPEYARD_GRAPHQL_ALIAS_LIMIT",
     "directives": "PIPEYARD_GRAPHQL_DIRECTIVE_LIMIT",
 }
+
+#: The highest number that is told: more is not exact in JavaScript.
+MOST: Final = 2**53 - 1
 
 
 def limit_of(limit: str) -> int:
@@ -41,13 +45,21 @@ class Usage:
 
     def __init__(self) -> None:
         self._used: dict[str, tuple[int, int]] = {}
-        self._began = monotonic()
+        self.deadline = Deadline()
 
     def take(self, limit: str, used: int, value: int) -> None:
         """Notes what is used of a limit. Raises LimitExceeded."""
+        used = min(used, MOST)
         self._used[limit] = (used, value)
         if used > value:
             raise LimitExceeded(limit, value, used)
+
+    def count(self, principal: Principal, address: str) -> Rate:
+        """Counts the operation for its caller, and notes what they used. Does not refuse: doors differ in how."""
+        rate = count_operation(principal, address)
+        if rate.limit:
+            self._used["rate"] = (rate.used, rate.limit)
+        return rate
 
     def used(self, limit: str) -> int:
         """What was used of a limit; 0 before that is known."""
@@ -55,6 +67,4 @@ class Usage:
 
     def report(self) -> dict[str, tuple[int, int]]:
         """For `extensions.limits`: what was used, and what is allowed, by the name of the limit; times in ms."""
-        milliseconds = round((monotonic() - self._began) * 1000)
-        allowed = round(settings.PIPEYARD_GRAPHQL_TIME_LIMIT_SECONDS * 1000)
-        return {**self._used, "time": (milliseconds, allowed)}
+        return {**self._used, "time": (self.deadline.elapsed, self.deadline.allowed)}

@@ -8,6 +8,7 @@ from typing import Any, Final
 from ci_core import models
 from ci_core.models.ids import pipeline_of
 from graphql_api.context import Context
+from graphql_api.hydration import rows_of
 from graphql_api.loaders.slim import Columns
 
 JOBS: Final = Columns(
@@ -60,7 +61,7 @@ NEEDS: Final = Columns("CiBuildNeed", models.Need, always=("id", "pipeline_id", 
 def stages(pipeline_ids: Iterable[int]) -> Mapping[int, Sequence[models.Stage]]:
     """The stages of each pipeline, in their order."""
     rows = models.Stage.objects.in_pipelines(pipeline_ids).order_by("pipeline_id", "id")
-    return _grouped(rows, "pipeline_id")
+    return _grouped(rows_of(rows), "pipeline_id")
 
 
 def latest_by_stage(context: Context, stage_ids: Iterable[int]) -> Mapping[int, Sequence[models.Job] | None]:
@@ -97,7 +98,7 @@ def artifacts(context: Context, job_ids: Iterable[int]) -> Mapping[int, Sequence
         "artifacts",
         job_ids,
         lambda missing: _grouped(
-            models.Artifact.objects.of_jobs(missing).order_by("pipeline_id", "id"), "job_id"
+            rows_of(models.Artifact.objects.of_jobs(missing).order_by("pipeline_id", "id")), "job_id"
         ),
     )
 
@@ -107,7 +108,7 @@ def artifacts_of_pipelines(
 ) -> Mapping[int, Sequence[models.Artifact]]:
     """The artifacts of all jobs of each pipeline."""
     rows = models.Artifact.objects.in_pipelines(pipeline_ids).order_by("pipeline_id", "id")
-    return _grouped(rows, "pipeline_id")
+    return _grouped(rows_of(rows), "pipeline_id")
 
 
 def environments(context: Context, jobs: Sequence[models.Job]) -> list[models.Environment | None]:
@@ -125,11 +126,12 @@ def environments(context: Context, jobs: Sequence[models.Job]) -> list[models.En
 def variables(pipeline_ids: Iterable[int]) -> Mapping[int, Sequence[models.PipelineVariable]]:
     """The variables that each pipeline was given."""
     rows = models.PipelineVariable.objects.in_pipelines(pipeline_ids).order_by("pipeline_id", "id")
-    return _grouped(rows, "pipeline_id")
+    return _grouped(rows_of(rows), "pipeline_id")
 
 
 def _grouped(rows: Iterable[Any], attribute: str) -> dict[int, list[Any]]:
     found: dict[int, list[Any]] = {}
     for row in rows:
-        found.setdefault(getattr(row, attribute), []).append(row)
+        # Not by getattr: a foreign key's column is read by a descriptor in Python.
+        found.setdefault(row.__dict__[attribute], []).append(row)
     return found

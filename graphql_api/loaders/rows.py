@@ -7,6 +7,7 @@ from typing import Any
 
 from ci_core import models
 from graphql_api.context import Context
+from graphql_api.hydration import rows_of
 from graphql_api.loaders.jobs import JOBS
 
 
@@ -14,6 +15,13 @@ def projects(context: Context, ids: Iterable[int]) -> Mapping[int, models.Projec
     """Projects by id. Whoever asks has come from a row that the caller may see."""
     return context.remembered(
         models.Project, ids, lambda missing: _by_id(models.Project.objects.all(), missing)
+    )
+
+
+def groups(context: Context, ids: Iterable[int | None]) -> Mapping[int, models.Group | None]:
+    """Groups by id."""
+    return context.remembered(
+        models.Group, _given(ids), lambda missing: _by_id(models.Group.objects.all(), missing)
     )
 
 
@@ -64,7 +72,9 @@ def environments(context: Context, ids: Iterable[int]) -> Mapping[int, models.En
 def stages(context: Context, ids: Iterable[int]) -> Mapping[int, models.Stage | None]:
     """Stages by id."""
     return context.remembered(
-        models.Stage, ids, lambda missing: {row.pk: row for row in models.Stage.objects.by_ids(missing)}
+        models.Stage,
+        ids,
+        lambda missing: {row.pk: row for row in rows_of(models.Stage.objects.by_ids(missing))},
     )
 
 
@@ -103,4 +113,4 @@ def _given(ids: Iterable[int | None]) -> list[int]:
 
 
 def _by_id(rows: Any, ids: list[int]) -> dict[int, Any]:
-    return {row.pk: row for row in rows.filter(pk__in=ids)}
+    return {row.pk: row for row in rows_of(rows.filter(pk__in=ids))}

@@ -47,6 +47,11 @@ def stuck_pipelines(context: Context, pipeline_ids: Iterable[int]) -> set[int]:
     }
 
 
+def queues(runners: Sequence[models.Runner]) -> Mapping[int, waiting.Queue]:
+    """The jobs that wait for each runner."""
+    return waiting.queues(runners) if runners else {}
+
+
 def busy(runner_ids: Iterable[int]) -> set[int]:
     """Ids of those of the runners that run a job."""
     rows = models.RunningJob.objects.filter(runner_id__in=list(runner_ids))

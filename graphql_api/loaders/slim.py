@@ -13,13 +13,12 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any, Final
 
-import psycopg
 from django.core.exceptions import EmptyResultSet
-from django.db import connection
 from django.db import models as django
 from django.db.models.base import ModelState
 
 from graphql_api.context import Context
+from graphql_api.hydration import converters, fetched, rows_of
 
 
 @dataclass(frozen=True)
@@ -42,8 +41,10 @@ class Columns:
     @cached_property
     def _unconverted(self) -> frozenset[str]:
         """The columns whose values are as psycopg gives them."""
-        columns = self.model._meta.concrete_fields
-        return frozenset(column.attname for column in columns if not column.get_db_converters(connection))
+        converted = converters(self.model)
+        return frozenset(
+            column.attname for column in self.model._meta.concrete_fields if column.column not in converted
+        )
 
     def asked(self, context: Context) -> tuple[str, ...] | None:
         """The columns that the operation needs; None for all of them."""
@@ -64,10 +65,14 @@ class Columns:
         """The rows of a query, with the columns that the operation needs."""
         columns = self.asked(context)
         if columns is None:
-            return rows
+            return rows_of(rows)
         values = rows.values_list(*columns)
+        try:
+            sql, parameters = values.query.sql_with_params()
+        except EmptyResultSet:
+            return []
         plain = self._unconverted.issuperset(columns)
-        return list(map(_maker(self.model, columns), _fetched(values) if plain else values))
+        return list(map(_maker(self.model, columns), fetched(sql, parameters)[1] if plain else values))
 
 
 class _Forgetful(dict[str, Any]):
@@ -86,9 +91,6 @@ class _Read(ModelState):
 
 
 _READ: Final = _Read()
-_MOMENTS: Final = psycopg.adapters.get_loader(
-    psycopg.adapters.types["timestamptz"].oid, psycopg.pq.Format.TEXT
-)
 
 
 @lru_cache(256)
@@ -104,19 +106,3 @@ def _maker(model: type[django.Model], columns: tuple[str, ...]) -> Callable[[tup
         return row
 
     return make
-
-
-def _fetched(rows: django.QuerySet[Any]) -> Iterable[tuple[Any, ...]]:
-    """The values of a query whose columns need no conversion by Django.
-
-    Django reads moments by a loader in Python, 5 microseconds each; psycopg's own takes a twentieth of that.
-    """
-    try:
-        sql, parameters = rows.query.sql_with_params()
-    except EmptyResultSet:
-        return []
-    with connection.cursor() as cursor:
-        cursor.cursor.adapters.register_loader("timestamptz", _MOMENTS)
-        cursor.execute(sql, parameters)
-        found: list[tuple[Any, ...]] = cursor.fetchall()
-    return found

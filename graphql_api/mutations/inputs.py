@@ -6,7 +6,7 @@ from typing import Any
 
 import strawberry
 
-from ci_core.actions.planning import GivenVariable
+from ci_core.variables.given import GivenVariable
 from graphql_api.scalars import CiInputsValueInputType
 from graphql_api.types.enums_things import CiVariableType
 

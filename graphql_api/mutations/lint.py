@@ -10,8 +10,10 @@ import strawberry
 from strawberry import enum_value
 
 from ci_core.access import access_project
-from ci_core.actions.configuration import Situation, compile_project, runnable
+from ci_core.configuration import AskedMergeRequest, Situation, compile_project, runnable
+from ci_core.models import Project
 from ci_core.statuses import PipelineSource
+from ci_core.variables.merge_requests import MergeRequestEvent
 from graphql_api.context import Info
 from graphql_api.fields import argument, leaf, rooted
 from graphql_api.mutations.carrying_out import carry_out, client_mutation_id, payload_fields
@@ -34,6 +36,42 @@ class CiLintSource(Enum):
     SCHEDULE = enum_value("schedule", description="A pipeline schedule.")
     TRIGGER = enum_value("trigger", description="A trigger token.")
     WEB = enum_value("web", description="Somebody, on the web page.")
+
+
+@strawberry.enum(description="Extension of Pipeyard: what a merge request pipeline runs for.")
+class CiLintMergeRequestEvent(Enum):
+    """`CI_MERGE_REQUEST_EVENT_TYPE`."""
+
+    DETACHED = enum_value("detached", description="The source branch.")
+    MERGED_RESULT = enum_value("merged_result", description="The source branch, merged into the target.")
+    MERGE_TRAIN = enum_value("merge_train", description="A car of a merge train.")
+
+
+@strawberry.input(description="Extension of Pipeyard: a merge request, whether there is one or not.")
+class CiLintMergeRequestInput:
+    """What a configuration may ask of a merge request."""
+
+    target_branch: str | None = strawberry.field(
+        description="Branch to merge into; the default branch if it is left out.", default=None
+    )
+    iid: int | None = strawberry.field(description="Its IID; 1 if it is left out.", default=None)
+    event_type: CiLintMergeRequestEvent | None = strawberry.field(
+        description="What the pipeline would run for; the source branch if it is left out.", default=None
+    )
+    title: str | None = strawberry.field(description="Its title.", default=None)
+    description: str | None = strawberry.field(description="Its description.", default=None)
+    labels: list[str] | None = strawberry.field(description="Its labels.", default=None)
+
+    def asked(self, project: Project) -> AskedMergeRequest:
+        """The same in the domain's words."""
+        return AskedMergeRequest(
+            self.target_branch or project.default_branch,
+            self.iid or 1,
+            MergeRequestEvent(str(self.event_type.value) if self.event_type else "detached"),
+            self.title or "",
+            self.description or "",
+            tuple(self.labels or ()),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +102,11 @@ class CiLintInput:
     inputs: list[CiInputsInput] | None = strawberry.field(
         description="Extension of Pipeyard: values for the `spec:inputs` of the configuration."
     )
+    merge_request: CiLintMergeRequestInput | None = strawberry.field(
+        description="Extension of Pipeyard: a merge request that the pipeline would run for, in place of `source`; "
+        "`ref` is its source branch.",
+        default=None,
+    )
     client_mutation_id: str | None = client_mutation_id()
 
 
@@ -85,6 +128,7 @@ def _lint(info: Info, input: Annotated[CiLintInput, argument("What to try.")]) -
         PipelineSource(str(input.source.value) if input.source else "push"),
         given_variables(input.variables),
         given_inputs(input.inputs),
+        merge_request=input.merge_request.asked(project) if input.merge_request else None,
     )
 
     def action() -> Linted:

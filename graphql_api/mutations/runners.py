@@ -10,11 +10,12 @@ from typing import Annotated, Any, Final
 import strawberry
 
 from ci_core import models
-from ci_core.access import access_project_by_id
+from ci_core.access import access_group_by_id, access_project_by_id
 from ci_core.actions import runners as actions
 from ci_core.errors import Forbidden, InvalidInput
 from ci_core.models import Project, RunnerAccessLevel
 from ci_core.runner_access import access_runner, runner_rights
+from ci_core.statuses import AccessLevel
 from graphql_api import permissions
 from graphql_api.context import Context, Info
 from graphql_api.fields import argument, leaf, rooted
@@ -176,6 +177,8 @@ def _owners(info: Info, input: RunnerCreateInput) -> dict[str, Any]:
     if input.runner_type is CiRunnerType.PROJECT_TYPE and input.project_id is not None:
         ids = dict.fromkeys([input.project_id, *(input.associated_projects or ())])
         return {"projects": _projects(info.context, list(ids))}
+    if input.runner_type is CiRunnerType.GROUP_TYPE and input.group_id is not None:
+        return {"group": access_group_by_id(input.group_id, info.context.principal, AccessLevel.OWNER)}
     if input.runner_type is CiRunnerType.INSTANCE_TYPE and not (
         permissions.is_admin(info.context) and info.context.principal.may_write
     ):
@@ -186,6 +189,10 @@ def _owners(info: Info, input: RunnerCreateInput) -> dict[str, Any]:
 def _refuse_contradictions(input: RunnerCreateInput) -> None:
     if input.runner_type is CiRunnerType.PROJECT_TYPE and input.project_id is None:
         raise InvalidInput("projectId: name the project that the runner is for.")
+    if input.runner_type is CiRunnerType.GROUP_TYPE and input.group_id is None:
+        raise InvalidInput("groupId: name the group that the runner is for.")
+    if input.runner_type is not CiRunnerType.GROUP_TYPE and input.group_id is not None:
+        raise InvalidInput("groupId: only a group's runner has a group.")
     if input.runner_type is not CiRunnerType.PROJECT_TYPE and (
         input.project_id is not None or input.associated_projects
     ):
@@ -298,17 +305,20 @@ class RunnerMutations:
     runner_create = rooted(
         RunnerCreatePayload | None,
         _create,
-        "Makes a runner. For a project's it takes a maintainer of the project, for everybody's an administrator.",
+        "Makes a runner. For a project's it takes a maintainer of the project, for a group's an owner of the group, "
+        "for everybody's an administrator.",
     )
     runner_update = rooted(
         RunnerUpdatePayload | None,
         _update,
-        "Changes a runner. Takes a maintainer of a project that it is assigned to, or an administrator.",
+        "Changes a runner. Takes a maintainer of a project that it is assigned to, an owner of its group, or an "
+        "administrator.",
     )
     runner_delete = rooted(
         RunnerDeletePayload | None,
         _delete,
-        "Deletes a runner; jobs that it runs fail. Takes a maintainer of its only project, or an administrator.",
+        "Deletes a runner; jobs that it runs fail. Takes a maintainer of its only project, an owner of its group, or "
+        "an administrator.",
     )
     bulk_runner_delete = rooted(
         BulkRunnerDeletePayload | None,

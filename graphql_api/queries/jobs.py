@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated
 
 import strawberry
-from django.db.models import Q
 
 from ci_core import models
 from ci_core.access import access_job, access_stage
 from ci_core.errors import NotFound
 from ci_core.filters import JobFilter
-from ci_core.statuses import Status
 from graphql_api import permissions
 from graphql_api.context import Info
 from graphql_api.fields import argument, rooted
 from graphql_api.filters.filtering import filtered
+from graphql_api.filters.jobs import listed_with
 from graphql_api.node_ids import CiStageID, JobID
 from graphql_api.pagination import (
     NEWEST_IN_PARTITIONS,
@@ -47,26 +46,6 @@ def _stage(info: Info, id: Annotated[CiStageID, argument("ID of the stage.")]) -
         return None
 
 
-#: Statuses whose jobs stand in a table of their own, so that they are found without looking at all jobs.
-_LISTED: Final = {
-    Status.PENDING: models.PendingJob,
-    Status.RUNNING: models.RunningJob,
-    Status.CANCELING: models.RunningJob,
-}
-
-
-def _alive(statuses: list[CiJobStatus] | None) -> Q:
-    """The condition for jobs that are in the queue or on a runner, when only such are asked for."""
-    tables = {_LISTED.get(Status(str(status.value))) for status in statuses or ()}
-    if not tables or None in tables:
-        return Q()
-    found = Q()
-    for table in tables:
-        rows = table.objects.all()  # type: ignore[union-attr]
-        found |= Q(pipeline_id__in=rows.values("pipeline_id"), id__in=rows.values("job_id"))
-    return found
-
-
 def _jobs(
     info: Info,
     after: After = None,
@@ -82,7 +61,7 @@ def _jobs(
     ] = None,
 ) -> Page[models.Job]:
     everything = permissions.is_admin(info.context)
-    rows = models.Job.objects.filter(_alive(statuses)) if everything else models.Job.objects.none()
+    rows = listed_with(statuses) if everything else models.Job.objects.none()
     found = filtered(
         JobFilter, rows, statuses=statuses, runner_types=runner_types, failure_reason=failure_reason
     )

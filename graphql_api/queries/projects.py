@@ -32,7 +32,11 @@ def _projects(
     user = info.context.principal.user
     found: QuerySet[models.Project] = models.Project.objects.visible_to(user)
     if membership:
-        found = found.filter(memberships__user=user) if user else found.none()
+        found = (
+            found.filter(pk__in=models.Project.objects.with_member(user).values("pk"))
+            if user
+            else found.none()
+        )
     found = filtered(ProjectFilter, found, search=search)
     arguments = PageArguments(after, before, first, last)
     return Listing(found, arguments, keyset_of(sort or "id_desc")).page()

@@ -66,6 +66,6 @@ class RunnerQueries:
         refs.RUNNER | None,
         _runner,
         "One runner; null if there is none, or the caller may not see it. Runners of everybody are seen by whoever is "
-        "signed in, those of projects by their maintainers.",
+        "signed in, those of projects and groups by maintainers of these and of the groups' projects.",
     )
     runners = rooted(refs.RUNNERS, _runners, "All runners, newest first. Takes an administrator.")

@@ -28,8 +28,9 @@ class Linted:
 
 @dataclass(frozen=True, slots=True)
 class LintedJob:
-    """A job of the plan. written: its entry in the merged configuration."""
+    """A job of the plan. position: its place in its group. written: its entry in the merged configuration."""
 
+    position: int
     job: CompiledJob
     definition: Mapping[str, Any]
     written: Mapping[str, Any]
@@ -37,23 +38,27 @@ class LintedJob:
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A stage with its groups, or a group with its jobs."""
+    """A stage with its groups, or a group with its jobs. position: its place among its like."""
 
+    position: int
     name: str
     items: Sequence[Any]
 
 
-def _stages(linted: Linted) -> list[Named]:
+def stages_of(linted: Linted) -> list[Named]:
+    """The stages that would have jobs, in their order; none when there are errors."""
     plan, merged = linted.result.pipeline, linted.result.merged or {}
     if plan is None:
         return []
     found: dict[str, dict[str, list[LintedJob]]] = {stage: {} for stage in plan.stages}
     for job in plan.jobs:
         written = merged.get(job.base_name)
-        shown = LintedJob(job, job.definition(), written if isinstance(written, Mapping) else {})
-        found[job.stage].setdefault(group_name(job.name), []).append(shown)
+        group = found[job.stage].setdefault(group_name(job.name), [])
+        shown = written if isinstance(written, Mapping) else {}
+        group.append(LintedJob(len(group), job, job.definition(), shown))
     return [
-        Named(stage, [Named(name, jobs) for name, jobs in groups.items()]) for stage, groups in found.items()
+        Named(place, stage, [Named(number, *group) for number, group in enumerate(groups.items())])
+        for place, (stage, groups) in enumerate(found.items())
     ]
 
 
@@ -101,9 +106,9 @@ class LintNeed:
     name = leaf(str | None, "Name of the job.")
 
 
-@strawberry.type(name="CiLintJob", description="A job as it would be.")
-class LintJob:
-    """Its parent is a LintedJob."""
+@strawberry.type
+class JobFields:
+    """What both types of jobs have; the parent is a LintedJob."""
 
     name = leaf(str | None, "Name of the job.", "job.name")
     group_name = leaf(str | None, "Name of its group.", lambda found: group_name(found.job.name))
@@ -119,9 +124,15 @@ class LintJob:
         "Name of its environment.",
         lambda found: found.job.environment.name if found.job.environment else None,
     )
-    needs = leaf(list[LintNeed] | None, "The jobs that it needs; null without `needs`.", "job.needs")
     only = _policy("only")
     except_ = _policy("except")
+
+
+@strawberry.type(name="CiLintJob", description="A job as it would be.")
+class LintJob(JobFields):
+    """Its parent is a LintedJob."""
+
+    needs = leaf(list[LintNeed] | None, "The jobs that it needs; null without `needs`.", "job.needs")
 
 
 @strawberry.type(name="CiLintGroup", description="Jobs of a stage that go by one name.")
@@ -151,9 +162,9 @@ class LintInclude:
     files = leaf(list[str], "Extension of Pipeyard: the files that it brought.", lambda pair: pair[1].files)
 
 
-@strawberry.type(name="CiLintConfig", description="A configuration as the pipeline that it would be.")
-class LintConfig:
-    """Its parent is a Linted."""
+@strawberry.type
+class ConfigFields:
+    """What both types of configurations have; the parent is a Linted."""
 
     status = leaf(
         CiConfigStatus | None,
@@ -175,13 +186,21 @@ class LintConfig:
         "The configuration as one file: after `include`, `extends` and `!reference`. Null if it came to none.",
         lambda linted: merged_yaml(linted.result),
     )
+
+
+@strawberry.type(name="CiLintConfig", description="A configuration as the pipeline that it would be.")
+class LintConfig(ConfigFields):
+    """Its parent is a Linted."""
+
     includes = leaf(
         list[LintInclude] | None,
         "Its `include`.",
         lambda linted: [(linted, each) for each in linted.result.explanation.includes],
     )
     stages = leaf(
-        list[LintStage] | None, "The stages that would have jobs, in their order; empty with errors.", _stages
+        list[LintStage] | None,
+        "The stages that would have jobs, in their order; empty with errors.",
+        stages_of,
     )
     explanation = leaf(
         Explanation,

@@ -12,12 +12,13 @@ from graphql_api.context import Info
 from graphql_api.fields import argument, batched, leaf, told_by
 from graphql_api.node_ids import global_id
 from graphql_api.scalars import Duration, Time
-from graphql_api.types import downstream_relations, messages, schedule_relations
+from graphql_api.types import downstream_relations, messages, moments, schedule_relations
 from graphql_api.types import pipeline_relations as relations
 from graphql_api.types import references as refs
 from graphql_api.types.enums_ci import PipelineConfigSourceEnum, PipelineStatusEnum, ShaFormat
 from graphql_api.types.explanations import Explanation
 from graphql_api.types.interfaces import PipelineInterface
+from graphql_api.types.moments import PipelineAtTime
 from graphql_api.types.statuses import DetailedStatus
 
 
@@ -165,6 +166,11 @@ class Pipeline(PipelineInterface):
     )
     job = batched(refs.JOB | None, relations.job, "One of its jobs, by id or name.")
     job_artifacts = batched(list[refs.ARTIFACT] | None, relations.artifacts, "The artifacts of all its jobs.")
+    at = batched(
+        PipelineAtTime | None,
+        moments.of_pipelines,
+        "Extension of Pipeyard: as it was at a time, with its stages and jobs; null before it was made.",
+    )
     manual_variables = batched(
         refs.MANUAL_VARIABLES,
         relations.manual_variables,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import strawberry
-from django.db.models import Q
+from django.db.models import F, Q
 
 from ci_core import models
 from ci_core.errors import InvalidInput
@@ -13,12 +13,23 @@ from ci_core.filters import JobFilter, PipelineFilter
 from graphql_api.context import Info
 from graphql_api.fields import argument, leaf
 from graphql_api.filters.filtering import filtered
+from graphql_api.filters.jobs import listed_with
 from graphql_api.lateral import rows_per_parent
 from graphql_api.loaders import pipelines as loader
 from graphql_api.loaders import rows
 from graphql_api.loaders.pipelines import Counts
 from graphql_api.node_ids import CiPipelineID, JobID, number, parse
-from graphql_api.pagination import After, Before, First, Keyset, Last, Listing, Page, PageArguments
+from graphql_api.pagination import (
+    NEWEST_IN_PARTITIONS,
+    After,
+    Before,
+    First,
+    Keyset,
+    Last,
+    Listing,
+    Page,
+    PageArguments,
+)
 from graphql_api.scalars import Time
 from graphql_api.types.enums_ci import (
     CiJobKind,
@@ -140,14 +151,17 @@ def jobs(
     """The jobs of each project."""
     found = filtered(
         JobFilter,
-        models.Job.objects.all(),
+        listed_with(statuses),
         name=name,
         sources=sources,
         statuses=statuses,
         with_artifacts=with_artifacts,
         kind=kind,
     )
-    listing = Listing(found, PageArguments(after, before, first, last), columns=("project_id",))
+    # By way of the project's pipelines: those an index gives newest first, and each has its jobs in one partition.
+    found = found.filter(pipeline__project_id=F("project_id"))
+    arguments = PageArguments(after, before, first, last)
+    listing = Listing(found, arguments, NEWEST_IN_PARTITIONS, ("project_id",))
     return [listing.page(row.pk) for row in parents]
 
 

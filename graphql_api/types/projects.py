@@ -7,10 +7,19 @@ import strawberry
 from graphql_api import links
 from graphql_api.fields import batched, leaf
 from graphql_api.node_ids import global_id
-from graphql_api.types import analytics, nested_environments, runner_lists, schedule_relations, variables
+from graphql_api.types import (
+    analytics,
+    creation_inputs,
+    group_relations,
+    nested_environments,
+    runner_lists,
+    schedule_relations,
+    variables,
+)
 from graphql_api.types import project_relations as relations
 from graphql_api.types import references as refs
 from graphql_api.types.analytics import PipelineAnalytics
+from graphql_api.types.creation_inputs import CiConfigVariable, CiInputSpec
 from graphql_api.types.project_relations import PipelineCounts
 from graphql_api.types.repositories import ProjectPlanLimits, Repository
 
@@ -65,10 +74,31 @@ class Project:
     runners = batched(
         refs.RUNNERS,
         runner_lists.of_projects,
-        "The runners that take its jobs, its own and everybody's, newest first; null for all but its maintainers.",
+        "The runners that take its jobs: its own, its groups' and everybody's, newest first; null for all but its "
+        "maintainers.",
+    )
+    group = batched(
+        refs.PROJECT_GROUP | None, group_relations.of_projects, "The group it is in; null if it is in none."
+    )
+    inherited_ci_variables = batched(
+        refs.INHERITED_VARIABLES,
+        group_relations.inherited,
+        "The variables that its jobs get from the groups around it; null for all but its maintainers.",
     )
     pipeline_schedules = batched(
         refs.SCHEDULES,
         schedule_relations.of_projects,
         "The schedules that create pipelines of it by the clock.",
+    )
+    ci_config_variables = batched(
+        list[CiConfigVariable] | None,
+        creation_inputs.config_variables,
+        "The variables at the top of its configuration; null for all but its developers, and without a configuration. "
+        "Told of one project in a request.",
+    )
+    ci_pipeline_creation_inputs = batched(
+        list[CiInputSpec] | None,
+        creation_inputs.creation_inputs,
+        "The inputs that its configuration takes; null for all but its developers, and without a configuration. "
+        "Told of one project in a request.",
     )

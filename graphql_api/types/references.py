@@ -37,7 +37,12 @@ MANUAL_VARIABLE = _type("messages", "PipelineManualVariable")
 SCHEDULE = _type("schedules", "PipelineSchedule")
 SCHEDULE_VARIABLE = _type("schedules", "PipelineScheduleVariable")
 SCHEDULE_RUN = _type("schedules", "PipelineScheduleRun")
+PROJECT_GROUP = _type("groups", "Group")
+GROUP_VARIABLE = _type("variables", "CiGroupVariable")
+INHERITED_VARIABLE = _type("variables", "InheritedCiVariable")
 PROJECT_VARIABLE = _type("variables", "CiProjectVariable")
+STAGE_AT_TIME = _type("moments", "StageAtTime")
+JOB_AT_TIME = _type("moments", "JobAtTime")
 JOB_VARIABLE = _type("job_variables", "CiManualVariable")
 INPUT = _type("schedules", "CiInputsField")
 
@@ -90,15 +95,22 @@ MANUAL_VARIABLES = connection("PipelineManualVariable", MANUAL_VARIABLE, "variab
 SCHEDULES = connection("PipelineSchedule", SCHEDULE, "schedules", Count.EXACT)
 SCHEDULE_VARIABLES = connection("PipelineScheduleVariable", SCHEDULE_VARIABLE, "variables")
 SCHEDULE_RUNS = connection("PipelineScheduleRun", SCHEDULE_RUN, "runs", Count.LIMITED)
+STAGES_AT_TIME = connection("CiStageAtTime", STAGE_AT_TIME, "stages")
+JOBS_AT_TIME = connection("CiJobAtTime", JOB_AT_TIME, "jobs")
+PROJECT_GROUPS = connection("Group", PROJECT_GROUP, "groups", Count.EXACT)
+INHERITED_VARIABLES = connection("InheritedCiVariable", INHERITED_VARIABLE, "variables")
 JOB_VARIABLES = connection("CiManualVariable", JOB_VARIABLE, "variables")
 INPUTS = connection("CiInputsField", INPUT, "inputs")
-PROJECT_VARIABLES = connection(
-    "CiProjectVariable",
-    PROJECT_VARIABLE,
-    "variables",
-    limit=leaf(
+
+
+def _variables(name: str, node: Any) -> Any:
+    limit = leaf(
         int,
-        "How many variables a project may have. There is no limit here: it is the largest number.",
+        "How many variables there may be. There is no limit here: it is the largest number.",
         lambda page: MAX_INT,
-    ),
-)
+    )
+    return connection(name, node, "variables", limit=limit)
+
+
+PROJECT_VARIABLES = _variables("CiProjectVariable", PROJECT_VARIABLE)
+GROUP_VARIABLES = _variables("CiGroupVariable", GROUP_VARIABLE)

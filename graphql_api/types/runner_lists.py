@@ -1,7 +1,8 @@
-"""Owns the lists of runners: their filters and orders, and those of projects."""
+"""Owns the lists of runners: their filters and orders, and the lists of projects."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from typing import Annotated, Any, Final
 
 from django.db.models import QuerySet
@@ -81,11 +82,20 @@ def of_projects(
     rows, keyset = ordered(found.annotate(for_project=PARENT), sort)
     listing = Listing(rows, PageArguments(after, before, first, last), keyset, ("for_project",))
     permissions.load_levels(info.context, (row.pk for row in parents))
-    pages: list[Page[models.Runner] | None] = []
-    for row in parents:
-        allowed = permissions.has_level(info.context, row.pk, permissions.ADMINISTER)
-        page = listing.page(row.pk) if allowed else None
+    allowed = {
+        row.pk for row in parents if permissions.has_level(info.context, row.pk, permissions.ADMINISTER)
+    }
+    return pages(listing, parents, allowed)
+
+
+def pages(
+    listing: Listing, owners: Sequence[models.Project | models.Group], allowed: Collection[int]
+) -> list[Page[models.Runner] | None]:
+    """The page of each owner whose runners the caller may list, known to its edges; None for the others."""
+    found: list[Page[models.Runner] | None] = []
+    for owner in owners:
+        page: Page[models.Runner] | None = listing.page(owner.pk) if owner.pk in allowed else None
         if page is not None:
-            page.owner = row
-        pages.append(page)
-    return pages
+            page.owner = owner
+        found.append(page)
+    return found

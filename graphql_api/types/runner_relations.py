@@ -11,6 +11,7 @@ from ci_core import models
 from ci_core.filters import JobFilter, ProjectFilter
 from ci_core.models import RunnerType
 from ci_core.runner_access import RunnerRights, assigned_projects
+from ci_core.waiting import Queue
 from graphql_api import links, permissions
 from graphql_api.batching import BatchFunction
 from graphql_api.context import Context, Info
@@ -145,6 +146,13 @@ def project_counts(parents: list[models.Runner], info: Info) -> list[int | None]
 def creators(parents: list[models.Runner], info: Info) -> list[models.User | None]:
     """Who made each runner."""
     return rows.of_each(parents, rows.users(info.context, (row.creator_id for row in parents)), "creator_id")
+
+
+def queues(parents: list[models.Runner], info: Info) -> list[Queue | None]:
+    """The jobs that wait for each runner, for those who may change it."""
+    allowed = [row for row, may in zip(parents, rights(info.context, parents), strict=True) if may.administer]
+    found = runners.queues(allowed)
+    return [found.get(row.pk) for row in parents]
 
 
 def admin_paths(verb: str) -> BatchFunction:

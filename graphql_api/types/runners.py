@@ -8,6 +8,7 @@ from graphql_api.fields import batched, leaf
 from graphql_api.loaders import runners
 from graphql_api.node_ids import CiRunnerID, CiRunnerManagerID, global_id
 from graphql_api.scalars import Time
+from graphql_api.types import group_relations
 from graphql_api.types import references as refs
 from graphql_api.types import runner_relations as relations
 from graphql_api.types.enums_things import (
@@ -28,6 +29,18 @@ class RunnerPermissions:
     update_runner = leaf(bool, "Change it.", "update")
     delete_runner = leaf(bool, "Remove it.", "delete")
     assign_runner = leaf(bool, "Assign it to further projects.", "assign")
+
+
+@strawberry.type(
+    name="CiRunnerQueue", description="Extension of Pipeyard: the jobs that wait and that a runner may take."
+)
+class RunnerQueue:
+    """Its parent is a ci_core.waiting.Queue."""
+
+    waiting_jobs = leaf(int, "How many jobs wait; other runners may take them, too.", "jobs")
+    oldest_wait = leaf(
+        int | None, "Seconds that the job queued first has waited; null for an empty queue.", "waited"
+    )
 
 
 @strawberry.type(name="CiRunner", description="A runner: what executes jobs, on one or more machines.")
@@ -75,6 +88,12 @@ class Runner:
     job_execution_status = batched(
         CiRunnerJobExecutionStatus | None, relations.execution_status, "Whether it runs a job."
     )
+    queue = batched(
+        RunnerQueue | None,
+        relations.queues,
+        "Extension of Pipeyard: the jobs that wait and that it may take, by the rules that hand them out, whether or "
+        "not it is paused or offline; null for those who may not change it.",
+    )
     managers = batched(
         refs.RUNNER_MANAGERS, relations.managers, "The machines that serve it. All of them by default."
     )
@@ -112,6 +131,11 @@ class Runner:
         int | None,
         relations.job_counts,
         f"How many jobs it took; stops at {relations.JOB_COUNT_LIMIT + 1}. Null for those who may not see it.",
+    )
+    groups = batched(
+        refs.PROJECT_GROUPS,
+        group_relations.of_runners,
+        "The group that it belongs to, if the caller may see it; null for runners of other types.",
     )
     projects = batched(
         refs.PROJECTS,

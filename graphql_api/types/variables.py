@@ -1,4 +1,4 @@
-"""Owns CI/CD variables of projects. Only maintainers see them; the values of hidden ones nobody does."""
+"""Owns CI/CD variables of projects and groups. Only maintainers see them; the values of hidden ones nobody does."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import Annotated
 import strawberry
 
 from ci_core import models
-from graphql_api import permissions
+from graphql_api import links, permissions
 from graphql_api.context import Info
-from graphql_api.fields import argument, leaf, told_by
+from graphql_api.fields import argument, batched, leaf, told_by
 from graphql_api.node_ids import global_id
 from graphql_api.pagination import After, Before, First, Keyset, Last, Listing, Page, PageArguments
+from graphql_api.types import group_relations
 from graphql_api.types.enums_things import CiVariableSort, CiVariableType
 
 
@@ -47,6 +48,53 @@ class CiVariable:
     value = leaf(str | None, "Value of the variable; null if it is hidden.")
     variable_type = leaf(CiVariableType | None, "How jobs get it.")
     raw = leaf(bool | None, "Whether references to other variables in it stay as they are.")
+
+
+def _group_name(parents: list[models.GroupVariable], info: Info) -> list[str]:
+    return [group.name for group in group_relations.of_variables(parents, info)]
+
+
+def _settings_path(parents: list[models.GroupVariable], info: Info) -> list[str]:
+    return [links.group_settings(group) for group in group_relations.of_variables(parents, info)]
+
+
+@strawberry.type(name="CiGroupVariable", description="A variable that the jobs of a group's projects get.")
+class CiGroupVariable(CiVariable):
+    """Its parent is a row of GroupVariable."""
+
+    id = leaf(strawberry.ID, "ID of the variable.", lambda row: global_id("Ci::GroupVariable", row.pk))
+    value = leaf(
+        str | None,
+        "Value of the variable; null if it is hidden.",
+        lambda row: None if row.hidden else row.value,
+    )
+    description = leaf(str | None, "What it is for.", lambda row: row.description or None)
+    environment_scope = leaf(str | None, "Which environments' jobs get it: a name, or a pattern with `*`.")
+    protected = leaf(bool | None, "Whether only pipelines of protected branches and tags get it.")
+    masked = leaf(bool | None, "Whether job logs show stars in its place.")
+    hidden = leaf(bool | None, "Whether its value is never shown again.")
+
+    is_type_of = told_by(models.GroupVariable)  # tells them from variables of other kinds
+
+
+@strawberry.type(
+    name="InheritedCiVariable",
+    description="A variable that a project has from a group around it; its value is not told.",
+)
+class InheritedCiVariable:
+    """Its parent is a row of GroupVariable."""
+
+    id = leaf(strawberry.ID, "ID of the variable.", lambda row: global_id("Ci::GroupVariable", row.pk))
+    key = leaf(str | None, "Name of the variable.")
+    variable_type = leaf(CiVariableType | None, "How jobs get it.")
+    raw = leaf(bool | None, "Whether references to other variables in it stay as they are.")
+    environment_scope = leaf(str | None, "Which environments' jobs get it: a name, or a pattern with `*`.")
+    protected = leaf(bool | None, "Whether only pipelines of protected branches and tags get it.")
+    masked = leaf(bool | None, "Whether job logs show stars in its place.")
+    group_name = batched(str | None, _group_name, "Name of the group that it is of.")
+    group_ci_cd_settings_path = batched(
+        str | None, _settings_path, "Path of the page where that group's variables are set."
+    )
 
 
 @strawberry.type(name="CiProjectVariable", description="A variable that the jobs of a project get.")

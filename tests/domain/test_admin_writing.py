@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from ci_core import access, tokens
-from ci_core.actions import projects
+from ci_core.actions import variables
 from ci_core.models import (
     PersonalAccessToken,
     Pipeline,
@@ -76,7 +76,7 @@ def test_a_project_is_made_and_changed(browser: Client) -> None:
     ("entered", "words"),
     [
         ({"full_path": "no-group"}, "'no-group' is not a project path: write it like group/project."),
-        ({"full_path": "GROUP/taken"}, "There is a project GROUP/taken already."),
+        ({"full_path": "GROUP/taken"}, "There is a project or a group GROUP/taken already."),
         ({"build_timeout": "0"}, "A job may run for 1 second at least"),
     ],
 )
@@ -155,7 +155,7 @@ def test_a_refused_variable_is_not_stored_and_its_value_not_shown(
     browser: Client, entered: dict[str, str], words: str
 ) -> None:
     project = ProjectFactory()
-    projects.set_variable(project, "TAKEN", "x", projects.VariableSettings())
+    variables.set_variable(project, "TAKEN", "x", variables.VariableSettings())
     form = {**VARIABLE, "project": project.pk, "value": "never-shown", **entered}
     response = browser.post(url(ProjectVariable, "add"), form)
     refused(response, words)
@@ -164,7 +164,7 @@ def test_a_refused_variable_is_not_stored_and_its_value_not_shown(
 
 
 def test_whoever_may_only_view_variables_sees_no_value() -> None:
-    variable = projects.set_variable(ProjectFactory(), "KEY", "s3cret-value", projects.VariableSettings())
+    variable = variables.set_variable(ProjectFactory(), "KEY", "s3cret-value", variables.VariableSettings())
     viewer = signed_in(staff("view_projectvariable"))
     for address in (url(ProjectVariable), url(variable, "change")):
         page = viewer.get(address).content.decode()

@@ -7,15 +7,17 @@ from typing import Any
 import httpx
 import pygit2
 import pytest
+from django.db import transaction
 
-from ci_core.actions.configuration import NO_COMMIT, Compiled, Situation, compile_project
-from ci_core.actions.pipelines import create_pipeline
-from ci_core.actions.planning import GivenVariable
+from ci_core.actions.pipelines import compile_runnable, create_pipeline, store_pipeline
+from ci_core.configuration import NO_COMMIT, AskedMergeRequest, Compiled, Situation, compile_project
 from ci_core.errors import ConfigMissing
 from ci_core.models import Job, Project, ProjectVariable, User
 from ci_core.repositories import open_repository
 from ci_core.repositories.remote import fetch, is_allowed
 from ci_core.statuses import PipelineSource
+from ci_core.variables.given import GivenVariable
+from ci_core.variables.merge_requests import MergeRequestEvent
 from tests.factories import ProjectFactory, UserFactory, member
 from tests.support.repositories import AUTHOR, commit_files
 
@@ -375,3 +377,99 @@ def test_the_name_of_the_pipeline_is_known_to_its_rules() -> None:
     text = "workflow: {name: 'For $CI_COMMIT_BRANCH'}\n"
     text += "a: {script: x, rules: [{if: '$CI_PIPELINE_NAME == \"For main\"'}]}"
     assert names(compiled(ProjectFactory(files={".gitlab-ci.yml": text}))) == ["a"]
+
+
+def on_branches() -> Project:
+    """A project with the branch `topic`, one commit ahead of main, which is one commit ahead of where they parted."""
+    config = "\n".join(
+        (
+            "request: {script: x, rules: [{if: $CI_MERGE_REQUEST_IID}]}",
+            "branch: {script: x, rules: [{if: $CI_COMMIT_BRANCH}]}",
+            "old: {script: x, only: [merge_requests]}",
+            "touched: {script: x, rules: [{if: $CI_MERGE_REQUEST_IID, changes: [topic.txt]}]}",
+            "untouched: {script: x, rules: [{if: $CI_MERGE_REQUEST_IID, changes: [main.txt]}]}",
+        )
+    )
+    project: Project = ProjectFactory(files={".gitlab-ci.yml": config})
+    git = open_repository(project)._git
+    git.references.create("refs/heads/topic", git.references["refs/heads/main"].target)
+    commit_files(git, {".gitlab-ci.yml": config, "main.txt": ""})
+    commit_files(git, {".gitlab-ci.yml": config, "topic.txt": ""}, branch="topic")
+    return project
+
+
+def test_a_merge_request_pipeline_is_told_of_its_merge_request_and_of_what_that_changes() -> None:
+    project = on_branches()
+    asked = AskedMergeRequest("main", 7, title="Draft: it", description="d" * 2701, labels=("bug", "ci"))
+    found = compiled(project, ref="topic", merge_request=asked)
+    assert names(found) == ["request", "old", "touched"]
+    seen = found.variables.values
+    repository = open_repository(project)
+    main, topic = repository.resolve("main").sha, repository.resolve("topic").sha
+    expected = {
+        "CI_PIPELINE_SOURCE": "merge_request_event",
+        "CI_COMMIT_REF_NAME": "topic",
+        "CI_COMMIT_BEFORE_SHA": NO_COMMIT,
+        "CI_MERGE_REQUEST_IID": "7",
+        "CI_MERGE_REQUEST_REF_PATH": "refs/merge-requests/7/head",
+        "CI_MERGE_REQUEST_EVENT_TYPE": "detached",
+        "CI_MERGE_REQUEST_TITLE": "Draft: it",
+        "CI_MERGE_REQUEST_DESCRIPTION": "d" * 2700,
+        "CI_MERGE_REQUEST_DESCRIPTION_IS_TRUNCATED": "true",
+        "CI_MERGE_REQUEST_LABELS": "bug,ci",
+        "CI_MERGE_REQUEST_SOURCE_BRANCH_NAME": "topic",
+        "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main",
+        "CI_MERGE_REQUEST_TARGET_BRANCH_PROTECTED": "true",
+        "CI_MERGE_REQUEST_SOURCE_BRANCH_PROTECTED": "false",
+        "CI_MERGE_REQUEST_DIFF_BASE_SHA": repository.merge_base(main, topic),
+        "CI_OPEN_MERGE_REQUESTS": f"{project.full_path}!7",
+    }
+    assert {key: seen.get(key) for key in expected} == expected
+    missing = ("CI_COMMIT_BRANCH", "CI_MERGE_REQUEST_SOURCE_BRANCH_SHA", "CI_MERGE_REQUEST_MILESTONE")
+    assert not [key for key in missing if key in seen]
+    train = AskedMergeRequest("main", event=MergeRequestEvent.MERGE_TRAIN)
+    seen = compiled(project, ref="topic", merge_request=train).variables.values
+    assert seen["CI_MERGE_REQUEST_REF_PATH"] == "refs/merge-requests/1/train"
+    assert (seen["CI_MERGE_REQUEST_SOURCE_BRANCH_SHA"], seen["CI_MERGE_REQUEST_TARGET_BRANCH_SHA"]) == (
+        topic,
+        main,
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "included", "decided"),
+    [
+        ("CI_SERVER_VERSION_MAJOR", True, True),
+        ("CI_PIPELINE_SOURCE", True, True),
+        ("CI_PIPELINE_IID", False, True),
+        ("GITLAB_USER_LOGIN", False, True),
+        ("CI_SERVER", False, False),
+        ("CI_PIPELINE_ID", False, False),
+        ("CI_JOB_ID", False, False),
+    ],
+)
+def test_predefined_variables_are_known_in_their_phase(name: str, included: bool, decided: bool) -> None:
+    """https://docs.gitlab.com/ci/variables/predefined_variables/#variable-availability"""
+    config = (
+        f"include: {{local: a.yml, rules: [{{if: ${name}}}]}}\n"
+        f"decided: {{script: x, rules: [{{if: ${name}}}]}}\nalways: {{script: x}}\n"
+    )
+    project = ProjectFactory(files={".gitlab-ci.yml": config, "a.yml": "included: {script: x}"})
+    found = names(compiled(project, UserFactory()))
+    assert ("included" in found, "decided" in found) == (included, decided)
+
+
+def test_the_iid_that_rules_see_is_the_one_that_the_pipeline_gets() -> None:
+    project = ProjectFactory(
+        files={
+            ".gitlab-ci.yml": "a: {script: x, environment: {name: review/$CI_PIPELINE_IID}}\n"
+            "b: {script: x, rules: [{if: $CI_PIPELINE_IID == '2'}]}\n"
+        }
+    )
+    situation = Situation("main", PipelineSource.PUSH)
+    expected = compile_runnable(project, situation, acting_user=None)
+    create_pipeline(project, "main", PipelineSource.PUSH, acting_user=None)
+    with transaction.atomic():
+        second = store_pipeline(project, expected, situation, acting_user=None)
+    jobs = Job.objects.in_pipeline(second.pk).in_order().values_list("name", "environment_name")
+    assert (second.iid, list(jobs)) == (2, [("a", "review/2"), ("b", "")])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from ci_core.actions.pipelines import create_pipeline
-from ci_core.actions.planning import GivenVariable
 from ci_core.decisions.snapshots import JobSnapshot
 from ci_core.errors import ConfigMissing, PipelineFiltered, RefNotFound, RepositoryMissing
 from ci_core.models import (
@@ -23,6 +22,7 @@ from ci_core.models import (
 from ci_core.processing import start
 from ci_core.processing.snapshot import load_jobs
 from ci_core.statuses import PipelineSource
+from ci_core.variables.given import GivenVariable
 from tests.factories import ProjectFactory, UserFactory, pipeline_with, project_with
 from tests.support.invariants import assert_consistent
 

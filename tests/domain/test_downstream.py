@@ -11,10 +11,10 @@ from ci_core.actions.deleting import delete_pipeline
 from ci_core.actions.downstream import cancel_wanted_children
 from ci_core.actions.jobs import cancel_job, fail_job, play_job, retry_job
 from ci_core.actions.pipelines import cancel_pipeline, create_pipeline, retry_pipeline
-from ci_core.actions.planning import GivenVariable
 from ci_core.errors import NotPlayable
 from ci_core.models import Job, Pipeline, PipelineVariable, Project, ProjectMembership
 from ci_core.statuses import FailureReason, PipelineSource
+from ci_core.variables.given import GivenVariable
 from tests.factories import ProjectFactory, member
 from tests.support.bridges import child_of, downstream_of, run_bridges, run_commit_hooks
 from tests.support.invariants import assert_all_consistent

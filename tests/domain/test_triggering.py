@@ -11,7 +11,6 @@ import pytest
 from ci_core.actions.artifacts import store_artifact
 from ci_core.actions.jobs import retry_job, succeed_job
 from ci_core.actions.pipelines import create_pipeline, retry_pipeline
-from ci_core.actions.planning import GivenVariable
 from ci_core.errors import DependencyMissing, NotRetryable
 from ci_core.handout import prepare
 from ci_core.models import (
@@ -27,6 +26,7 @@ from ci_core.models import (
 )
 from ci_core.queueing import claim_job
 from ci_core.statuses import PipelineSource
+from ci_core.variables.given import GivenVariable
 from tests.factories import ProjectFactory, UserFactory, runner_with_token
 from tests.support.bridges import child_of, run_bridges
 from tests.support.invariants import assert_all_consistent

@@ -6,7 +6,6 @@ import pytest
 
 from ci_core import tokens
 from ci_core.actions.pipelines import create_pipeline
-from ci_core.actions.planning import GivenVariable
 from ci_core.errors import RefNotFound, RepositoryMissing
 from ci_core.handout import Handout, prepare
 from ci_core.models import Artifact, Job, Project, ProjectVariable
@@ -14,6 +13,7 @@ from ci_core.models.ids import on_job
 from ci_core.queueing import claim_job
 from ci_core.repositories import open_repository
 from ci_core.statuses import PipelineSource
+from ci_core.variables.given import GivenVariable
 from tests.factories import UserFactory, project_with, runner_with_token
 
 pytestmark = pytest.mark.django_db

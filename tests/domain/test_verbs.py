@@ -17,7 +17,6 @@ from ci_core.actions.deleting import INTERRUPTED_AFTER, delete_pipeline, resume_
 from ci_core.actions.erasing import erase_job
 from ci_core.actions.jobs import fail_job, play_job, retry_job, succeed_job
 from ci_core.actions.pipelines import create_pipeline, retry_pipeline
-from ci_core.actions.planning import GivenVariable
 from ci_core.actions.redundancy import cancel_forgotten_pipelines, cancel_redundant_pipelines
 from ci_core.actions.runners import delete_runner, heard_of
 from ci_core.actions.traces import append_trace
@@ -26,6 +25,7 @@ from ci_core.handout import prepare
 from ci_core.models import Artifact, Job, JobDefinition, Pipeline, Project, RunningJob, TraceChunk
 from ci_core.queueing import claim_job
 from ci_core.statuses import FailureReason, PipelineSource
+from ci_core.variables.given import GivenVariable
 from tests.factories import UserFactory, pipeline_with, project_with, runner_with_token
 from tests.support.invariants import assert_all_consistent
 from tests.support.repositories import commit_files

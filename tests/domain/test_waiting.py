@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from ci_core import clock
 from ci_core.actions import upkeep
 from ci_core.actions.environments import protect_environment
+from ci_core.actions.groups import create_group
 from ci_core.actions.jobs import play_job, succeed_job
 from ci_core.actions.pipelines import create_pipeline
 from ci_core.actions.runners import create_runner
@@ -19,7 +20,14 @@ from ci_core.models import Job, PendingJob, Pipeline, Project, Runner, RunnerAcc
 from ci_core.queueing import claim_job
 from ci_core.statuses import AccessLevel, PipelineSource
 from ci_core.waiting import is_stuck, load_runners, queued, why_all_wait, why_waiting
-from tests.factories import ProjectFactory, member, pipeline_with, project_with, runner_with_token
+from tests.factories import (
+    ProjectFactory,
+    UserFactory,
+    member,
+    pipeline_with,
+    project_with,
+    runner_with_token,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -114,9 +122,11 @@ TAGS = ["docker", "gpu", "linux"]
 
 def random_runner(chance: random.Random, projects: list[Project]) -> Runner:
     assigned = chance.sample(projects, chance.randint(0, 2))
+    group = None if assigned else chance.choice([None, *(project.group for project in projects)])
     runner, _ = create_runner(
         acting_user=None,
         projects=assigned,
+        group=group,
         tags=chance.sample(TAGS, chance.randint(0, 3)),
         run_untagged=chance.random() < 0.6,
         paused=chance.random() < 0.2,
@@ -130,7 +140,9 @@ def random_runner(chance: random.Random, projects: list[Project]) -> Runner:
 def test_the_queue_and_the_matcher_agree(seed: int) -> None:
     """Every runner gets, one after the other, exactly the jobs that the matcher says it may take."""
     chance = random.Random(seed)
-    projects = [ProjectFactory() for _ in range(3)]
+    outer = create_group("outer", acting_user=UserFactory())
+    inner = create_group("outer/inner", acting_user=UserFactory())
+    projects = [ProjectFactory(group=group) for group in (None, outer, inner)]
     for project in projects:
         jobs = {
             f"job{number}": {"script": "x", "tags": chance.sample(TAGS, chance.randint(0, 2))}

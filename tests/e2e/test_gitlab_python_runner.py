@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 
 from ci_core.actions import pipelines
-from ci_core.actions.planning import GivenVariable
 from ci_core.actions.runners import create_registration_token
 from ci_core.models import Artifact, Job, Pipeline, Runner, TraceChunk
 from ci_core.statuses import PipelineSource
+from ci_core.variables.given import GivenVariable
 from tests.factories import ProjectFactory
 from tests.support.invariants import assert_consistent
 from tests.support.live_server import serving

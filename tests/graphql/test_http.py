@@ -221,7 +221,7 @@ def test_other_methods(method):
 def test_lists_of_operations_are_not_taken():
     response = post([{"query": NAME}])
     assert response.status_code == 400
-    assert "Lists of operations are not taken" in response.json()["errors"][0]["message"]
+    assert "lists of operations are not taken" in response.json()["errors"][0]["message"]
 
 
 @pytest.mark.parametrize(("accept", "status"), [(JSON, 401), (RESPONSE, 401)])

@@ -6,6 +6,7 @@ import pytest
 from graphql import get_introspection_query, parse
 
 from ci_core.models import Pipeline
+from graphql_api import documents
 from graphql_api.documents import prepare
 from graphql_api.limits.complexity import READ, USUAL_SIZES, VALUES_A_POINT, Complexity
 from graphql_api.limits.shape import Shape, fragments_of, shape_of
@@ -70,7 +71,7 @@ def test_mutation_beyond_a_limit_changes_nothing(settings):
 def test_what_was_used_is_reported():
     answer = as_anonymous().execute("{ a: __typename currentUser @skip(if: false) { id } }")
     limits = answer["extensions"]["limits"]
-    assert {name: used for name, (used, _) in limits.items() if name != "time"} == {
+    assert {name: used for name, (used, _) in limits.items() if name not in ("time", "rate")} == {
         "tokens": 16,
         "depth": 2,
         "aliases": 1,
@@ -83,6 +84,7 @@ def test_what_was_used_is_reported():
         "aliases": 100,
         "directives": 200,
         "complexity": 2000,
+        "rate": 30_000,
         "time": 30_000,
     }
 
@@ -228,3 +230,14 @@ def test_suggestions_can_be_switched_off(settings):
 
 def test_a_document_that_comes_again_is_the_same_object():
     assert prepare("{ __typename }").document is prepare("{ __typename }").document
+
+
+def test_documents_are_remembered_within_bounds(monkeypatch):
+    monkeypatch.setattr(documents, "_CACHE", documents._Cache())
+    monkeypatch.setattr(documents, "REMEMBERED_TOKENS", 7)
+    one = prepare("{ a }").document
+    prepare("{ b }")
+    assert prepare("{ a }").document is one
+    prepare("{ c }")  # nine tokens by now: b, which was not asked for lately, is forgotten
+    assert prepare("{ a }").document is one
+    assert [text for text, _ in documents._CACHE._entries] == ["{ c }", "{ a }"]

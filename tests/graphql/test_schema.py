@@ -121,6 +121,7 @@ def test_names_of_the_kinds():
         "Duration",
         "EnvironmentID",
         "GroupID",
+        "JSON",
         "JobID",
         "JobNeedUnion",
         "ProjectID",

@@ -43,18 +43,6 @@ KNOWN = {
     "Project.ciPipelineCreationInputs": "inputs of a configuration",
     "CiInput": "inputs of jobs",
     "CiJob.inputs": "inputs of jobs",
-    # Subscriptions beside the two that there are.
-    "Subscription.ciJobProcessed": "subscriptions",
-    "Subscription.ciPipelineStatusesUpdated": "subscriptions",
-    "Subscription.ciPipelineScheduleStatusUpdated": "subscriptions",
-    "Subscription.ciStageUpdated": "subscriptions",
-    # Groups.
-    "InheritedCiVariable": "groups",
-    "CiRunner.groups": "groups",
-    "CiRunnerMembershipFilter": "groups",
-    "Group:": "groups",
-    "Project.inheritedCiVariables": "groups",
-    "Query.group": "groups",
     # The list says these in words, not as types.
     "CiLintPayload.config: CiLintConfig, not a": "the list describes the type",
 }

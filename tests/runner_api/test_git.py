@@ -87,7 +87,7 @@ def test_a_stranger_who_signs_in_learns_no_more() -> None:
 def test_members_fetch_with_a_token_or_a_password(settings: Any) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     project = ProjectFactory()
-    user = member(project, AccessLevel.GUEST)
+    user = member(project, AccessLevel.REPORTER)
     user.set_password("correct horse")
     user.save()
     for headers in (
@@ -106,6 +106,37 @@ def test_members_fetch_with_a_token_or_a_password(settings: Any) -> None:
     ):
         assert refs(project, headers).status_code == 401
     assert refs(ProjectFactory(visibility="internal"), basic(personal_token(user, "api"))).status_code == 200
+
+
+@pytest.mark.django_db
+def test_guests_do_not_fetch_the_code_of_a_private_project() -> None:
+    for visibility, status in (("private", 403), ("internal", 200), ("public", 200)):
+        project = ProjectFactory(visibility=visibility)
+        answer = refs(project, basic(personal_token(member(project, AccessLevel.GUEST), "api")))
+        assert answer.status_code == status, visibility
+        if status == 403:
+            assert "Reporter role" in answer.json()["message"]
+
+
+@pytest.mark.django_db
+def test_passwords_are_not_for_guessing(settings: Any) -> None:
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.PIPEYARD_PASSWORD_TRIES = 3
+    project = ProjectFactory()
+    user = member(project, AccessLevel.REPORTER)
+    user.set_password("correct horse")
+    user.save()
+    right, wrong = basic("correct horse", user=user.username), basic("wrong", user=user.username)
+    assert [refs(project, wrong).status_code for _ in range(2)] == [401, 401]
+    assert refs(project, right).status_code == 200, "which starts the count anew"
+    assert [refs(project, wrong).status_code for _ in range(4)] == [401, 401, 401, 429]
+    assert refs(project, right).status_code == 429
+    assert "ten minutes" in refs(project, right).json()["message"]
+    assert refs(project, basic(personal_token(user, "api"))).status_code == 200
+    stale = basic("glpat-stale", user="somebody")
+    assert {refs(project, stale).status_code for _ in range(5)} == {401}
+    nobody = basic("wrong", user="nobody")
+    assert [refs(project, nobody).status_code for _ in range(4)] == [401, 401, 401, 429]
 
 
 @pytest.mark.django_db

@@ -10,9 +10,9 @@ import pytest
 
 from ci_core import tokens
 from ci_core.actions import pipelines
-from ci_core.actions.planning import GivenVariable
 from ci_core.models import Job, Pipeline, ProjectVariable, Runner, RunnerManager, Trace, TraceChunk
 from ci_core.statuses import PipelineSource
+from ci_core.variables.given import GivenVariable
 from runner_api import polling
 from tests.factories import ProjectFactory, pipeline_with, project_with, runner_with_token
 from tests.runner_api.calls import INFO, SYSTEM_ID, RunnerCalls, archive, job_named, status_of

@@ -12,10 +12,10 @@ from django.test import Client
 from django.urls import reverse
 
 from ci_core import clock, tokens
-from ci_core.actions import jobs, pipelines, projects, runners, traces, users
-from ci_core.actions.planning import GivenVariable
+from ci_core.actions import groups, jobs, pipelines, projects, runners, traces, users, variables
 from ci_core.models import Job, Pipeline, Project, Runner, User
 from ci_core.statuses import AccessLevel, FailureReason, PipelineSource
+from ci_core.variables.given import GivenVariable
 from tests.factories import ProjectFactory, UserFactory, project_with
 
 CONFIG = """
@@ -30,7 +30,9 @@ ship: {stage: deploy, script: make ship, when: manual, environment: {name: produ
 def staff(*permissions: str, superuser: bool = False, **fields: Any) -> User:
     """A member of the staff with these permissions of ci_core, such as `view_job`."""
     user: User = UserFactory(is_staff=True, is_superuser=superuser, **fields)
-    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+    user.user_permissions.set(
+        Permission.objects.filter(codename__in=permissions, content_type__app_label="ci_core")
+    )
     assert user.user_permissions.count() == len(permissions)
     return user
 
@@ -70,8 +72,12 @@ class World:
         user = UserFactory(password=f"pbkdf2_sha256$1000$pepper{number}$secret{number}")
         project: Project = ProjectFactory(repository_path=self.template.repository_path)
         projects.add_member(project, user, AccessLevel.MAINTAINER)
-        variable = projects.set_variable(
-            project, "KEY", f"project-secret-{number}", projects.VariableSettings()
+        variable = variables.set_variable(
+            project, "KEY", f"project-secret-{number}", variables.VariableSettings()
+        )
+        group = groups.create_group(f"folder{number}", acting_user=user)
+        shared = variables.set_group_variable(
+            group, "SHARED", f"group-secret-{number}", variables.VariableSettings()
         )
         runner, runner_token = runners.create_runner(
             acting_user=user, description=f"r{number}", tags=["docker"]
@@ -89,6 +95,7 @@ class World:
             token,
             registration,
             variable.value,
+            shared.value,
             given[0].value,
             user.password,
             f"pepper{number}",

@@ -49,6 +49,7 @@ class InputSpec:
     options: tuple[Any, ...] | None = None
     regex: str | None = None
     rules: tuple[InputRule, ...] = ()
+    description: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +118,10 @@ def _input(session: Session, name: str, value: Any, at: At) -> InputSpec:
     if options.get("type") is not None:
         place = options.at("type", at)
         kind = read_choice(session, options["type"], place, "spec:inputs:type", TYPES) or kind
+    description = None
     if options.get("description") is not None:
-        read_text(session, options["description"], options.at("description", at), "spec:inputs:description")
+        place = options.at("description", at)
+        description = read_text(session, options["description"], place, "spec:inputs:description")
     spec = InputSpec(
         name,
         at,
@@ -128,6 +131,7 @@ def _input(session: Session, name: str, value: Any, at: At) -> InputSpec:
         _options(session, options, at, keyword, kind),
         _regex(session, options, at, kind),
         _rules(session, options, at, kind),
+        description,
     )
     if spec.has_default and not has_type(spec.default, kind):
         text = f"The default of the input {name} must be {TYPES[kind]}, not {described(spec.default)}."

@@ -162,3 +162,18 @@ def test_statements_do_not_depend_on_jobs(project):
 
     count(1)
     assert count(1) == count(30)
+
+
+def test_a_merge_request_may_be_asked_for(project):
+    config = (
+        "merge: {script: x, rules: [{if: $CI_MERGE_REQUEST_LABELS =~ /bug/}]}\n"
+        "train: {script: x, rules: [{if: $CI_MERGE_REQUEST_EVENT_TYPE == 'merge_train'}]}\n"
+        "branch: {script: x, rules: [{if: $CI_COMMIT_BRANCH}]}\n"
+    )
+    assert names(lint(project, config)) == ["branch"]
+    assert names(lint(project, config, mergeRequest={"labels": ["bug"]})) == ["merge"]
+    asked = {"labels": ["bug"], "eventType": "MERGE_TRAIN", "iid": 5, "targetBranch": "main"}
+    assert names(lint(project, config, mergeRequest=asked)) == ["merge", "train"]
+    missing = lint(project, config, mergeRequest={"targetBranch": "nowhere"})
+    assert missing["config"] is None
+    assert "nowhere" in missing["errors"][0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ci_core import tokens
+from ci_core.actions.groups import add_group_member, create_group
 from ci_core.models import Runner
 from ci_core.statuses import AccessLevel
 from graphql_api.errors import UNAVAILABLE_MESSAGE
@@ -134,3 +135,22 @@ def test_who_may_not():
         assert answer["data"] == {"runnerCreate": None}
         assert [error["message"] for error in answer["errors"]] == [UNAVAILABLE_MESSAGE]
     assert everything() == before
+
+
+def test_for_a_group():
+    group = create_group("shop", acting_user=UserFactory())
+    owner, maintainer = UserFactory(), UserFactory()
+    add_group_member(group, owner, AccessLevel.OWNER)
+    add_group_member(group, maintainer, AccessLevel.MAINTAINER)
+    given = {"runnerType": "GROUP_TYPE", "groupId": f"gid://gitlab/Group/{group.pk}"}
+    answer = as_user(maintainer).execute(CREATE, input=given)
+    assert answer["errors"][0]["message"] == UNAVAILABLE_MESSAGE
+    assert Runner.objects.count() == 0
+    assert create(as_user(owner), **given)["runner"]["runnerType"] == "GROUP_TYPE"
+    assert Runner.objects.get().group == group
+    for wrong, told in (
+        ({"runnerType": "GROUP_TYPE"}, "groupId: name the group that the runner is for."),
+        ({**given, "runnerType": "INSTANCE_TYPE"}, "groupId: only a group's runner has a group."),
+    ):
+        assert create(as_admin(), **wrong)["errors"] == [told]
+    assert Runner.objects.count() == 1

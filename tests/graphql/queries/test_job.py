@@ -8,9 +8,9 @@ import pytest
 
 from ci_core import clock
 from ci_core.actions import jobs as actions
-from ci_core.actions.planning import GivenVariable
 from ci_core.models import Job, Runner, RunnerManager, VariableType
 from ci_core.statuses import AccessLevel, FailureReason
+from ci_core.variables.given import GivenVariable
 from tests.factories import UserFactory, member, pipeline_with, runner_with_token
 from tests.support.graphql_client import as_anonymous, as_user
 from tests.support.jobs import artifact, fail, job_of, log, take

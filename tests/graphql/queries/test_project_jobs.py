@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from ci_core.actions import jobs as actions
+from ci_core.actions.pipelines import create_pipeline
+from ci_core.statuses import PipelineSource
 from tests.factories import pipeline_with
 from tests.support.graphql_client import as_anonymous
 from tests.support.jobs import artifact, job_of
@@ -36,6 +40,7 @@ def test_filters(pipeline):
     actions.cancel_job(job_of(pipeline, "test").pk)
     artifact(job_of(pipeline, "lint"))
     assert names(pipeline, "statuses: CANCELED") == ["test"]
+    assert names(pipeline, "statuses: PENDING") == ["lint", "build"]
     assert names(pipeline, "statuses: [CANCELED, PENDING]") == ["lint", "test", "build"]
     assert names(pipeline, 'name: "UIL"') == ["build"]
     assert names(pipeline, "withArtifacts: true") == ["lint"]
@@ -49,3 +54,33 @@ def test_filters(pipeline):
 def test_unknown_status_is_refused(pipeline):
     message = as_anonymous().error('{ project(fullPath: "x") { jobs(statuses: [DONE]) { nodes { id } } } }')
     assert "'DONE' does not exist in 'CiJobStatus'" in message
+
+
+def test_pages_over_pipelines(pipeline):
+    create_pipeline(pipeline.project, "main", PipelineSource.PUSH, acting_user=None)
+    document = """query($path: ID!, $after: String, $before: String, $first: Int, $last: Int) {
+      project(fullPath: $path) { jobs(after: $after, before: $before, first: $first, last: $last) {
+        nodes { name pipeline { iid } } pageInfo { startCursor endCursor hasNextPage } } } }"""
+
+    def page(**arguments):
+        found = as_anonymous().data(document, path=pipeline.project.full_path, **arguments)["project"]["jobs"]
+        return [f"{node['name']} {node['pipeline']['iid']}" for node in found["nodes"]], found["pageInfo"]
+
+    first, info = page(first=4)
+    assert first == ["lint 2", "test 2", "build 2", "lint 1"]
+    rest, end = page(first=4, after=info["endCursor"])
+    assert (rest, end["hasNextPage"]) == (["test 1", "build 1"], False)
+    assert page(last=2, before=end["startCursor"])[0] == ["build 2", "lint 1"]
+
+
+def test_the_projects_pipelines_lead_to_them(pipeline):
+    """No sort over all of a project's jobs: at most one over the jobs of the pipelines that are read."""
+    with CaptureQueriesContext(connection) as captured:
+        names(pipeline)
+    (sql,) = [query["sql"] for query in captured.captured_queries if "LATERAL" in query["sql"]]
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute("SET LOCAL enable_hashjoin = off")
+        cursor.execute("SET LOCAL enable_bitmapscan = off")
+        cursor.execute(f"EXPLAIN (FORMAT JSON) {sql.replace('%', '%%')}")
+        assert "ci_pipeline_newest" in str(cursor.fetchone()[0])

@@ -9,9 +9,9 @@ import pytest
 from ci_core import clock
 from ci_core.actions import jobs as job_actions
 from ci_core.actions import pipelines as actions
-from ci_core.actions.planning import GivenVariable
 from ci_core.models import Pipeline, PipelineExplanation, Runner
 from ci_core.statuses import AccessLevel, PipelineSource
+from ci_core.variables.given import GivenVariable
 from tests.factories import member, pipeline_with, project_with, runner_with_token
 from tests.support.graphql_client import as_anonymous, as_user
 from tests.support.jobs import artifact, fail, job_of

@@ -9,6 +9,7 @@ import pytest
 from ci_core import clock
 from ci_core.actions.runners import touch_runner
 from ci_core.models import Runner
+from ci_core.queueing.claim import claim_job
 from ci_core.statuses import AccessLevel
 from tests.factories import ProjectFactory, UserFactory, member, pipeline_with
 from tests.graphql.runners import as_admin, gid, runner
@@ -166,6 +167,7 @@ def test_what_is_never_told():
 def test_statements_do_not_depend_on_rows():
     client = as_admin()
     document = """{ runners { nodes { jobCount jobExecutionStatus ownerProject { id } projectCount createdBy { id }
+      queue { waitingJobs }
       userPermissions { updateRunner } maintenanceNote managers { nodes { id jobExecutionStatus } }
       projects { nodes { id } count } jobs { nodes { id } } } } }"""
 
@@ -175,3 +177,36 @@ def test_statements_do_not_depend_on_rows():
             touch_runner(row, "s", {}, None)
 
     assert_same_count("runner", lambda: client.data(document), grow, (1, 10))
+
+
+def queue_of(row, client=None):
+    return ask(client or as_admin(), row, "queue { waitingJobs oldestWait }")["queue"]
+
+
+def test_the_queue_of_a_runner(monkeypatch):
+    pipeline = pipeline_with(
+        "a: {script: x}\nb: {script: x, tags: [gpu]}\nc: {script: x, tags: [gpu, linux]}\n"
+    )
+    other = pipeline_with("d: {script: x}\n")
+    later = clock.now() + timedelta(seconds=90)
+    monkeypatch.setattr(clock, "now", lambda: later)
+    assert queue_of(runner())["waitingJobs"] == 2
+    assert queue_of(runner(projects=[other.project]))["waitingJobs"] == 1
+    assert queue_of(runner(tags=["gpu"], run_untagged=False, paused=True))["waitingJobs"] == 1
+    found = queue_of(runner(tags=["gpu", "linux"]))
+    assert found["waitingJobs"] == 4
+    assert 89 <= found["oldestWait"] <= 91
+    assert queue_of(runner(tags=["mac"], run_untagged=False)) == {"waitingJobs": 0, "oldestWait": None}
+    own = runner(projects=[pipeline.project])
+    assert queue_of(own, as_user(member(pipeline.project, AccessLevel.MAINTAINER)))["waitingJobs"] == 1
+    assert queue_of(runner(), as_user(UserFactory())) is None
+
+
+def test_the_queue_holds_what_the_runner_is_given():
+    pipeline_with("a: {script: x}\nb: {script: x, tags: [gpu]}\nc: {script: x, tags: [linux]}\n")
+    row = runner(tags=["gpu"])
+    length = queue_of(row)["waitingJobs"]
+    taken = 0
+    while claim_job(row) is not None:
+        taken += 1
+    assert (length, queue_of(row)["waitingJobs"]) == (taken, 0) == (2, 0)

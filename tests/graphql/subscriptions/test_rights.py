@@ -6,8 +6,9 @@ import pytest
 from django.contrib.sessions.models import Session
 from django.test import Client
 
-from ci_core.actions import pipelines, projects, users
+from ci_core.actions import groups, pipelines, projects, users
 from ci_core.models import PersonalAccessToken, Project, Visibility
+from ci_core.statuses import AccessLevel
 from graphql_api.subscriptions import broadcast
 from tests.factories import UserFactory, member, pipeline_with
 from tests.graphql.subscriptions.scenarios import elsewhere, run
@@ -94,6 +95,28 @@ def test_other_subscriptions_of_the_socket_live_on():
     end, told, again = run(scenario)
     assert ended(end) == ended(again) == "not_found"
     assert told["data"]["ciPipelineStatusUpdated"]["status"] == "CANCELED"
+
+
+def test_a_role_in_a_group_that_is_lost():
+    pipeline = pipeline_with({"build": {"script": "x"}}, full_path="shop/site")
+    shop = groups.create_group("shop", acting_user=UserFactory())
+    loser, other = UserFactory(), UserFactory()
+    for user in (loser, other):
+        groups.add_group_member(shop, user, AccessLevel.REPORTER)
+    tokens = [access_token(user) for user in (loser, other)]
+
+    async def scenario():
+        async with GraphQLSocket(tokens[0]) as lost, GraphQLSocket(tokens[1]) as kept:
+            for socket in (lost, kept):
+                await socket.subscribe("a", FOLLOW, id=gid(pipeline))
+            await elsewhere(groups.remove_group_member, shop, loser)
+            end = await lost.receive()
+            await elsewhere(pipelines.cancel_pipeline, pipeline.pk)
+            return end, await kept.next("a")
+
+    end, told = run(scenario)
+    assert ended(end) == "not_found"
+    assert told["data"]
 
 
 @pytest.mark.parametrize("visibility", [Visibility.PRIVATE, Visibility.INTERNAL])

@@ -191,6 +191,7 @@ def test_large_and_wrong_is_still_quick(run: Run, text: str) -> None:
     [
         ("a: {script: x}" + " " * 50, Limits(file_bytes=20), "file_bytes"),
         ("a: [[[[1]]]]", Limits(yaml_depth=3), "yaml_depth"),
+        ("a: " + "[" * 5000, Limits(), "limit of 100 levels (yaml_depth)"),
         ("a: [1, 2, 3, 4]", Limits(yaml_nodes=3), "yaml_nodes"),
         ("a: &a 1\nb: [*a, *a]", Limits(yaml_aliases=1), "yaml_aliases"),
         ("a: {script: x}\nb: {script: x}", Limits(jobs=1), "(jobs)"),

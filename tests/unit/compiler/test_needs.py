@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from ci_core.compiler import CompiledNeed, CompiledPipeline
+from ci_core.compiler import CompiledNeed, CompiledPipeline, CompileResult
 
 Plan = Callable[..., CompiledPipeline]
 Errors = Callable[..., list[str]]
@@ -80,6 +80,15 @@ def test_parallel(plan: Plan) -> None:
     assert [need.name for need in pipeline.jobs[3].needs or ()] == names[:3]
     assert pipeline.jobs[3].definition()["dependencies"] == names[:3]
     assert [need.name for need in pipeline.jobs[4].needs or ()] == ["test 2/3"]
+
+
+def test_dependencies_in_the_same_stage_are_taken_with_a_warning(run: Callable[..., CompileResult]) -> None:
+    result = run("a: {script: x}\nb: {script: x, dependencies: [a]}")
+    assert result.pipeline is not None
+    assert result.pipeline.jobs[1].definition()["dependencies"] == ["a"]
+    assert [warning.message for warning in result.warnings] == [
+        "dependencies names 'a', which is in the same stage, so it may not be done. Use needs."
+    ]
 
 
 def test_dependencies(plan: Plan) -> None:

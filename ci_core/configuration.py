@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final
 
-from ci_core.actions.planning import GivenVariable
 from ci_core.compiler import (
     CompileContext,
     CompiledJob,
@@ -17,11 +16,14 @@ from ci_core.compiler import (
     compile_config,
 )
 from ci_core.errors import ConfigMissing, RefNotFound
+from ci_core.locks import expected_internal_id
 from ci_core.models import Project, User
 from ci_core.repositories import Commit, Repository, open_repository
 from ci_core.repositories.changes import CommitChanges
 from ci_core.repositories.fetching import ProjectFetcher
 from ci_core.statuses import PipelineSource
+from ci_core.variables.given import GivenVariable
+from ci_core.variables.merge_requests import MERGE_REQUEST_EVENT, MergeRequest, MergeRequestEvent
 from ci_core.variables.predefined import RuleVariables, for_rules
 
 NO_COMMIT: Final = "0" * 40
@@ -45,12 +47,26 @@ class Upstream:
 
 
 @dataclass(frozen=True, slots=True)
+class AskedMergeRequest:
+    """A merge request to try a configuration for: into `target`, with what is to be told of it."""
+
+    target: str
+    iid: int = 1
+    event: MergeRequestEvent = MergeRequestEvent.DETACHED
+    title: str = ""
+    description: str = ""
+    labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Situation:
     """What a configuration is compiled for.
 
     before_sha: the commit that the branch pointed to before a push, NO_COMMIT for a new branch. None: unknown; then a
     push is taken to have brought its last commit. schedule: the description of the schedule that fires. upstream: of a
-    pipeline that a trigger job creates; tag: the ref of such a child pipeline is a tag.
+    pipeline that a trigger job creates; tag: the ref of such a child pipeline is a tag. merge_request: one that the
+    pipeline would run for, in place of `source`; the ref is its source branch. iid: what the pipeline's will be. None:
+    the project's next one is expected. sha: a commit in place of the newest of the ref.
     """
 
     ref: str
@@ -61,17 +77,31 @@ class Situation:
     schedule: str | None = None
     tag: bool = False
     upstream: Upstream | None = None
+    merge_request: AskedMergeRequest | None = None
+    iid: int | None = None
+    sha: str | None = None
+
+    @property
+    def source_name(self) -> str:
+        """`CI_PIPELINE_SOURCE`."""
+        return self.source.value if self.merge_request is None else MERGE_REQUEST_EVENT
 
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A configuration that was compiled: for which commit, and what came of it."""
+    """A configuration that was compiled: for which commit and iid, and what came of it."""
 
     commit: Commit
     before_sha: str
     protected: bool
+    iid: int
     variables: RuleVariables
     result: CompileResult
+
+    @property
+    def depends_on_iid(self) -> bool:
+        """Whether the pipeline may be another one with another iid."""
+        return any("CI_PIPELINE_IID" in text for text in self.result.sources.values())
 
 
 def compile_project(
@@ -97,39 +127,79 @@ def compile_project(
         )
     before_sha = _before(commit, situation)
     protected = not commit.tag and commit.ref == project.default_branch
+    merge_request = _merge_request(repository, commit, situation)
+    iid = situation.iid or expected_internal_id(project.pk, "pipelines")
     variables = for_rules(
         project,
         commit,
-        source=situation.source.value,
+        source=situation.source_name,
+        iid=iid,
         before_sha=before_sha,
         protected=protected,
         given=situation.variables,
         user=acting_user,
         schedule=situation.schedule,
         upstream=upstream.variables if upstream else None,
+        merge_request=merge_request,
         own=content is None,
     )
     context = CompileContext(
         ref=commit.ref,
-        source=situation.source.value,
+        source=situation.source_name,
         tag=commit.tag,
         variables=variables.values,
         predefined=variables.predefined,
         masked=variables.masked,
         raw=variables.raw,
+        late=variables.late,
         file_digest=partial(repository.digest, commit.sha),
         inputs=situation.inputs,
         fetcher=ProjectFetcher(
             project, repository, commit.sha, acting_user, upstream.files if upstream else None
         ),
-        changes=CommitChanges(repository, commit.sha, None if before_sha == NO_COMMIT else before_sha),
+        changes=CommitChanges(repository, commit.sha, _compared_with(before_sha, merge_request)),
     )
-    return Compiled(commit, before_sha, protected, variables, compile_config(source, context, file=path))
+    return Compiled(commit, before_sha, protected, iid, variables, compile_config(source, context, file=path))
+
+
+def _compared_with(before_sha: str, merge_request: MergeRequest | None) -> str | None:
+    """The commit that changes are relative to: of a merge request, the one where the branches parted.
+
+    Source: https://docs.gitlab.com/ci/yaml/#ruleschanges
+    """
+    if merge_request is not None:
+        return merge_request.base_sha
+    return None if before_sha == NO_COMMIT else before_sha
+
+
+def _merge_request(repository: Repository, commit: Commit, situation: Situation) -> MergeRequest | None:
+    asked = situation.merge_request
+    if asked is None:
+        return None
+    target = repository.resolve(asked.target)
+    return MergeRequest(
+        source_branch=commit.ref,
+        target_branch=target.ref,
+        source_sha=commit.sha,
+        target_sha=target.sha,
+        base_sha=repository.merge_base(target.sha, commit.sha) or target.sha,
+        id=asked.iid,
+        iid=asked.iid,
+        event=asked.event,
+        title=asked.title,
+        description=asked.description,
+        labels=asked.labels,
+    )
 
 
 def _commit(repository: Repository, situation: Situation) -> Commit:
     """What the pipeline runs for: the newest commit of the ref, or the one that a child pipeline's parent runs for."""
     upstream = situation.upstream
+    if situation.sha is not None:
+        named = repository.commit(situation.sha, situation.ref)
+        if named is None:
+            raise RefNotFound(f"The repository has no commit {situation.sha!r}.")
+        return named
     if upstream is None or upstream.sha is None:
         return repository.resolve(situation.ref)
     commit = repository.commit(upstream.sha, situation.ref, situation.tag)
@@ -145,7 +215,7 @@ def _before(commit: Commit, situation: Situation) -> str:
     """
     if situation.upstream is not None:
         return situation.upstream.before_sha
-    if situation.source != PipelineSource.PUSH or commit.tag:
+    if situation.source_name != PipelineSource.PUSH or commit.tag:
         return NO_COMMIT
     return situation.before_sha or commit.parent_sha or NO_COMMIT
 
