@@ -64,8 +64,11 @@ def start_bridge(job_id: int) -> Pipeline | None:
     job = Job.objects.by_ids([job_id]).first()
     if job is None or job.status != Status.PENDING:
         return None
-    pipeline = Pipeline.objects.select_related("project").get(pk=job.pipeline_id)
-    definition = JobDefinition.objects.by_ids([job.definition_id]).get().content
+    pipeline = Pipeline.objects.select_related("project").filter(pk=job.pipeline_id).first()
+    stored = JobDefinition.objects.by_ids([job.definition_id]).first()
+    if pipeline is None or stored is None:  # deleted meanwhile
+        return None
+    definition = stored.content
     refusal = deployments.refusal(pipeline, job)
     if refusal is not None:
         _fail(job_id, refusal.reason, refusal.message)

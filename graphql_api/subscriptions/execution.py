@@ -45,8 +45,7 @@ async def execute(
 ) -> Told:
     """The result of a subscription for one row and one caller."""
     watched = WatchedPrincipal(principal, project_id)
-    context = Context(watched, run_in_thread=in_socket_thread, live=Update(row))
-    watched.personal = False
+    context = Context(watched, run_in_thread=in_socket_thread, live=Update(row, watched))
     results = await schema.stream(
         request.query,
         variable_values=dict(request.variables) if request.variables is not None else None,

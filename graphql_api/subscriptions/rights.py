@@ -23,12 +23,17 @@ class WatchedPrincipal(Principal):
 
     Whether an execution is personal is seen while it runs and not guessed from its document: a field may look at the
     caller for some rows only. It is personal as soon as anything else is read: who the user is, or another project.
+    What was read before `watch` does not count: the check of the document, whose outcome nobody is told.
     """
 
     def __init__(self, principal: Principal, project_id: int) -> None:
         super().__init__(principal.user, principal.scopes, dict(principal._levels))
         self._principal = principal
         self._project_id = project_id
+        self.personal = False
+
+    def watch(self) -> None:
+        """Begins to note: from now on what is read makes the result."""
         self.personal = False
 
     def __getattribute__(self, name: str) -> Any:

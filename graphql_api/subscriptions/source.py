@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from graphql_api.context import Context
+from graphql_api.subscriptions.rights import WatchedPrincipal
 from graphql_api.subscriptions.topics import Topic
 
 
@@ -21,16 +22,18 @@ class Admission:
 
 
 class Update:
-    """One delivery of a subscription."""
+    """One delivery of a subscription. principal: whom it is executed for."""
 
-    def __init__(self, row: Any) -> None:
+    def __init__(self, row: Any, principal: WatchedPrincipal) -> None:
         self.row = row
+        self.principal = principal
 
 
 async def follow(context: Context, topic: Topic, access: Callable[[], object]) -> AsyncIterator[Any]:
     """The source of a subscription's results. access: raises NotFound if the caller may not see it; in a thread."""
     live = context.live
     if isinstance(live, Update):
+        live.principal.watch()
         return _only(live.row)
     assert isinstance(live, Admission), "subscriptions are refused where nothing can be delivered"
     await context.run_in_thread(access)
