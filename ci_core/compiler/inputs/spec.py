@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,10 +93,18 @@ def _component(session: Session, spec: Map, at: At) -> tuple[str, ...]:
 def _inputs(session: Session, spec: Map, at: At) -> dict[str, InputSpec]:
     if spec.get("inputs") is None:
         return {}
-    place = spec.at("inputs", at)
-    inputs = spec["inputs"]
+    return read_inputs(session, spec["inputs"], spec.at("inputs", at), "spec:inputs", _INPUT_KEYS)
+
+
+def read_inputs(
+    session: Session, inputs: Any, place: At, keyword: str, keys: Collection[str]
+) -> dict[str, InputSpec]:
+    """The inputs that a map declares, by name. keys: those that each of them may have.
+
+    Source: docs.gitlab.com/ci/yaml/#specinputs, docs.gitlab.com/ci/yaml/#inputs
+    """
     if not isinstance(inputs, Map):
-        wrong(session, place, "spec:inputs", "a map of names and what they take", inputs)
+        wrong(session, place, keyword, "a map of names and what they take", inputs)
         return {}
     found: dict[str, InputSpec] = {}
     for name, value in inputs.items():
@@ -103,34 +112,34 @@ def _inputs(session: Session, spec: Map, at: At) -> dict[str, InputSpec]:
             text = f"'{name[:60]}' cannot be the name of an input: only letters, digits, - and _ are allowed."
             session.report.error(text, inputs.at_key(name, place))
             continue
-        found[name] = _input(session, name, value, At(place, name, inputs.marks[name][0]))
+        found[name] = _input(session, name, value, At(place, name, inputs.marks[name][0]), keyword, keys)
     return found
 
 
-def _input(session: Session, name: str, value: Any, at: At) -> InputSpec:
+def _input(session: Session, name: str, value: Any, at: At, keyword: str, keys: Collection[str]) -> InputSpec:
     if value is None:
         return InputSpec(name, at)
-    keyword = f"The input {name}"
-    options = read_map(session, value, at, keyword, _INPUT_KEYS)
+    words = f"The input {name}"
+    options = read_map(session, value, at, words, keys)
     if options is None:
         return InputSpec(name, at)
     kind = "string"
     if options.get("type") is not None:
         place = options.at("type", at)
-        kind = read_choice(session, options["type"], place, "spec:inputs:type", TYPES) or kind
+        kind = read_choice(session, options["type"], place, f"{keyword}:type", TYPES) or kind
     description = None
     if options.get("description") is not None:
         place = options.at("description", at)
-        description = read_text(session, options["description"], place, "spec:inputs:description")
+        description = read_text(session, options["description"], place, f"{keyword}:description")
     spec = InputSpec(
         name,
         at,
         kind,
         options.get("default"),
         options.get("default") is not None,
-        _options(session, options, at, keyword, kind),
-        _regex(session, options, at, kind),
-        _rules(session, options, at, kind),
+        _options(session, options, at, words, kind),
+        _regex(session, options, at, keyword, kind),
+        _rules(session, options, at, kind) if "rules" in keys else (),
         description,
     )
     if spec.has_default and not has_type(spec.default, kind):
@@ -162,20 +171,20 @@ def _options(session: Session, options: Map, at: At, keyword: str, kind: str) ->
     return tuple(value)
 
 
-def _regex(session: Session, options: Map, at: At, kind: str) -> str | None:
+def _regex(session: Session, options: Map, at: At, keyword: str, kind: str) -> str | None:
     """Source: docs.gitlab.com/ci/yaml/#specinputsregex"""
     if options.get("regex") is None:
         return None
     place = options.at("regex", at)
-    source = read_text(session, options["regex"], place, "spec:inputs:regex")
+    source = read_text(session, options["regex"], place, f"{keyword}:regex")
     if source is None:
         return None
     if kind != "string":
-        session.report.error("spec:inputs:regex works with inputs of the type string only.", place)
+        session.report.error(f"{keyword}:regex works with inputs of the type string only.", place)
         return None
     problem = check_pattern(source, "", session.limits.regex_length)
     if problem is not None:
-        session.report.error(f"spec:inputs:regex: {problem}.", place, "expression")
+        session.report.error(f"{keyword}:regex: {problem}.", place, "expression")
         return None
     return source
 
