@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from ci_core.compiler.diagnostics import At
 from ci_core.compiler.expressions import Expression, ExpressionError, parse
@@ -16,7 +16,6 @@ from ci_core.compiler.keywords.reading import (
     read_map,
     read_text,
     read_texts,
-    report_unsupported,
     wrong,
 )
 from ci_core.compiler.session import Session
@@ -24,6 +23,7 @@ from ci_core.compiler.tree import Map, Seq
 
 _NAME = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 _INPUT_KEYS = ("type", "default", "description", "options", "regex", "rules")
+_SPEC_KEYS = ("inputs", "component", "include", "description")
 _RULE_KEYS = ("if", "options", "default")
 COMPONENT_FIELDS = ("name", "sha", "version", "reference")
 
@@ -59,24 +59,60 @@ class Header:
 
     inputs: dict[str, InputSpec]
     component: tuple[str, ...] = ()
+    complete: bool = True
 
 
-def read_header(session: Session, value: Map, at: At) -> Header:
-    """The header of a file. Its only keyword is `spec`.
+External: TypeAlias = Callable[[Any, At], "dict[str, InputSpec] | None"]
 
-    Source: docs.gitlab.com/ci/yaml/#spec
+
+def read_header(session: Session, value: Map, at: At, external: External | None) -> Header:
+    """The header of a file. Its only keyword is `spec`. It is not complete if a file of `spec:include` is missing.
+
+    external: brings the inputs that the files of `spec:include` declare, or None when it has reported why it cannot;
+    a file without it may not have the keyword. Source: docs.gitlab.com/ci/yaml/#spec
     """
     read_map(session, value, at, "header", ("spec",))
     if value.get("spec") is None:
         return Header({})
     place = value.at("spec", at)
-    spec = read_map(session, value["spec"], place, "spec", ("inputs", "component", "include"))
+    spec = read_map(session, value["spec"], place, "spec", _SPEC_KEYS)
     if spec is None:
         return Header({})
-    if spec.get("include") is not None:
-        advice = "Write the inputs into this file."
-        report_unsupported(session, "spec:include", advice, spec.at_key("include", place))
-    return Header(_inputs(session, spec, place), _component(session, spec, place))
+    if spec.get("description") is not None:
+        read_text(session, spec["description"], spec.at("description", place), "spec:description")
+    included = _included(session, spec, place, external)
+    own = _inputs(session, spec, place)
+    for name in own.keys() & (included or {}).keys():
+        text = f"The input {name} is declared here and in a file of spec:include. Take one of them out."
+        session.report.error(text, own[name].at, "inputs")
+    inputs = {**(included or {}), **own}
+    return Header(inputs, _component(session, spec, place), complete=included is not None)
+
+
+def _included(session: Session, spec: Map, at: At, external: External | None) -> dict[str, InputSpec] | None:
+    """Source: docs.gitlab.com/ci/yaml/#specinclude"""
+    if spec.get("include") is None:
+        return {}
+    if external is None:
+        text = "spec:include does not work in a component, which stands alone. Write the inputs into it."
+        session.report.error(text, spec.at_key("include", at), "include")
+        return None
+    return external(spec["include"], spec.at("include", at))
+
+
+def read_declarations(session: Session, documents: list[Any], at: At) -> dict[str, InputSpec]:
+    """The inputs of a file of `spec:include`, in which there is nothing but `inputs`.
+
+    Source: docs.gitlab.com/ci/inputs/#define-pipeline-inputs-in-external-files
+    """
+    if len(documents) > 1:
+        session.report.error("A file of spec:include has one YAML document only, without a header.", at)
+        return {}
+    root = read_map(session, documents[0] if documents else None, at, "A file of spec:include", ("inputs",))
+    if root is None:
+        return {}
+    place = root.at("inputs", at) if "inputs" in root else at
+    return read_inputs(session, root.get("inputs"), place, "inputs", _INPUT_KEYS)
 
 
 def _component(session: Session, spec: Map, at: At) -> tuple[str, ...]:

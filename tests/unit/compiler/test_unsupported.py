@@ -14,7 +14,6 @@ Run = Callable[..., CompileResult]
 @pytest.mark.parametrize(
     ("text", "path"),
     [
-        ("spec: {include: [{local: a.yml}]}\n---\na: {script: x}", "spec:include"),
         ("a: {run: []}", "jobs:a:run"),
         ("a: {script: x, identity: google_cloud}", "jobs:a:identity"),
     ],
