@@ -18,7 +18,7 @@ from django.db import models as django
 from django.db.models.base import ModelState
 
 from graphql_api.context import Context
-from graphql_api.hydration import Make, converters, fetched, maker, rows_of
+from graphql_api.hydration import Make, converters, fetched, maker, rows_of, rows_of_sql
 
 
 @dataclass(frozen=True)
@@ -76,9 +76,9 @@ class Columns:
 
     def read_sql(self, context: Context, sql: str, parameters: Sequence[Any]) -> list[Any]:
         """The rows of a statement with `{columns}` for its columns: for what is asked too often to build it anew."""
-        columns = self.asked(context) or tuple(sorted(self._all))
-        if not self._unconverted.issuperset(columns):
-            raise ValueError(f"{self.model.__name__} has columns that Django converts")
+        columns = self.asked(context)
+        if columns is None or not self._unconverted.issuperset(columns):
+            return rows_of_sql(self.model, sql.format(columns="*"), parameters)
         found = fetched(sql.format(columns=", ".join(f'"{column}"' for column in columns)), parameters)[1]
         return _maker(self.model, columns)(found)
 
