@@ -65,6 +65,10 @@ _NEEDS_OF_JOBS: Final = """
 SELECT {columns} FROM ci_core_need
 WHERE pipeline_id = ANY(%s::bigint[]) AND job_id = ANY(%s::bigint[]) ORDER BY pipeline_id, id
 """
+_ARTIFACTS_OF_JOBS: Final = """
+SELECT * FROM ci_core_artifact
+WHERE pipeline_id = ANY(%s::bigint[]) AND job_id = ANY(%s::bigint[]) ORDER BY pipeline_id, id
+"""
 NEEDS: Final = Columns("CiBuildNeed", models.Need, always=("id", "pipeline_id", "job_id", "name"), fields={})
 
 
@@ -103,13 +107,12 @@ def needs(context: Context, job_ids: Iterable[int]) -> Mapping[int, Sequence[mod
 
 def artifacts(context: Context, job_ids: Iterable[int]) -> Mapping[int, Sequence[models.Artifact] | None]:
     """The artifacts of each job, in the order in which they came."""
-    return context.remembered(
-        "artifacts",
-        job_ids,
-        lambda missing: _grouped(
-            rows_of(models.Artifact.objects.of_jobs(missing).order_by("pipeline_id", "id")), "job_id"
-        ),
-    )
+
+    def read(missing: list[int]) -> Mapping[int, Sequence[models.Artifact]]:
+        parameters = [_array({pipeline_of(id_) for id_ in missing}), _array(missing)]
+        return _grouped(rows_of_sql(models.Artifact, _ARTIFACTS_OF_JOBS, parameters), "job_id")
+
+    return context.remembered("artifacts", job_ids, read)
 
 
 def artifacts_of_pipelines(
