@@ -179,9 +179,19 @@ def _may_see(project: Project, principal: Principal) -> bool:
     return project.visibility == Visibility.INTERNAL or principal.level_in(project.pk) >= AccessLevel.GUEST
 
 
+#: Hand-written: most requests begin with it, and Django takes longer to build it than PostgreSQL to answer it.
+_PROJECT: Final = "SELECT * FROM ci_core_project WHERE full_path = %s"
+
+
+def find_project(full_path: str, principal: Principal) -> Project | None:
+    """A project by path; None if there is none, or the principal may not see it."""
+    project = next(iter(Project.objects.raw(_PROJECT, [full_path])), None)
+    return project if project is not None and _may_see(project, principal) else None
+
+
 def access_project(full_path: str, principal: Principal, at_least: int = 0) -> Project:
     """A project by path. Raises NotFound if the principal may not see it, Forbidden below the access level."""
-    project: Project | None = Project.objects.visible_to(principal.user).filter(full_path=full_path).first()
+    project = find_project(full_path, principal)
     if project is None:
         raise NotFound(f"There is no project {full_path!r}, or you may not see it.")
     _require(principal, project.pk, at_least)

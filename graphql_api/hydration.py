@@ -6,7 +6,7 @@ this takes 3. The rows are instances of their models in every way.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
@@ -18,8 +18,8 @@ from django.db.models.base import ModelState
 _MOMENTS: Final = psycopg.adapters.get_loader(
     psycopg.adapters.types["timestamptz"].oid, psycopg.pq.Format.TEXT
 )
-#: Makes a row of its columns' values.
-Make = Callable[[tuple[Any, ...]], Any]
+#: Makes rows of the values of their columns.
+Make = Callable[[Iterable[tuple[Any, ...]]], list[Any]]
 
 
 class _Stored(ModelState):
@@ -41,7 +41,7 @@ def rows_of(rows: models.QuerySet[Any]) -> list[Any]:
 def rows_of_sql(model: type[models.Model], sql: str, parameters: Sequence[Any]) -> list[Any]:
     """The rows that a statement gives; what is no column of the model becomes an attribute."""
     names, found = fetched(sql, parameters)
-    return list(map(_maker(model, names), found))
+    return _maker(model, names)(found)
 
 
 def fetched(sql: str, parameters: Sequence[Any]) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
@@ -64,18 +64,44 @@ def converters(model: type[models.Model]) -> dict[str, Callable[..., Any]]:
 
 @lru_cache(1024)
 def _maker(model: type[models.Model], names: tuple[str, ...]) -> Make:
-    new = model.__new__
     attributes = {field.column: field.attname for field in model._meta.concrete_fields}
     known = tuple(attributes.get(name, name) for name in names)
     converting = converters(model)
     converted = [(known[place], converting[name]) for place, name in enumerate(names) if name in converting]
+    make = maker(model, known, _Stored)
+    if not converted:
+        return make
 
-    def make(values: tuple[Any, ...]) -> Any:
+    def make_and_convert(values: Iterable[tuple[Any, ...]]) -> list[Any]:
+        rows = make(values)
+        for row in rows:
+            columns = row.__dict__
+            for name, convert in converted:
+                columns[name] = convert(columns[name], None, connection)
+        return rows
+
+    return make_and_convert
+
+
+def maker(model: type[models.Model], attributes: Sequence[str], state: Callable[[], ModelState]) -> Make:
+    """A function, compiled for it, that makes rows with these attributes; `state` gives each row's state.
+
+    A display with constant keys takes a third of the time of `dict(zip(attributes, values))`. Only the `repr` of the
+    attributes gets into the source; they are names of columns.
+    """
+    names = [f"v{place}" for place in range(len(attributes))]
+    items = ", ".join(f"{attribute!r}: {name}" for attribute, name in zip(attributes, names, strict=True))
+    source = f"""
+def make(values):
+    rows = []
+    append = rows.append
+    for {", ".join(names)}, in values:
         row = new(model)
-        row.__dict__ = columns = dict(zip(known, values, strict=True))
-        for name, convert in converted:
-            columns[name] = convert(columns[name], None, connection)
-        columns["_state"] = _Stored()
-        return row
-
-    return make
+        row.__dict__ = {{{items}, "_state": state()}}
+        append(row)
+    return rows
+"""
+    space: dict[str, Any] = {"new": model.__new__, "model": model, "state": state}
+    exec(source, space)  # noqa: S102 - see above
+    made: Make = space["make"]
+    return made

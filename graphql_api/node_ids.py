@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, NewType
 
 import strawberry
@@ -57,6 +57,22 @@ ALIASES: Final = (frozenset({"JobID", "CiBuildID", "CiProcessableID"}),)
 def global_id(model: str, id_: int | str) -> str:
     """The global id of a row. model: GitLab's name of the class."""
     return f"gid://gitlab/{model}/{id_}"
+
+
+class GlobalIds:
+    """Reads the global ids of rows of one model; `column` those of many at once."""
+
+    def __init__(self, model: str) -> None:
+        self._prefix = f"gid://gitlab/{model}/"
+
+    def __call__(self, row: Any) -> str:
+        """The global id of one row."""
+        return f"{self._prefix}{row.id}"
+
+    def column(self, rows: Sequence[Any]) -> list[str]:
+        """The global ids of rows."""
+        prefix = self._prefix
+        return [f"{prefix}{row.id}" for row in rows]
 
 
 def job_id(job: Job) -> str:

@@ -136,16 +136,23 @@ class Page(Generic[Row]):
     owner: the row that the page belongs to, where its edges tell of it.
     """
 
-    def __init__(self, listing: Listing | None, parent: Parent = ()) -> None:
+    # Of the class until they are set: a graph has thousands of pages.
+    owner: Any = None
+    rows: Sequence[Row] | None = None
+    has_next = False
+    has_previous = False
+    total: int | None = None
+    counted_to: int | None = None
+
+    def __init__(
+        self,
+        listing: Listing | None,
+        parent: Parent = (),
+        key: Callable[[Row], Sequence[Any]] = lambda row: (),
+    ) -> None:
         self._listing = listing
-        self.owner: Any = None
         self.parent = parent
-        self.rows: Sequence[Row] | None = None
-        self.key: Callable[[Row], Sequence[Any]] = lambda row: ()
-        self.has_next = False
-        self.has_previous = False
-        self.total: int | None = None
-        self.counted_to: int | None = None
+        self.key = key
 
     @property
     def listing(self) -> Listing:
@@ -242,8 +249,8 @@ def load(pages: Iterable[Page[Any]]) -> None:
 
 def whole(rows: Sequence[Row], arguments: PageArguments, key: Callable[[Row], Sequence[Any]]) -> Page[Row]:
     """A page of rows that are all at hand, in ascending order of `key`; not cut unless the client asks for it."""
-    page: Page[Row] = Page(None)
-    page.key, page.total = key, len(rows)
+    page: Page[Row] = Page(None, (), key)
+    page.total = len(rows)
     if arguments.everything:
         page.rows = rows
         return page

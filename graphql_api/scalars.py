@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from types import NoneType
 from typing import Any, NewType
 
+import orjson
 import strawberry
 from graphql import GraphQLError
 from strawberry.types.scalar import ScalarDefinition
@@ -19,6 +21,22 @@ CiInputsValueInputType = NewType("CiInputsValueInputType", object)
 def _time_out(value: datetime) -> str:
     utc = value if value.tzinfo is UTC else value.astimezone(UTC)
     return f"{utc.isoformat()[:-6]}Z"
+
+
+def _times_out(values: list[datetime | None]) -> list[str | None] | None:
+    """A column of moments; None if there is something else than moments in UTC among them.
+
+    orjson writes a moment in a twentieth of the time of `isoformat`, and in the same way.
+    """
+    if not {datetime, NoneType}.issuperset(map(type, values)):
+        return None
+    if any(value is not None and value.tzinfo is not UTC for value in values):
+        return None
+    written: list[str | None] = orjson.loads(orjson.dumps(values, option=orjson.OPT_UTC_Z))
+    return written
+
+
+_time_out.column = _times_out  # type: ignore[attr-defined]
 
 
 def _time_in(value: Any) -> datetime:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 from collections.abc import Callable
 from typing import Final
 
@@ -30,6 +31,9 @@ def main() -> None:
         from bench.graphql.data import seed
 
         data = seed((*SIZES, LOAD_SIZE))
+        # As the web process does when it starts.
+        gc.collect()
+        gc.freeze()
         parts: dict[str, Callable[[], list[Table]]] = {}
         from bench.graphql import comparison, scale
 

@@ -6,6 +6,7 @@ Source of the rules: GraphQL specification, "Value Completion"; the words of err
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Any
 
 from graphql import GraphQLError, Undefined, get_named_type, is_abstract_type
@@ -30,8 +31,9 @@ class Completion:
     def read(self, asked: Asked, read: Callable[[Any], Any]) -> None:
         """Completes a field that is read from its parents."""
         parents = asked.parents
+        of_all: Callable[[Sequence[Any]], list[Any]] | None = getattr(read, "column", None)
         try:
-            values = list(map(read, parents))
+            values = of_all(parents) if of_all else list(map(read, parents))
         except Exception:
             values = [_value_or_error(read, parent) for parent in parents]
         self.complete(asked, values)
@@ -80,6 +82,11 @@ class Completion:
 
     def _listed(self, asked: Asked, values: Sequence[Any]) -> Link:
         """Where each value is a list of objects, or null."""
+        if {list}.issuperset(map(type, values)):
+            flat = list(chain.from_iterable(values))
+            link = Link(asked.rows, asked.step, asked.taken, len(flat), list(map(len, values)))
+            self._fill(link, flat)
+            return link
         items: list[Any] = []
         sizes: list[int | None] = []
         failed: list[tuple[int, Exception]] = []

@@ -51,6 +51,8 @@ class LeafType:
         self._nullable = nullable = not is_non_null_type(type_)
         named: Any = type_ if nullable else type_.of_type  # type: ignore[union-attr]
         self._coerce = named.coerce_output_value if isinstance(named, GraphQLScalarType) else None
+        #: Writes a whole column, for scalars that know how; None of it what they would have to look at one by one.
+        self._write_column = getattr(self._coerce, "column", None)
         self._plain: frozenset[type] | None = None
         self._names: dict[Any, str | None] | None = None
         self._whole = named is GraphQLInt and not nullable
@@ -76,6 +78,10 @@ class LeafType:
                 return None
         if self._whole and {int}.issuperset(map(type, values)):
             return values if not values or (max(values) <= MAX_INT and min(values) >= ~MAX_INT) else None
+        if self._write_column and (self._nullable or None not in values):
+            written: list[Any] | None = self._write_column(values)
+            if written is not None:
+                return written
         return self._coerced(values, self._coerce) if self._coerce else None
 
     def _coerced(self, values: list[Any], coerce: Callable[[Any], Any]) -> list[Any] | None:

@@ -16,6 +16,7 @@ from ci_core.errors import RepositoryMissing
 from ci_core.repositories import Commit, open_repository
 from ci_core.statuses import COMPLETED, Status
 from graphql_api.context import Context
+from graphql_api.hydration import rows_of_sql
 
 _SUPERSEDED: Final = """
 SELECT parent.id FROM unnest(%s::bigint[], %s::bigint[], %s::text[]) AS parent(id, project_id, ref)
@@ -25,6 +26,10 @@ WHERE EXISTS (
         AND newer.source <> 'parent_pipeline'
 )
 """
+
+
+#: Hand-written, as in `ci_core.access`.
+_BY_IID: Final = "SELECT * FROM ci_core_pipeline WHERE project_id = ANY(%s::bigint[]) AND iid = %s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +52,7 @@ class CommitInProject:
 
 def by_iid(project_ids: Sequence[int], iid: int) -> dict[int, models.Pipeline]:
     """The pipeline with this iid of each project."""
-    rows = models.Pipeline.objects.filter(project_id__in=project_ids, iid=iid)
+    rows = rows_of_sql(models.Pipeline, _BY_IID, [list(project_ids), iid])
     return {row.project_id: row for row in rows}
 
 

@@ -5,52 +5,44 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from django.db.models import Model
+
 from ci_core import models
 from graphql_api.context import Context
-from graphql_api.hydration import rows_of
+from graphql_api.hydration import rows_of, rows_of_sql
 from graphql_api.loaders.jobs import JOBS
 
 
 def projects(context: Context, ids: Iterable[int]) -> Mapping[int, models.Project | None]:
     """Projects by id. Whoever asks has come from a row that the caller may see."""
-    return context.remembered(
-        models.Project, ids, lambda missing: _by_id(models.Project.objects.all(), missing)
-    )
+    return context.remembered(models.Project, ids, lambda missing: _by_id(models.Project, missing))
 
 
 def groups(context: Context, ids: Iterable[int | None]) -> Mapping[int, models.Group | None]:
     """Groups by id."""
-    return context.remembered(
-        models.Group, _given(ids), lambda missing: _by_id(models.Group.objects.all(), missing)
-    )
+    return context.remembered(models.Group, _given(ids), lambda missing: _by_id(models.Group, missing))
 
 
 def users(context: Context, ids: Iterable[int | None]) -> Mapping[int, models.User | None]:
     """Users by id."""
-    return context.remembered(
-        models.User, _given(ids), lambda missing: _by_id(models.User.objects.all(), missing)
-    )
+    return context.remembered(models.User, _given(ids), lambda missing: _by_id(models.User, missing))
 
 
 def runners(context: Context, ids: Iterable[int | None]) -> Mapping[int, models.Runner | None]:
     """Runners by id."""
-    return context.remembered(
-        models.Runner, _given(ids), lambda missing: _by_id(models.Runner.objects.all(), missing)
-    )
+    return context.remembered(models.Runner, _given(ids), lambda missing: _by_id(models.Runner, missing))
 
 
 def runner_managers(context: Context, ids: Iterable[int | None]) -> Mapping[int, models.RunnerManager | None]:
     """Runner managers by id."""
     return context.remembered(
-        models.RunnerManager, _given(ids), lambda missing: _by_id(models.RunnerManager.objects.all(), missing)
+        models.RunnerManager, _given(ids), lambda missing: _by_id(models.RunnerManager, missing)
     )
 
 
 def pipelines(context: Context, ids: Iterable[int | None]) -> Mapping[int, models.Pipeline | None]:
     """Pipelines by id."""
-    return context.remembered(
-        models.Pipeline, _given(ids), lambda missing: _by_id(models.Pipeline.objects.all(), missing)
-    )
+    return context.remembered(models.Pipeline, _given(ids), lambda missing: _by_id(models.Pipeline, missing))
 
 
 def schedules(context: Context, ids: Iterable[int | None]) -> Mapping[int, models.PipelineSchedule | None]:
@@ -58,15 +50,13 @@ def schedules(context: Context, ids: Iterable[int | None]) -> Mapping[int, model
     return context.remembered(
         models.PipelineSchedule,
         _given(ids),
-        lambda missing: _by_id(models.PipelineSchedule.objects.all(), missing),
+        lambda missing: _by_id(models.PipelineSchedule, missing),
     )
 
 
 def environments(context: Context, ids: Iterable[int]) -> Mapping[int, models.Environment | None]:
     """Environments by id."""
-    return context.remembered(
-        models.Environment, ids, lambda missing: _by_id(models.Environment.objects.all(), missing)
-    )
+    return context.remembered(models.Environment, ids, lambda missing: _by_id(models.Environment, missing))
 
 
 def stages(context: Context, ids: Iterable[int]) -> Mapping[int, models.Stage | None]:
@@ -112,5 +102,7 @@ def _given(ids: Iterable[int | None]) -> list[int]:
     return [id_ for id_ in ids if id_ is not None]
 
 
-def _by_id(rows: Any, ids: list[int]) -> dict[int, Any]:
-    return {row.pk: row for row in rows_of(rows.filter(pk__in=ids))}
+def _by_id(model: type[Model], ids: list[int]) -> dict[int, Any]:
+    """Rows by id. Hand-written, since Django takes longer to build this than PostgreSQL to answer it."""
+    statement = f"SELECT * FROM {model._meta.db_table} WHERE id = ANY(%s::bigint[])"  # noqa: S608 - a constant
+    return {row.id: row for row in rows_of_sql(model, statement, [ids])}

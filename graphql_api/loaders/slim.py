@@ -8,7 +8,7 @@ the fields would notice.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any, Final
@@ -18,7 +18,7 @@ from django.db import models as django
 from django.db.models.base import ModelState
 
 from graphql_api.context import Context
-from graphql_api.hydration import converters, fetched, rows_of
+from graphql_api.hydration import Make, converters, fetched, maker, rows_of, rows_of_sql
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,15 @@ class Columns:
         except EmptyResultSet:
             return []
         plain = self._unconverted.issuperset(columns)
-        return list(map(_maker(self.model, columns), fetched(sql, parameters)[1] if plain else values))
+        return _maker(self.model, columns)(fetched(sql, parameters)[1] if plain else values)
+
+    def read_sql(self, context: Context, sql: str, parameters: Sequence[Any]) -> list[Any]:
+        """The rows of a statement with `{columns}` for its columns: for what is asked too often to build it anew."""
+        columns = self.asked(context)
+        if columns is None or not self._unconverted.issuperset(columns):
+            return rows_of_sql(self.model, sql.format(columns="*"), parameters)
+        found = fetched(sql.format(columns=", ".join(f'"{column}"' for column in columns)), parameters)[1]
+        return _maker(self.model, columns)(found)
 
 
 class _Forgetful(dict[str, Any]):
@@ -94,15 +102,6 @@ _READ: Final = _Read()
 
 
 @lru_cache(256)
-def _maker(model: type[django.Model], columns: tuple[str, ...]) -> Callable[[tuple[Any, ...]], Any]:
-    """Makes a row of its columns' values."""
-    new = model.__new__
-    names = (*columns, "_state")
-    state = (_READ,)
-
-    def make(values: tuple[Any, ...]) -> Any:
-        row = new(model)
-        row.__dict__ = dict(zip(names, values + state, strict=True))
-        return row
-
-    return make
+def _maker(model: type[django.Model], columns: tuple[str, ...]) -> Make:
+    """Makes rows of their columns' values."""
+    return maker(model, columns, lambda: _READ)

@@ -8,6 +8,7 @@ import strawberry
 from django.db.models import QuerySet
 
 from ci_core import models
+from ci_core.access import find_project
 from ci_core.filters import ProjectFilter
 from graphql_api.context import Info
 from graphql_api.fields import argument, rooted
@@ -46,9 +47,7 @@ def _project(
     info: Info,
     full_path: Annotated[strawberry.ID, argument("Path with its namespace, such as `group/shop`.")],
 ) -> models.Project | None:
-    found: models.Project | None = (
-        models.Project.objects.visible_to(info.context.principal.user).filter(full_path=full_path).first()
-    )
+    found = find_project(full_path, info.context.principal)
     info.context.know([found] if found else [])
     return found
 

@@ -6,7 +6,7 @@ import strawberry
 
 from ci_core import models
 from graphql_api.fields import leaf, told_by
-from graphql_api.node_ids import global_id
+from graphql_api.node_ids import GlobalIds
 
 
 @strawberry.type(
@@ -15,7 +15,7 @@ from graphql_api.node_ids import global_id
 class Need:
     """Its parent is a row of Need."""
 
-    id = leaf(strawberry.ID, "ID of the entry.", lambda row: global_id("Ci::BuildNeed", row.id))
+    id = leaf(strawberry.ID, "ID of the entry.", GlobalIds("Ci::BuildNeed"))
     name = leaf(str | None, "Name of the job that is needed.")
 
     is_type_of = told_by(models.Need)  # tells them apart in JobNeedUnion

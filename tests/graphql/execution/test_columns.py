@@ -56,14 +56,14 @@ def test_no_field_reads_jobs_one_by_one():
 
 def test_only_what_is_asked_for_is_read():
     pipeline = jobs(1)
-    (read,) = [sql for sql in statements(pipeline, "name duration") if 'FROM "ci_core_job"' in sql]
+    (read,) = [sql for sql in statements(pipeline, "name duration") if "FROM ci_core_job" in sql]
     assert '"started_at"' in read
     assert not any(f'"{column}"' in read for column in ("created_at", "tags", "given_variables", "exit_code"))
 
 
 def test_a_field_that_nothing_is_known_of_reads_all():
-    (read,) = [sql for sql in statements(jobs(1), "stuck") if '"given_variables"' in sql]
-    assert '"tags"' in read
+    (read,) = [sql for sql in statements(jobs(1), "stuck") if "FROM ci_core_job" in sql]
+    assert "SELECT *" in read
 
 
 @pytest.mark.parametrize("columns", [JOBS, NEEDS])
