@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -14,8 +15,16 @@ from ci_core.compiler.session import Session
 
 _KEYS: Final = ("type", "default", "description", "options", "regex")
 _NOWHERE: Final = At(None, "inputs", PlainMark(""))
-#: Lists in lists that a value may have.
+#: Lists in lists, and items in all of them, that a value may have.
 _MAX_DEPTH: Final = 20
+_MAX_ITEMS: Final = 10_000
+#: Whole numbers are kept in 64 bits.
+_NUMBERS: Final = 1 << 63
+_NO_TEXT: Final = re.compile("[\0\ud800-\udfff]")
+_TOO_MUCH: Final = (
+    "cannot be kept: it holds a text with NUL or half a character, a number beyond 64 bits, "
+    f"more than {_MAX_ITEMS} items or more than {_MAX_DEPTH} lists in lists"
+)
 _MOST_PROBLEMS: Final = 5
 
 
@@ -42,10 +51,15 @@ def parse_job_inputs(session: Session, value: Any, at: At) -> tuple[InputSpec, .
         if not spec.has_default:
             text = f"The input {spec.name} of a job must have a default value. Write default: under it."
             session.report.error(text, spec.at, "inputs")
-        elif has_type(spec.default, spec.type):  # another type is reported already
-            problem = misfit(spec, spec.default, spec.options)
-            if problem is not None:
-                session.report.error(f"The default of the input {spec.name} {problem}.", spec.at, "inputs")
+            continue
+        if not has_type(spec.default, spec.type):
+            continue  # reported already
+        problem = misfit(spec, spec.default, spec.options) if _can_be_kept(spec.default) else _TOO_MUCH
+        if problem is not None:
+            session.report.error(f"The default of the input {spec.name} {problem}.", spec.at, "inputs")
+        for option in spec.options or ():
+            if not _can_be_kept(option):
+                session.report.error(f"An option of the input {spec.name} {_TOO_MUCH}.", spec.at, "inputs")
     return specs
 
 
@@ -100,9 +114,7 @@ def check_given(specs: Sequence[InputSpec], given: Mapping[str, Any]) -> dict[st
             continue
         if spec.type == "array" and isinstance(value, str):
             value = from_text(value, spec.type)
-        problem = misfit(spec, value, spec.options)
-        if problem is None and not _can_be_kept(value, _MAX_DEPTH):
-            problem = f"holds a text with NUL or half a character, or more than {_MAX_DEPTH} lists in lists"
+        problem = misfit(spec, value, spec.options) if _can_be_kept(value) else _TOO_MUCH
         if problem is not None:
             problems.append(f"the input '{name}' {problem}")
         found[name] = value
@@ -111,15 +123,26 @@ def check_given(specs: Sequence[InputSpec], given: Mapping[str, Any]) -> dict[st
     return found
 
 
-def _can_be_kept(value: Any, depth: int) -> bool:
-    """Whether the database and the runner can hold a value: JSON text can say more than they take."""
-    if isinstance(value, str):
-        return not any(char == "\0" or "\ud800" <= char <= "\udfff" for char in value)
-    if isinstance(value, list):
-        return depth > 0 and all(_can_be_kept(item, depth - 1) for item in value)
-    if isinstance(value, dict):
-        return depth > 0 and all(_can_be_kept(part, depth - 1) for entry in value.items() for part in entry)
-    return not isinstance(value, float) or math.isfinite(value)
+def _can_be_kept(value: Any) -> bool:
+    """Whether database and runner can hold a value: JSON and YAML can say more than they take."""
+    waiting, items = [(value, 0)], 0
+    while waiting:
+        item, depth = waiting.pop()
+        if isinstance(item, str):
+            if _NO_TEXT.search(item):
+                return False
+        elif isinstance(item, list | dict):
+            items += len(item)
+            if items > _MAX_ITEMS or depth == _MAX_DEPTH:
+                return False
+            parts = item if isinstance(item, list) else (part for pair in item.items() for part in pair)
+            waiting.extend((part, depth + 1) for part in parts)
+        elif isinstance(item, float):
+            if not math.isfinite(item):
+                return False
+        elif isinstance(item, int) and not -_NUMBERS <= item < _NUMBERS:
+            return False
+    return True
 
 
 def values_of(specs: Iterable[InputSpec], given: Mapping[str, Any] | None) -> list[JobInput]:

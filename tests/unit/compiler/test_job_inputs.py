@@ -110,6 +110,18 @@ def test_inputs_are_inherited_as_other_keywords_are(plan: Plan) -> None:
             "{a: {default: x, rules: [{default: y}]}}",
             "jobs:j:inputs:a:rules: The input a config contains unknown keys: rules.",
         ),
+        (
+            "{a: {type: number, default: 99999999999999999999}}",
+            "jobs:j:inputs:a: The default of the input a cannot be kept: ",
+        ),
+        (
+            "{a: {type: array, default: [.inf]}}",
+            "jobs:j:inputs:a: The default of the input a cannot be kept: ",
+        ),
+        (
+            "{a: {type: number, default: 1, options: [1, 99999999999999999999]}}",
+            "jobs:j:inputs:a: An option of the input a cannot be kept: ",
+        ),
         ("[a]", "jobs:j:inputs: inputs must be a map of names and what they take, not a list."),
     ],
 )
