@@ -66,12 +66,12 @@ def test_bugs_are_masked_and_logged(caplog):
 
 @pytest.mark.django_db
 def test_bug_in_a_resolver(monkeypatch):
-    from ci_core import models
+    from graphql_api.queries import projects
 
-    def broken(self, user):
+    def broken(full_path, principal):
         raise ZeroDivisionError("password is 42")
 
-    monkeypatch.setattr(type(models.Project.objects.all()), "visible_to", broken)
+    monkeypatch.setattr(projects, "find_project", broken)
     client = as_anonymous()
     client.headers["X-Request-Id"] = "request-12345"
     answer = client.execute('{ a: project(fullPath: "x") { id } currentUser { id } }')
