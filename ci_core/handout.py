@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ci_core import clock, dependencies
+from ci_core.compiler.inputs.jobs import JobInput, from_json, values_of
 from ci_core.dependencies import Dependency
 from ci_core.errors import JobNotRunning, RefNotFound
 from ci_core.models import (
@@ -31,6 +32,7 @@ class Handout:
     stage: Stage
     definition: Mapping[str, Any]
     variables: list[JobVariable]
+    inputs: list[JobInput]
     dependencies: list[Dependency]
     timeout: int
 
@@ -61,6 +63,7 @@ def prepare(job: Job, runner: Runner) -> Handout:
         stage=stage,
         definition=definition,
         variables=variables,
+        inputs=values_of(from_json(definition.get("inputs")), job.given_inputs),
         dependencies=[
             *dependencies.of_pipeline(job, definition.get("dependencies")),
             *dependencies.of_others(pipeline, job, definition.get("cross_needs") or (), known),

@@ -47,6 +47,7 @@ _COLUMNS: Final = frozenset(
         "exit_code",
         "allow_failure",
         "user_id",
+        "given_inputs",
         "given_variables",
     }
 )

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from local_runner.errors import PayloadError
+from local_runner.inputs import with_inputs
 
 DEFAULT_TIMEOUT_S = 7200
 _SHA = re.compile(r"[0-9a-f]{8,64}")
@@ -118,7 +119,7 @@ def parse_job(payload: object) -> Job:
     if not isinstance(job_id, int) or not isinstance(token, str) or not token:
         raise PayloadError("the job has no id or no token")
     try:
-        return _job(job_id, token, payload)
+        return _job(job_id, token, with_inputs(payload))
     except PayloadError as error:
         raise PayloadError(str(error), job_id, token) from None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db import transaction
@@ -10,6 +10,7 @@ from psycopg.types.json import Jsonb
 
 from ci_core.actions.deploying import refuse_outdated, refuse_protected
 from ci_core.actions.retrying import copy_jobs, refuse_archived
+from ci_core.compiler.inputs.jobs import JobInputError, check_given, from_json
 from ci_core.decisions.retries import failure_is_allowed, retries_itself
 from ci_core.decisions.transitions import Event, final_event
 from ci_core.errors import InvalidInput, JobNotRunning, NotCancelable, NotPlayable, NotRetryable
@@ -24,17 +25,24 @@ from ci_core.variables.given import GivenVariable
 
 
 @transaction.atomic
-def play_job(job_id: int, *, acting_user: User | None, variables: Sequence[GivenVariable] = ()) -> Job:
+def play_job(
+    job_id: int,
+    *,
+    acting_user: User | None,
+    variables: Sequence[GivenVariable] = (),
+    inputs: Mapping[str, Any] | None = None,
+) -> Job:
     """Starts a manual, delayed or skipped job; one that has run already is retried instead.
 
-    variables: for this job alone, stronger than all others. Raises NotPlayable, InvalidInput, and Forbidden for a
-    job of a protected environment. Source: processing.md, section 6.
+    variables: for this job alone, stronger than all others. inputs: values by name for those that the job declares,
+    instead of their defaults (https://docs.gitlab.com/ci/jobs/job_inputs/). Raises NotPlayable, InvalidInput, and
+    Forbidden for a job of a protected environment. Source: processing.md, section 6.
     """
     pipeline, job = lock_job(job_id)
     refuse_protected(pipeline, job, acting_user)
     refuse_archived(pipeline, NotPlayable)
     if not job.retried and job.status in RETRYABLE and job.when in ("manual", "delayed"):
-        return _retry(pipeline, job, acting_user, variables)
+        return _retry(pipeline, job, acting_user, variables, inputs)
     if job.kind == JobKind.BRIDGE and job.started_at is not None:
         raise NotPlayable(f"{job.name} has started its pipeline: somebody has to start a job there.")
     if job.retried or job.status not in PLAYABLE or not _is_action(job):
@@ -43,6 +51,8 @@ def play_job(job_id: int, *, acting_user: User | None, variables: Sequence[Given
     columns: dict[str, Any] = {"user_id": acting_user.pk} if acting_user else {}
     if variables:
         columns["given_variables"] = Jsonb(_stored(variables))
+    if inputs:
+        columns["given_inputs"] = Jsonb(_checked(job, inputs))
     changes = transition(pipeline, [job.pk], start_event(job), **columns)
     advance(pipeline, changes, restarted={job.name})
     return _now(job)
@@ -58,23 +68,51 @@ def _stored(variables: Sequence[GivenVariable]) -> list[dict[str, str]]:
     return [{"key": each.key, "value": each.value, "variable_type": each.variable_type} for each in variables]
 
 
+def _checked(job: Job, inputs: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Values as `Job.given_inputs` keeps them; None if there are none. Raises InvalidInput."""
+    if not inputs:
+        return None
+    try:
+        return check_given(from_json(_definition(job).get("inputs")), inputs)
+    except JobInputError as error:
+        raise InvalidInput(f"inputs of {job.name}: {error}.", field="inputs") from None
+
+
+def _definition(job: Job) -> dict[str, Any]:
+    content: dict[str, Any] = JobDefinition.objects.by_ids([job.definition_id]).get().content
+    return content
+
+
 def _is_action(job: Job) -> bool:
     return job.when in ("manual", "delayed")
 
 
 @transaction.atomic
-def retry_job(job_id: int, *, acting_user: User | None, variables: Sequence[GivenVariable] = ()) -> Job:
+def retry_job(
+    job_id: int,
+    *,
+    acting_user: User | None,
+    variables: Sequence[GivenVariable] = (),
+    inputs: Mapping[str, Any] | None = None,
+) -> Job:
     """Runs a finished job again as a new copy, which is returned. Raises NotRetryable, InvalidInput, and
     Forbidden as `play_job`.
 
-    variables: for the new copy, instead of those that the old one was played or retried with.
+    variables, inputs: for the new copy, instead of those that the old one was played or retried with. Inputs that are
+    not among those given have their defaults again.
     """
     pipeline, job = lock_job(job_id)
     refuse_protected(pipeline, job, acting_user)
-    return _retry(pipeline, job, acting_user, variables)
+    return _retry(pipeline, job, acting_user, variables, inputs)
 
 
-def _retry(pipeline: Pipeline, job: Job, acting_user: User | None, variables: Sequence[GivenVariable]) -> Job:
+def _retry(
+    pipeline: Pipeline,
+    job: Job,
+    acting_user: User | None,
+    variables: Sequence[GivenVariable],
+    inputs: Mapping[str, Any] | None,
+) -> Job:
     refuse_archived(pipeline, NotRetryable)
     if job.retried:
         raise NotRetryable(f"{job.name} was retried already; retry its newest run.")
@@ -83,7 +121,12 @@ def _retry(pipeline: Pipeline, job: Job, acting_user: User | None, variables: Se
     if job.failure_reason in NOT_RETRYABLE:
         raise NotRetryable(f"{job.name} would fail again: {job.get_failure_reason_display()}.")
     (copy,) = copy_jobs(
-        pipeline, [job.pk], acting_user=acting_user, enqueue_immediately=True, variables=_stored(variables)
+        pipeline,
+        [job.pk],
+        acting_user=acting_user,
+        enqueue_immediately=True,
+        variables=_stored(variables),
+        inputs=_checked(job, inputs),
     )
     advance(pipeline, restarted={job.name})
     return _now(copy)
@@ -154,7 +197,7 @@ def fail_job(job_id: int, reason: FailureReason, *, exit_code: int | None = None
         changes = transition(pipeline, [job.pk], Event.CANCEL, exit_code=exit_code)
         advance(pipeline, changes)
         return _ended(job, changes[0], exit_code=exit_code)
-    definition = JobDefinition.objects.by_ids([job.definition_id]).get().content
+    definition = _definition(job)
     allowed = failure_is_allowed(
         job.allow_failure, definition.get("allow_failure_exit_codes") or [], exit_code
     )

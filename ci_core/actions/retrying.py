@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 
@@ -23,11 +24,12 @@ def copy_jobs(
     acting_user: User | None,
     enqueue_immediately: bool,
     variables: Sequence[Mapping[str, str]] | None = None,
+    inputs: Mapping[str, Any] | None = None,
 ) -> list[Job]:
     """Copies jobs of a locked pipeline as `created` and marks the old ones as retried.
 
-    enqueue_immediately: manual and delayed copies start without being played again. variables: instead of those
-    that the old copies were given. The caller advances. Raises JobLimitReached.
+    enqueue_immediately: manual and delayed copies start without being played again. variables, inputs: instead of
+    those that the old copies were given. The caller advances. Raises JobLimitReached.
     """
     old = list(Job.objects.in_pipeline(pipeline.pk).filter(id__in=job_ids, retried=False).in_order())
     first = reserve_numbers(pipeline, len(old))
@@ -55,6 +57,7 @@ def copy_jobs(
             environment_name=job.environment_name,
             resource_group_id=job.resource_group_id,
             given_variables=list(variables) if variables else job.given_variables,
+            given_inputs=job.given_inputs if inputs is None else inputs,
             user_id=acting_user.pk if acting_user else job.user_id,
             created_at=now,
             updated_at=now,

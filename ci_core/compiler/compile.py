@@ -89,7 +89,15 @@ class _Compilation:
         if documents is None or not self._few_inputs(len(context.inputs)):
             return None
         given = context.inputs
-        body = read_body(session, self._file, documents, given=given, given_at=None, variables=session.early)
+        body = read_body(
+            session,
+            self._file,
+            documents,
+            given=given,
+            given_at=None,
+            variables=session.early,
+            external=self._includer.declared,
+        )
         if body is None:
             return None
         body = self._includer.run(body, self._at)

@@ -7,7 +7,7 @@ from typing import Any
 
 from ci_core.compiler.diagnostics import At, PlainMark
 from ci_core.compiler.inputs.interpolation import Interpolator, Known
-from ci_core.compiler.inputs.spec import Header, read_header
+from ci_core.compiler.inputs.spec import External, Header, read_header
 from ci_core.compiler.inputs.values import Values
 from ci_core.compiler.loader import decode, load_documents
 from ci_core.compiler.session import Session
@@ -22,15 +22,17 @@ def read_body(
     given: Mapping[str, Any],
     given_at: At | None,
     variables: Mapping[str, str],
+    external: External,
     component: Mapping[str, str | None] | None = None,
 ) -> Map | None:
     """The map of keywords and jobs of a file, with its inputs; None when there is none (which is reported).
 
-    given_at: where the inputs were given; None when they come from outside, as texts.
+    given_at: where the inputs were given; None when they come from outside, as texts. external: brings the inputs of
+    `spec:include`.
     """
     report = session.report
     at = At(None, "", PlainMark(file))
-    header, body = _split(session, documents, at)
+    header, body = _split(session, documents, at, external if component is None else None)
     if body is None:
         what = "configuration" if given_at is None else "included file"
         report.error(f"The {what} is empty. Write at least one job with a script.", given_at or at)
@@ -47,6 +49,8 @@ def read_body(
             text = "spec belongs into a header: put a line with --- after it."
             report.error(text, body.at_key("spec", at))
         return body
+    if not header.complete:
+        return None  # its body may use inputs that are not known
     errors = report.error_count
     if given_at is None:
         session.inputs = tuple(header.inputs.values())
@@ -62,13 +66,15 @@ def read_body(
     return Interpolator(session, known).run(body, at)
 
 
-def _split(session: Session, documents: list[Any], at: At) -> tuple[Header | None, Any]:
+def _split(
+    session: Session, documents: list[Any], at: At, external: External | None
+) -> tuple[Header | None, Any]:
     """The header, if there is one, and the body."""
     if len(documents) < 2:
         return None, documents[-1] if documents else None
     first = documents[0]
     if len(documents) == 2 and isinstance(first, Map) and "spec" in first:
-        return read_header(session, first, at), documents[1]
+        return read_header(session, first, at, external), documents[1]
     session.report.error("The file has several YAML documents. Only a spec header may stand first.", at)
     return None, documents[-1]
 

@@ -15,7 +15,8 @@ from ci_core.compiler.documents import load_text, read_body
 from ci_core.compiler.explanation import Decision, IncludedFile, IncludeExplanation
 from ci_core.compiler.fetching import HOME, NOWHERE, Place, Refusal
 from ci_core.compiler.globs import include_matcher
-from ci_core.compiler.keywords.includes import IncludeSpec, parse_includes
+from ci_core.compiler.inputs.spec import InputSpec, read_declarations
+from ci_core.compiler.keywords.includes import IncludeSpec, parse_header_includes, parse_includes
 from ci_core.compiler.merge import deep_merge
 from ci_core.compiler.rules import decide
 from ci_core.compiler.session import Session
@@ -68,6 +69,34 @@ class Includer:
         except _Full:
             return body
 
+    def declared(self, value: Any, at: At) -> dict[str, InputSpec] | None:
+        """The inputs that the files of the main file's `spec:include` declare; None if some cannot be read."""
+        try:
+            return self._declared(value, at, HOME)
+        except _Full:
+            return None
+
+    def _declared(self, value: Any, at: At, place: Place) -> dict[str, InputSpec] | None:
+        """Those of a later file over those of an earlier one.
+
+        Source: docs.gitlab.com/ci/yaml/#specinclude
+        """
+        before = self._report.error_count
+        found: dict[str, InputSpec] = {}
+        for written in parse_header_includes(self._session, value, at):
+            spec = self._filled(written, {} if place.public else self._session.early)
+            taken: list[_File] = []
+            self._entries += 1
+            self._within(self._entries, spec.at)
+            for file in self._files(spec, place):
+                documents = self._load(spec, file)
+                if documents is not None:
+                    taken.append(file)
+                    within = At(None, "", PlainMark(file.label))
+                    found |= read_declarations(self._session, documents, within)
+            self._explain(spec, _ALWAYS, taken)
+        return None if self._report.error_count > before else found
+
     def _expand(self, body: Map, at: At, place: Place, stack: tuple[str, ...]) -> Map:
         if "include" not in body:
             return body
@@ -95,30 +124,30 @@ class Includer:
         if spec.rules is not None:
             _, decision = decide(self._session, spec.rules, "always", variables, place)
         spec = self._filled(spec, variables)
-        mark = spec.at.mark
-        files: list[str] = []
-        taken: list[IncludedFile] = []
+        taken: list[_File] = []
         if decision.included:
             self._entries += 1
             self._within(self._entries, spec.at)
             for file in self._files(spec, place):
                 body = self._read(spec, file, stack)
                 if body is not None:
-                    files.append(file.label)
-                    taken.append(
-                        IncludedFile(self._session.redact(file.path), file.place.project, file.place.sha)
-                    )
+                    taken.append(file)
                     yield body
-        target = self._session.redact(spec.target)
+        self._explain(spec, decision, taken)
+
+    def _explain(self, spec: IncludeSpec, decision: Decision, taken: list[_File]) -> None:
+        """Notes what came of an entry."""
+        mark, redact = spec.at.mark, self._session.redact
+        target = redact(spec.target)
         self.explained.append(
             IncludeExplanation(
                 f"{spec.kind}: {target}",
                 mark.name,
                 mark.line + 1,
                 decision,
-                tuple(files),
+                tuple(file.label for file in taken),
                 spec.kind,
-                tuple(taken),
+                tuple(IncludedFile(redact(file.path), file.place.project, file.place.sha) for file in taken),
             )
         )
 
@@ -245,8 +274,8 @@ class Includer:
         text = f"include:{spec.kind} '{self._session.redact(what)}' cannot be had: {refusal.detail}."
         self._report.error(text, spec.at, "include")
 
-    def _read(self, spec: IncludeSpec, file: _File, stack: tuple[str, ...]) -> Map | None:
-        """The configuration of one included file, with what it includes in turn."""
+    def _load(self, spec: IncludeSpec, file: _File) -> list[Any] | None:
+        """The YAML documents of one file, within the bounds of all of them; None if they cannot be had."""
         self._count += 1
         self._within(self._count, spec.at)
         if isinstance(file.content, Refusal):
@@ -259,6 +288,13 @@ class Includer:
                 f"The included files have more than {limit} bytes (included_bytes).", spec.at, "limit"
             )
             raise _Full
+        key = (file.label, file.content)
+        if key not in self._documents:
+            self._documents[key] = load_text(self._session, file.content, file.label)
+        return self._documents[key]
+
+    def _read(self, spec: IncludeSpec, file: _File, stack: tuple[str, ...]) -> Map | None:
+        """The configuration of one included file, with what it includes in turn."""
         step = f"{file.label} {json.dumps(spec.inputs, sort_keys=True, default=str)}"
         if step in stack:
             circle = " -> ".join(item.split(" ")[0] for item in (*stack[stack.index(step) :], step))
@@ -266,10 +302,7 @@ class Includer:
                 f"include goes in a circle: {circle}. Take one of them out.", spec.at, "include"
             )
             raise _Full
-        key = (file.label, file.content)
-        if key not in self._documents:
-            self._documents[key] = load_text(self._session, file.content, file.label)
-        documents = self._documents[key]
+        documents = self._load(spec, file)
         if documents is None:
             return None
         variables: Mapping[str, str] = {} if file.place.public else self._session.early
@@ -280,6 +313,7 @@ class Includer:
             given=spec.inputs,
             given_at=spec.at,
             variables=variables,
+            external=lambda value, at: self._declared(value, at, file.place),
             component=file.component,
         )
         if body is None:

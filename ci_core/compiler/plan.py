@@ -9,6 +9,7 @@ from typing import Any
 
 from ci_core.compiler.diagnostics import At, circle_text, quote_list
 from ci_core.compiler.durations import parse_duration
+from ci_core.compiler.inputs.jobs import to_json
 from ci_core.compiler.jobs import JobDraft
 from ci_core.compiler.keywords.artifacts import archive_of
 from ci_core.compiler.keywords.control import AllowFailure, Retry
@@ -234,6 +235,9 @@ def _common(draft: JobDraft) -> dict[str, Any]:
         "dependencies": None,
         "hooks": get("hooks") or [],
     }
+    inputs = get("inputs")
+    if inputs:
+        definition["inputs"] = to_json(inputs)
     pages = _pages(draft)
     if pages is not None:
         definition["pages"] = pages

@@ -79,6 +79,9 @@ class Job(models.Model):
     given_variables = models.JSONField(
         null=True, blank=True, help_text="Given by whoever played or retried it: key, value, variable_type."
     )
+    given_inputs = models.JSONField(
+        null=True, blank=True, help_text="Values by name, given by whoever played or retried it."
+    )
     user = models.ForeignKey(
         User, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, null=True, blank=True
     )

@@ -52,6 +52,8 @@ USUAL_SIZES: Final[Mapping[str, int]] = {
     "CiStage.jobs": 20,
     "CiGroup.jobs": 2,
     "CiJob.artifacts": 5,
+    "CiJob.inputs": 2,
+    "CiJob.inputsSpec": 2,
     "CiJob.needs": 5,
     "CiJob.previousStageJobs": 20,
     "CiJob.previousStageJobsOrNeeds": 10,

@@ -31,6 +31,8 @@ JOBS: Final = Columns(
     fields={
         "duration": ("started_at", "finished_at"),
         "queued_duration": ("queued_at", "started_at", "finished_at"),
+        "inputs": ("given_inputs",),
+        "inputs_spec": ("definition_id",),
         "environment": ("environment_name",),
         "runner": ("runner_id",),
         "runner_manager": ("runner_manager_id",),
@@ -121,6 +123,19 @@ def artifacts_of_pipelines(
     """The artifacts of all jobs of each pipeline."""
     rows = models.Artifact.objects.in_pipelines(pipeline_ids).order_by("pipeline_id", "id")
     return _grouped(rows_of(rows), "pipeline_id")
+
+
+def declared_inputs(
+    context: Context, definition_ids: Iterable[int]
+) -> Mapping[int, list[dict[str, Any]] | None]:
+    """The inputs that each definition keeps, as it keeps them; the rest of a definition may be large."""
+    return context.remembered(
+        "declared inputs",
+        definition_ids,
+        lambda missing: dict(
+            models.JobDefinition.objects.by_ids(missing).values_list("id", "content__inputs")
+        ),
+    )
 
 
 def environments(context: Context, jobs: Sequence[models.Job]) -> list[models.Environment | None]:

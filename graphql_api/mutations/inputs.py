@@ -32,7 +32,7 @@ def given_variables(variables: list[CiVariableInput] | None) -> list[GivenVariab
     ]
 
 
-@strawberry.input(description="A value for an input of the configuration.")
+@strawberry.input(description="A value for an input of a configuration or of a job.")
 class CiInputsInput:
     """An input."""
 

@@ -11,17 +11,14 @@ import strawberry
 from ci_core import models
 from ci_core.access import access_job
 from ci_core.actions import jobs as actions
-from ci_core.errors import InvalidInput
 from ci_core.models import User
 from graphql_api.context import Info
 from graphql_api.fields import argument, leaf, rooted
 from graphql_api.mutations.carrying_out import carry_out, client_mutation_id, payload_fields
-from graphql_api.mutations.inputs import CiInputsInput, CiVariableInput, given_variables
+from graphql_api.mutations.inputs import CiInputsInput, CiVariableInput, given_inputs, given_variables
 from graphql_api.node_ids import CiBuildID, CiProcessableID
 from graphql_api.permissions import OPERATE
 from graphql_api.types import references as refs
-
-UNSUPPORTED = "Not supported yet: gives an error unless it is empty."
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +40,9 @@ class JobPlayInput:
     variables: list[CiVariableInput] | None = strawberry.field(
         description="Variables for this job alone, stronger than all others."
     )
-    inputs: list[CiInputsInput] | None = strawberry.field(description=UNSUPPORTED)
+    inputs: list[CiInputsInput] | None = strawberry.field(
+        description="Values for inputs that the job declares; the others have their defaults."
+    )
     client_mutation_id: str | None = client_mutation_id()
 
 
@@ -57,7 +56,10 @@ class JobRetryInput:
     variables: list[CiVariableInput] | None = strawberry.field(
         description="Variables for the new job alone; without them it gets those of the old one."
     )
-    inputs: list[CiInputsInput] | None = strawberry.field(description=UNSUPPORTED)
+    inputs: list[CiInputsInput] | None = strawberry.field(
+        description="Values for inputs that the job declares; the others have their defaults. "
+        "Without any the new job gets those of the old one."
+    )
     client_mutation_id: str | None = client_mutation_id()
 
 
@@ -109,11 +111,6 @@ class JobUnschedulePayload:
     job = leaf(refs.JOB | None, "The job as it is now.")
 
 
-def _refuse_unsupported(input: JobPlayInput | JobRetryInput) -> None:
-    if input.inputs:
-        raise InvalidInput("Inputs are not supported yet: leave them out.")
-
-
 def _carry_out(
     info: Info, job_id: int, client_mutation_id: str | None, action: Callable[[models.Job], models.Job]
 ) -> Outcome:
@@ -126,16 +123,24 @@ def _carry_out(
 
 def _play(info: Info, input: Annotated[JobPlayInput, argument("What to start.")]) -> Outcome:
     def action(job: models.Job) -> models.Job:
-        _refuse_unsupported(input)
-        return actions.play_job(job.pk, acting_user=_user(info), variables=given_variables(input.variables))
+        return actions.play_job(
+            job.pk,
+            acting_user=_user(info),
+            variables=given_variables(input.variables),
+            inputs=given_inputs(input.inputs),
+        )
 
     return _carry_out(info, input.id, input.client_mutation_id, action)
 
 
 def _retry(info: Info, input: Annotated[JobRetryInput, argument("What to run again.")]) -> Outcome:
     def action(job: models.Job) -> models.Job:
-        _refuse_unsupported(input)
-        return actions.retry_job(job.pk, acting_user=_user(info), variables=given_variables(input.variables))
+        return actions.retry_job(
+            job.pk,
+            acting_user=_user(info),
+            variables=given_variables(input.variables),
+            inputs=given_inputs(input.inputs),
+        )
 
     return _carry_out(info, input.id, input.client_mutation_id, action)
 

@@ -176,7 +176,7 @@ class CiInputsRule:
     )
 
 
-@strawberry.type(name="CiInputSpec", description="An input that a configuration takes.")
+@strawberry.type(name="CiInputSpec", description="An input that a configuration or a job takes.")
 class CiInputSpec:
     """Its parent is an InputSpec."""
 

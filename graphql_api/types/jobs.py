@@ -10,7 +10,7 @@ from graphql_api.detailed_status import is_cancelable, is_playable, is_retryable
 from graphql_api.fields import batched, leaf, told_by
 from graphql_api.node_ids import JobID, job_id
 from graphql_api.scalars import Duration, Time
-from graphql_api.types import downstream_relations, job_variables
+from graphql_api.types import downstream_relations, job_inputs, job_variables
 from graphql_api.types import job_relations as relations
 from graphql_api.types import references as refs
 from graphql_api.types.enums_ci import CiJobKind, CiJobStatus
@@ -82,6 +82,16 @@ class Job(CiJobInterface):
         refs.JOB_VARIABLES,
         job_variables.of_jobs,
         "The variables that whoever started or retried it gave; null for those who may not run pipelines here.",
+    )
+    inputs = leaf(
+        list[refs.INPUT] | None,
+        "The values that whoever started or retried it gave for its inputs; the others have their defaults.",
+        job_inputs.given,
+    )
+    inputs_spec = batched(
+        list[refs.INPUT_SPEC] | None,
+        job_inputs.declared,
+        "The inputs that it declares; values for them can be given when it is started or retried.",
     )
     environment = batched(
         refs.ENVIRONMENT | None,

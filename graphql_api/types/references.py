@@ -45,6 +45,7 @@ STAGE_AT_TIME = _type("moments", "StageAtTime")
 JOB_AT_TIME = _type("moments", "JobAtTime")
 JOB_VARIABLE = _type("job_variables", "CiManualVariable")
 INPUT = _type("schedules", "CiInputsField")
+INPUT_SPEC = _type("creation_inputs", "CiInputSpec")
 
 JOB_NEED = Annotated[
     NEED | JOB,  # type: ignore[valid-type]

@@ -38,7 +38,7 @@ class PipelineScheduleVariable:
     raw = leaf(bool | None, "Whether references to other variables in it stay as they are.")
 
 
-@strawberry.type(name="CiInputsField", description="A value for an input of the configuration.")
+@strawberry.type(name="CiInputsField", description="A value for an input of a configuration or of a job.")
 class CiInputsField:
     """Its parent is a schedule_relations.Input."""
 

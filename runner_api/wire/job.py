@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from ci_core import tokens
+from ci_core.compiler.inputs.jobs import JobInput
 from ci_core.dependencies import Dependency
 from ci_core.handout import Handout
 from ci_core.statuses import FailureReason
@@ -52,6 +53,7 @@ def payload(handout: Handout) -> dict[str, Any]:
         "git_info": _git_info(handout),
         "runner_info": {"timeout": handout.timeout},
         "variables": [_variable(variable) for variable in handout.variables],
+        "inputs": [_input(given) for given in handout.inputs],
         "steps": list(_steps(definition, handout.timeout)),
         "hooks": list(definition.get("hooks") or []),
         "image": _only(_IMAGE, definition["image"]) if definition.get("image") else None,
@@ -129,6 +131,14 @@ def _variable(variable: JobVariable) -> dict[str, Any]:
         "file": variable.file,
         "masked": variable.masked,
         "raw": variable.raw,
+    }
+
+
+def _input(given: JobInput) -> dict[str, Any]:
+    """Runners put it in the place of `${{ job.inputs.name }}` themselves."""
+    return {
+        "key": given.name,
+        "value": {"type": given.type, "content": given.value, "sensitive": False},
     }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ci_core import tokens
-from ci_core.actions import pipelines
+from ci_core.actions import jobs, pipelines
 from ci_core.models import Job, Pipeline, ProjectVariable, Runner, RunnerManager, Trace, TraceChunk
 from ci_core.statuses import PipelineSource
 from ci_core.variables.given import GivenVariable
@@ -61,6 +61,32 @@ def test_the_job_is_handed_out_once(runner: RunnerCalls, other_runner: RunnerCal
     assert job.runner_manager.system_id == SYSTEM_ID
     assert job.runner_manager.executor == "shell"
     assert Pipeline.objects.get(pk=pipeline.pk).status == "running"
+
+
+def test_inputs_of_the_job_are_given_with_their_values(runner: RunnerCalls) -> None:
+    inputs = {
+        "where": {"default": "staging"},
+        "count": {"type": "number", "default": 2},
+        "dry": {"type": "boolean", "default": True},
+        "tags": {"type": "array", "default": ["a", 1]},
+    }
+    script = "deploy ${{ job.inputs.where }}"
+    pipeline = pipeline_with({"deploy": {"script": script, "when": "manual", "inputs": inputs}})
+    deploy = job_named(pipeline.pk, "deploy")
+    jobs.play_job(deploy.pk, acting_user=None, inputs={"where": "production", "dry": False})
+    payload = runner.take()
+    assert payload["steps"][0]["script"] == [script]
+    assert {entry["key"]: entry["value"] for entry in payload["inputs"]} == {
+        "where": {"type": "string", "content": "production", "sensitive": False},
+        "count": {"type": "number", "content": 2, "sensitive": False},
+        "dry": {"type": "boolean", "content": False, "sensitive": False},
+        "tags": {"type": "array", "content": ["a", 1], "sensitive": False},
+    }
+
+
+def test_a_job_without_inputs_gives_none(runner: RunnerCalls) -> None:
+    pipeline_with({"only": {"script": "make"}})
+    assert runner.take()["inputs"] == []
 
 
 def test_the_payload_has_what_runners_decode_with_the_right_types(runner: RunnerCalls) -> None:

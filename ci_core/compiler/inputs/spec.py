@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from ci_core.compiler.diagnostics import At
 from ci_core.compiler.expressions import Expression, ExpressionError, parse
@@ -15,7 +16,6 @@ from ci_core.compiler.keywords.reading import (
     read_map,
     read_text,
     read_texts,
-    report_unsupported,
     wrong,
 )
 from ci_core.compiler.session import Session
@@ -23,6 +23,7 @@ from ci_core.compiler.tree import Map, Seq
 
 _NAME = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 _INPUT_KEYS = ("type", "default", "description", "options", "regex", "rules")
+_SPEC_KEYS = ("inputs", "component", "include", "description")
 _RULE_KEYS = ("if", "options", "default")
 COMPONENT_FIELDS = ("name", "sha", "version", "reference")
 
@@ -58,24 +59,60 @@ class Header:
 
     inputs: dict[str, InputSpec]
     component: tuple[str, ...] = ()
+    complete: bool = True
 
 
-def read_header(session: Session, value: Map, at: At) -> Header:
-    """The header of a file. Its only keyword is `spec`.
+External: TypeAlias = Callable[[Any, At], "dict[str, InputSpec] | None"]
 
-    Source: docs.gitlab.com/ci/yaml/#spec
+
+def read_header(session: Session, value: Map, at: At, external: External | None) -> Header:
+    """The header of a file. Its only keyword is `spec`. It is not complete if a file of `spec:include` is missing.
+
+    external: brings the inputs that the files of `spec:include` declare, or None when it has reported why it cannot;
+    a file without it may not have the keyword. Source: docs.gitlab.com/ci/yaml/#spec
     """
     read_map(session, value, at, "header", ("spec",))
     if value.get("spec") is None:
         return Header({})
     place = value.at("spec", at)
-    spec = read_map(session, value["spec"], place, "spec", ("inputs", "component", "include"))
+    spec = read_map(session, value["spec"], place, "spec", _SPEC_KEYS)
     if spec is None:
         return Header({})
-    if spec.get("include") is not None:
-        advice = "Write the inputs into this file."
-        report_unsupported(session, "spec:include", advice, spec.at_key("include", place))
-    return Header(_inputs(session, spec, place), _component(session, spec, place))
+    if spec.get("description") is not None:
+        read_text(session, spec["description"], spec.at("description", place), "spec:description")
+    included = _included(session, spec, place, external)
+    own = _inputs(session, spec, place)
+    for name in own.keys() & (included or {}).keys():
+        text = f"The input {name} is declared here and in a file of spec:include. Take one of them out."
+        session.report.error(text, own[name].at, "inputs")
+    inputs = {**(included or {}), **own}
+    return Header(inputs, _component(session, spec, place), complete=included is not None)
+
+
+def _included(session: Session, spec: Map, at: At, external: External | None) -> dict[str, InputSpec] | None:
+    """Source: docs.gitlab.com/ci/yaml/#specinclude"""
+    if spec.get("include") is None:
+        return {}
+    if external is None:
+        text = "spec:include does not work in a component, which stands alone. Write the inputs into it."
+        session.report.error(text, spec.at_key("include", at), "include")
+        return None
+    return external(spec["include"], spec.at("include", at))
+
+
+def read_declarations(session: Session, documents: list[Any], at: At) -> dict[str, InputSpec]:
+    """The inputs of a file of `spec:include`, in which there is nothing but `inputs`.
+
+    Source: docs.gitlab.com/ci/inputs/#define-pipeline-inputs-in-external-files
+    """
+    if len(documents) > 1:
+        session.report.error("A file of spec:include has one YAML document only, without a header.", at)
+        return {}
+    root = read_map(session, documents[0] if documents else None, at, "A file of spec:include", ("inputs",))
+    if root is None:
+        return {}
+    place = root.at("inputs", at) if "inputs" in root else at
+    return read_inputs(session, root.get("inputs"), place, "inputs", _INPUT_KEYS)
 
 
 def _component(session: Session, spec: Map, at: At) -> tuple[str, ...]:
@@ -92,10 +129,18 @@ def _component(session: Session, spec: Map, at: At) -> tuple[str, ...]:
 def _inputs(session: Session, spec: Map, at: At) -> dict[str, InputSpec]:
     if spec.get("inputs") is None:
         return {}
-    place = spec.at("inputs", at)
-    inputs = spec["inputs"]
+    return read_inputs(session, spec["inputs"], spec.at("inputs", at), "spec:inputs", _INPUT_KEYS)
+
+
+def read_inputs(
+    session: Session, inputs: Any, place: At, keyword: str, keys: Collection[str]
+) -> dict[str, InputSpec]:
+    """The inputs that a map declares, by name. keys: those that each of them may have.
+
+    Source: docs.gitlab.com/ci/yaml/#specinputs, docs.gitlab.com/ci/yaml/#inputs
+    """
     if not isinstance(inputs, Map):
-        wrong(session, place, "spec:inputs", "a map of names and what they take", inputs)
+        wrong(session, place, keyword, "a map of names and what they take", inputs)
         return {}
     found: dict[str, InputSpec] = {}
     for name, value in inputs.items():
@@ -103,34 +148,34 @@ def _inputs(session: Session, spec: Map, at: At) -> dict[str, InputSpec]:
             text = f"'{name[:60]}' cannot be the name of an input: only letters, digits, - and _ are allowed."
             session.report.error(text, inputs.at_key(name, place))
             continue
-        found[name] = _input(session, name, value, At(place, name, inputs.marks[name][0]))
+        found[name] = _input(session, name, value, At(place, name, inputs.marks[name][0]), keyword, keys)
     return found
 
 
-def _input(session: Session, name: str, value: Any, at: At) -> InputSpec:
+def _input(session: Session, name: str, value: Any, at: At, keyword: str, keys: Collection[str]) -> InputSpec:
     if value is None:
         return InputSpec(name, at)
-    keyword = f"The input {name}"
-    options = read_map(session, value, at, keyword, _INPUT_KEYS)
+    words = f"The input {name}"
+    options = read_map(session, value, at, words, keys)
     if options is None:
         return InputSpec(name, at)
     kind = "string"
     if options.get("type") is not None:
         place = options.at("type", at)
-        kind = read_choice(session, options["type"], place, "spec:inputs:type", TYPES) or kind
+        kind = read_choice(session, options["type"], place, f"{keyword}:type", TYPES) or kind
     description = None
     if options.get("description") is not None:
         place = options.at("description", at)
-        description = read_text(session, options["description"], place, "spec:inputs:description")
+        description = read_text(session, options["description"], place, f"{keyword}:description")
     spec = InputSpec(
         name,
         at,
         kind,
         options.get("default"),
         options.get("default") is not None,
-        _options(session, options, at, keyword, kind),
-        _regex(session, options, at, kind),
-        _rules(session, options, at, kind),
+        _options(session, options, at, words, kind),
+        _regex(session, options, at, keyword, kind),
+        _rules(session, options, at, kind) if "rules" in keys else (),
         description,
     )
     if spec.has_default and not has_type(spec.default, kind):
@@ -162,20 +207,20 @@ def _options(session: Session, options: Map, at: At, keyword: str, kind: str) ->
     return tuple(value)
 
 
-def _regex(session: Session, options: Map, at: At, kind: str) -> str | None:
+def _regex(session: Session, options: Map, at: At, keyword: str, kind: str) -> str | None:
     """Source: docs.gitlab.com/ci/yaml/#specinputsregex"""
     if options.get("regex") is None:
         return None
     place = options.at("regex", at)
-    source = read_text(session, options["regex"], place, "spec:inputs:regex")
+    source = read_text(session, options["regex"], place, f"{keyword}:regex")
     if source is None:
         return None
     if kind != "string":
-        session.report.error("spec:inputs:regex works with inputs of the type string only.", place)
+        session.report.error(f"{keyword}:regex works with inputs of the type string only.", place)
         return None
     problem = check_pattern(source, "", session.limits.regex_length)
     if problem is not None:
-        session.report.error(f"spec:inputs:regex: {problem}.", place, "expression")
+        session.report.error(f"{keyword}:regex: {problem}.", place, "expression")
         return None
     return source
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -25,12 +26,16 @@ def has_type(value: Any, kind: str) -> bool:
     if kind == "boolean":
         return isinstance(value, bool)
     if kind == "number":
-        return isinstance(value, int | float) and not isinstance(value, bool)
+        if isinstance(value, float):
+            return math.isfinite(value)
+        return isinstance(value, int) and not isinstance(value, bool)
     return isinstance(value, list) if kind == "array" else isinstance(value, str)
 
 
 def described(value: Any) -> str:
     """What a value is, in the words of a message."""
+    if isinstance(value, dict):
+        return "a map"
     return "a list" if isinstance(value, list) else describe(value)
 
 
@@ -55,6 +60,25 @@ def from_text(text: str, kind: str) -> Any:
     except (ValueError, RecursionError):
         return text
     return value if has_type(value, kind) else text
+
+
+def misfit(spec: InputSpec, value: Any, options: tuple[Any, ...] | None) -> str | None:
+    """Why an input cannot have a value, as the end of a sentence about it; None if it can.
+
+    options: those in force. Source: docs.gitlab.com/ci/inputs/#define-input-parameters-with-specinputs
+    """
+    if not has_type(value, spec.type):
+        return f"must be {TYPES[spec.type]}, not {described(value)}"
+    if options is not None and value not in options:
+        return f"must be {quote_list(as_text(option) for option in options)}, not {described(value)}"
+    if spec.regex is not None and not _matches(spec.regex, value):
+        return f"does not match the regular expression {spec.regex[:100]}"
+    return None
+
+
+def _matches(source: str, value: str) -> bool:
+    pattern = compile_pattern(source)
+    return pattern is not None and pattern.search(value) is not None
 
 
 class Values:
@@ -104,7 +128,8 @@ class Values:
         if value is _MISSING:
             text = f"The input '{name}' must be given: it has no default."
             self._session.report.error(text, self._at, "inputs")
-        elif not self._fits(spec, value, options):
+        elif (problem := misfit(spec, value, options)) is not None:
+            self._session.report.error(f"The input '{name}' {problem}.", self._at, "inputs")
             value = _MISSING
         self._values[name] = value
         return value
@@ -124,19 +149,3 @@ class Values:
             return None
         value = self._value(name)
         return None if value is _MISSING else as_text(value)
-
-    def _fits(self, spec: InputSpec, value: Any, options: tuple[Any, ...] | None) -> bool:
-        if not has_type(value, spec.type):
-            text = f"must be {TYPES[spec.type]}, not {described(value)}"
-        elif options is not None and value not in options:
-            text = f"must be {quote_list(as_text(option) for option in options)}, not {described(value)}"
-        elif spec.regex is not None and not self._matches(spec.regex, value):
-            text = f"does not match the regular expression {spec.regex[:100]}"
-        else:
-            return True
-        self._session.report.error(f"The input '{spec.name}' {text}.", self._at, "inputs")
-        return False
-
-    def _matches(self, source: str, value: str) -> bool:
-        pattern = compile_pattern(source)
-        return pattern is not None and pattern.search(value) is not None

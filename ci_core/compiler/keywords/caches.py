@@ -71,7 +71,7 @@ def _cache(session: Session, value: Any, at: At) -> dict[str, Any] | None:
 
 
 def _policy(session: Session, value: Any, at: At) -> str | None:
-    """`pull`, `push`, `pull-push`, or a variable that holds one of them.
+    """`pull`, `push`, `pull-push`, or a variable or an input of the job that holds one of them.
 
     Source: docs.gitlab.com/ci/yaml/#cachepolicy
     """

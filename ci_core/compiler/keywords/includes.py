@@ -13,6 +13,7 @@ from ci_core.compiler.session import Session
 from ci_core.compiler.tree import Map, Seq
 
 KINDS = ("local", "project", "remote", "template", "component")
+HEADER_KINDS = ("local", "project", "remote")
 _KEYS = (*KINDS, "file", "ref", "inputs", "with", "rules", "integrity")
 _URL = re.compile(r"https?://", re.IGNORECASE)
 # Which further keys go with which kind.
@@ -43,6 +44,25 @@ def parse_includes(session: Session, value: Any, at: At) -> list[IncludeSpec]:
     else:
         found = [_entry(session, value, at)]
     return [spec for spec in found if spec is not None]
+
+
+def parse_header_includes(session: Session, value: Any, at: At) -> list[IncludeSpec]:
+    """`spec:include`: entries that bring inputs, from fewer places and under no conditions.
+
+    Source: docs.gitlab.com/ci/yaml/#specinclude
+    """
+    found = []
+    for spec in parse_includes(session, value, at):
+        if spec.kind not in HEADER_KINDS:
+            text = f"spec:include takes {quote_list(HEADER_KINDS)} only, not {spec.kind}."
+        elif spec.inputs or spec.rules is not None:
+            key = "inputs" if spec.inputs else "rules"
+            text = f"spec:include takes no {key}: what such a file declares is the same in every pipeline."
+        else:
+            found.append(spec)
+            continue
+        session.report.error(text, spec.at, "include")
+    return found
 
 
 def _entry(session: Session, value: Any, at: At) -> IncludeSpec | None:

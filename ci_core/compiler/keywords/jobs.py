@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ci_core.compiler.diagnostics import At
+from ci_core.compiler.inputs.jobs import parse_job_inputs
 from ci_core.compiler.keywords.artifacts import parse_artifacts
 from ci_core.compiler.keywords.caches import parse_cache
 from ci_core.compiler.keywords.control import (
@@ -62,6 +63,7 @@ JOB_KEYWORDS: KeywordTable = {
     "id_tokens": parse_id_tokens,
     "image": parse_image,
     "inherit": parse_inherit,
+    "inputs": parse_job_inputs,
     "interruptible": parse_interruptible,
     "manual_confirmation": parse_manual_confirmation,
     "needs": parse_needs,
@@ -103,7 +105,6 @@ DEFAULT_KEYWORDS = (
 
 UNSUPPORTED = {
     "identity": "The job would run without its identity; take the key out.",
-    "inputs": "Use variables instead.",
     "run": "Use script instead.",
 }
 

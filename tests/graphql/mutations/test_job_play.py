@@ -17,6 +17,14 @@ PLAY = (
 )
 
 
+INPUTS = {
+    "where": {"default": "staging", "options": ["staging", "production"]},
+    "replicas": {"type": "number", "default": 3},
+    "tags": {"type": "array", "default": []},
+    "dry": {"type": "boolean", "default": True},
+}
+
+
 @pytest.fixture
 def pipeline():
     return pipeline_with(
@@ -65,9 +73,64 @@ def test_not_playable(pipeline):
     assert found["job"]["status"] == "PENDING"
 
 
-def test_inputs_are_refused(pipeline):
+def test_inputs_of_the_job():
+    pipeline = pipeline_with({"deploy": {"script": "x", "when": "manual", "inputs": INPUTS}})
+    values = [
+        {"name": "where", "value": "production"},
+        {"name": "replicas", "value": 5},
+        {"name": "tags", "value": '["a", 1]'},
+        {"name": "dry", "value": None},
+    ]
+    assert play(pipeline, "deploy", inputs=values)["errors"] == []
+    assert job_of(pipeline, "deploy").given_inputs == {
+        "where": "production",
+        "replicas": 5,
+        "tags": ["a", 1],
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "problem"),
+    [
+        (
+            "wher",
+            "x",
+            "the job does not declare the input 'wher': it has 'where', 'replicas', 'tags' or 'dry'",
+        ),
+        (
+            "where",
+            "moon",
+            "the input 'where' must be 'staging' or 'production', not the text 'moon'",
+        ),
+        ("replicas", "5", "the input 'replicas' must be a number, not the text '5'"),
+        ("dry", 1, "the input 'dry' must be true or false, not the number 1"),
+        ("tags", "a, b", "the input 'tags' must be a list, not the text 'a, b'"),
+        ("tags", {"a": 1}, "the input 'tags' must be a list, not a map"),
+    ],
+)
+def test_inputs_that_the_job_does_not_take(name, value, problem):
+    pipeline = pipeline_with({"deploy": {"script": "x", "when": "manual", "inputs": INPUTS}})
+    found = play(pipeline, "deploy", inputs=[{"name": name, "value": value}])
+    assert found["errors"] == [f"inputs of deploy: {problem}."]
+    assert found["job"]["status"] == "MANUAL"
+    assert job_of(pipeline, "deploy").given_inputs is None
+
+
+@pytest.mark.parametrize(
+    "value",
+    ['["\\u0000"]', '["\\ud800"]', "[1e999]", "[1, 99999999999999999999]", "[" * 22 + "]" * 22, [0] * 10_001],
+)
+def test_inputs_that_cannot_be_kept(value):
+    pipeline = pipeline_with({"deploy": {"script": "x", "when": "manual", "inputs": INPUTS}})
+    (error,) = play(pipeline, "deploy", inputs=[{"name": "tags", "value": value}])["errors"]
+    assert error.startswith("inputs of deploy: the input 'tags' cannot be kept: it holds ")
+
+
+def test_inputs_of_a_job_without_inputs(pipeline):
     found = play(pipeline, "deploy", inputs=[{"name": "a", "value": 1}])
-    assert "not supported yet" in found["errors"][0]
+    assert found["errors"] == [
+        "inputs of deploy: the job does not declare the input 'a': it has no inputs; leave them out."
+    ]
     assert found["job"]["status"] == "MANUAL"
 
 

@@ -54,6 +54,36 @@ def test_variables_for_the_new_job(pipeline):
     assert given == [{"key": "A", "value": "b", "variable_type": "env_var"}]
 
 
+def test_inputs_for_the_new_job():
+    pipeline = pipeline_with(
+        {"build": {"script": "x", "inputs": {"a": {"default": "x"}, "b": {"default": "y"}}}}
+    )
+
+    client = as_user(member(pipeline.project))
+
+    def given(**input_):
+        fail("build")
+        input_["id"] = gid(job_of(pipeline, "build"))
+        assert client.data(RETRY, input=input_)["jobRetry"]["errors"] == []
+        return job_of(pipeline, "build").given_inputs
+
+    assert given() is None
+    assert given(inputs=[{"name": "a", "value": "1"}]) == {"a": "1"}
+    assert given() == {"a": "1"}  # those of the old one
+    assert given(inputs=[{"name": "b", "value": "2"}]) == {"b": "2"}
+    assert given(inputs=[{"name": "b", "value": None}]) == {}
+
+
+def test_wrong_inputs(pipeline):
+    fail("build")
+    old = job_of(pipeline, "build")
+    found = retry(pipeline, old, inputs=[{"name": "a", "value": 1}])
+    assert found["errors"] == [
+        "inputs of build: the job does not declare the input 'a': it has no inputs; leave them out."
+    ]
+    assert found["job"] == {"id": gid(old), "status": "FAILED", "retried": False}
+
+
 def test_who_may_not(pipeline):
     fail("build")
     given = {"id": gid(job_of(pipeline, "build"))}

@@ -79,6 +79,14 @@ def test_what_a_configuration_asks_for():
     ]
 
 
+def test_inputs_that_another_file_declares():
+    config = "spec: {include: [{local: /shared.yml}]}\n---\na: {script: 'echo $[[ inputs.where ]]'}\n"
+    shared = "inputs: {where: {default: aws}}"
+    project = ProjectFactory(files={".gitlab-ci.yml": config, "shared.yml": shared}, visibility="public")
+    (given,) = asked(project, as_user(member(project)))["ciPipelineCreationInputs"]
+    assert (given["name"], given["default"]) == ("where", "aws")
+
+
 def test_variables_at_the_top():
     config = CONFIG.partition("---\n")[2]
     project = ProjectFactory(files={".gitlab-ci.yml": config}, visibility="public")

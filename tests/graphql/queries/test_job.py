@@ -477,6 +477,67 @@ def test_variables_that_were_given_by_hand():
     assert fields_of(deploy, document, guest)["manualVariables"] is None
 
 
+INPUTS_ASKED = """name inputs { name value }
+  inputsSpec { name type description required default options regex rules { default } }"""
+
+
+def test_its_inputs():
+    spec = {"default": "main", "regex": "^[a-z]+$", "description": "The branch"}
+    count = {"type": "number", "default": 2, "options": [1, 2]}
+    pipeline = pipeline_with(
+        {
+            "plain": {"script": "x"},
+            "deploy": {"script": "x", "when": "manual", "inputs": {"to": spec, "count": count}},
+        }
+    )
+    deploy = job_of(pipeline, "deploy")
+    found = fields_of(deploy, INPUTS_ASKED)
+    assert found["inputs"] == []
+    assert found["inputsSpec"] == [
+        {
+            "name": "to",
+            "type": "STRING",
+            "description": "The branch",
+            "required": False,
+            "default": "main",
+            "options": None,
+            "regex": "^[a-z]+$",
+            "rules": None,
+        },
+        {
+            "name": "count",
+            "type": "NUMBER",
+            "description": None,
+            "required": False,
+            "default": 2,
+            "options": [1, 2],
+            "regex": None,
+            "rules": None,
+        },
+    ]
+    actions.play_job(deploy.pk, acting_user=None, inputs={"count": 1, "to": "side"})
+    given = [{"name": "count", "value": 1}, {"name": "to", "value": "side"}]
+    assert fields_of(deploy, INPUTS_ASKED)["inputs"] == given
+    plain = fields_of(job_of(pipeline, "plain"), INPUTS_ASKED)
+    assert plain == {"name": "plain", "inputs": [], "inputsSpec": []}
+
+
+def test_inputs_of_many_jobs_take_the_same_statements():
+    job = {"script": "x", "inputs": {"a": {"default": "x"}}}
+    pipeline = pipeline_with({f"job{number}": {**job, "script": f"{number}"} for number in range(30)})
+    client = as_user(member(pipeline.project))
+    sizes = {}
+    document = f"""query($path: ID!, $first: Int) {{ project(fullPath: $path) {{
+      jobs(first: $first) {{ nodes {{ {INPUTS_ASKED} }} }} }} }}"""
+
+    def ask():
+        found = client.data(document, path=pipeline.project.full_path, first=sizes["first"])
+        jobs = found["project"]["jobs"]["nodes"]
+        assert [len(job["inputsSpec"]) for job in jobs] == [1] * sizes["first"]
+
+    assert_same_count("inputs of jobs", ask, lambda size: sizes.update(first=size))
+
+
 def test_fragments_on_its_interfaces():
     job = job_of(pipeline_with(CONFIG), "build")
     fields = """... on JobInterface { name stage { name } }

@@ -14,10 +14,8 @@ Run = Callable[..., CompileResult]
 @pytest.mark.parametrize(
     ("text", "path"),
     [
-        ("spec: {include: [{local: a.yml}]}\n---\na: {script: x}", "spec:include"),
         ("a: {run: []}", "jobs:a:run"),
         ("a: {script: x, identity: google_cloud}", "jobs:a:identity"),
-        ("a: {script: x, inputs: {}}", "jobs:a:inputs"),
     ],
 )
 def test_unsupported(run: Run, text: str, path: str) -> None:
