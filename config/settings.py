@@ -34,14 +34,14 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "config.request_id.RequestIdMiddleware",
-    "django.middleware.security.SecurityMiddleware",
+    "config.in_place.Security",
     "config.static_files.StaticFilesMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.common.CommonMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "config.in_place.Session",
+    "config.in_place.Common",
+    "config.in_place.Csrf",
+    "config.in_place.Authentication",
+    "config.in_place.Messages",
+    "config.in_place.XFrameOptions",
 ]
 
 ROOT_URLCONF = "config.urls"

@@ -1,0 +1,35 @@
+"""A request hops to a thread where the database is asked, and nowhere else: each hop costs as much as a small query."""
+
+from __future__ import annotations
+
+import json
+
+import asgiref.sync
+import pytest
+from asgiref.sync import async_to_sync
+from django.test import AsyncClient
+
+from tests.factories import UserFactory
+from tests.support.graphql_client import PATH, access_token
+
+pytestmark = pytest.mark.django_db
+
+
+def test_no_middleware_hops_for_a_request_to_the_api(monkeypatch):
+    hops = []
+    call = asgiref.sync.SyncToAsync.__call__
+
+    async def counted(self, *given, **named):
+        hops.append(getattr(self.func, "__qualname__", repr(self.func)))
+        return await call(self, *given, **named)
+
+    monkeypatch.setattr(asgiref.sync.SyncToAsync, "__call__", counted)
+    answer = async_to_sync(AsyncClient().post)(
+        PATH,
+        json.dumps({"query": "{ currentUser { name } }"}),
+        content_type="application/json",
+        headers={"Authorization": f"Bearer {access_token(UserFactory())}"},
+    )
+    assert answer.status_code == 200
+    assert [name for name in hops if "process_" in name] == []
+    assert any("caller_of" in name for name in hops), "hops are counted"
