@@ -36,11 +36,6 @@ KNOWN = {
     "TestSuite": "test reports",
     "TestCase": "test reports",
     "RecentFailures": "test reports",
-    # The configuration's own types.
-    "CiConfig": "the configuration without a project's pipeline",
-    "Query.ciConfig": "the configuration without a project's pipeline",
-    "Project.ciConfigVariables": "variables that a configuration declares",
-    "Project.ciPipelineCreationInputs": "inputs of a configuration",
     # The list says these in words, not as types.
     "CiLintPayload.config: CiLintConfig, not a": "the list describes the type",
 }
