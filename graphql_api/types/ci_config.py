@@ -23,13 +23,13 @@ from graphql_api.types.lint import ConfigFields, JobFields, Linted, LintedJob, N
 
 @strawberry.enum(description="What an entry of `include` names.")
 class CiConfigIncludeType(Enum):
-    """The kinds of `include`."""
+    """The kinds of `include`; in lower case, as in GitLab."""
 
-    COMPONENT = enum_value("component", description="A component.")
-    FILE = enum_value("file", description="A file of another project.")
-    LOCAL = enum_value("local", description="A file of the same project.")
-    REMOTE = enum_value("remote", description="A file behind a URL.")
-    TEMPLATE = enum_value("template", description="A template of the installation.")
+    component = enum_value("component", description="A component.")
+    file = enum_value("file", description="A file of another project.")
+    local = enum_value("local", description="A file of the same project.")
+    remote = enum_value("remote", description="A file behind a URL.")
+    template = enum_value("template", description="A template of the installation.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,7 @@ def test_stages_groups_jobs_and_includes(project):
     assert include.pop("blob").endswith(page % "blob")
     assert include.pop("raw").endswith(page % "raw")
     assert include == {
-        "type": "LOCAL",
+        "type": "local",
         "location": "ci/b.yml",
         "extra": {},
         "contextProject": "group/shop",
