@@ -85,7 +85,7 @@ def test_files_of_other_projects(project):
     content = "include: [{project: group/other, file: x.yml}, {local: no.yml, rules: [{if: $NO}]}]\n"
     (include,) = config(project, content)["includes"]
     sha = open_repository(other).resolve("main").sha
-    assert (include["type"], include["location"]) == ("FILE", "x.yml")
+    assert (include["type"], include["location"]) == ("file", "x.yml")
     assert include["blob"].endswith(f"/group/other/-/blob/{sha}/x.yml")
     assert include["extra"] == {"project": "group/other", "ref": sha}
     assert include["contextProject"] == "group/shop"
