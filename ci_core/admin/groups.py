@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
 from django.contrib import admin
-from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from ci_core.actions.groups import add_group_member, create_group, remove_group_member, update_group
@@ -17,7 +16,7 @@ from ci_core.admin.base import ActionForm, WritingAdmin
 from ci_core.admin.display import Section, Table
 from ci_core.admin.filters import from_filterset
 from ci_core.admin.filtersets import GroupVariableRows
-from ci_core.admin.unfold import InlineFormSet, TabularInline
+from ci_core.admin.members import MembershipFormSet, NewMembers, PresentMembers
 from ci_core.admin.variables import StoredVariableAdmin, settings_of
 from ci_core.models import Group, GroupMembership, GroupVariable
 
@@ -28,63 +27,26 @@ if TYPE_CHECKING:
 MOST_PROJECTS: Final = 50
 
 
-class GroupMembershipFormSet(InlineFormSet):  # type: ignore[type-arg]
-    """Stores members through the actions."""
+class GroupMembershipFormSet(MembershipFormSet):
+    """Stores members of a group."""
 
-    def save(self, commit: bool = True) -> list[GroupMembership]:
-        """Adds, changes and removes members; the lists that the admin's history reads are kept."""
-        rows: list[GroupMembership] = super().save(commit=False)
-        for row in self.deleted_objects:
-            remove_group_member(row.group, row.user)
-        for row in rows:
-            add_group_member(row.group, row.user, row.access_level)
-        return rows
+    of = "group"
+    add_member = staticmethod(add_group_member)
+    remove_member = staticmethod(remove_group_member)
 
 
-class GroupMembersInline(TabularInline[GroupMembership, Group]):
-    """Present members: their role can be changed."""
+class GroupMembersInline(PresentMembers):
+    """Present members of a group."""
 
     model = GroupMembership
     formset = GroupMembershipFormSet
-    verbose_name_plural = "members"
-    fields = ("user", "access_level")
-    readonly_fields = ("user",)
-    ordering = ("-access_level", "user__username")
-    extra = 0
-    max_num = 0
-    per_page = 50
-    show_change_link = False
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[GroupMembership]:
-        """Memberships with their users."""
-        return super().get_queryset(request).select_related("user", "group")
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Not here: see `NewGroupMembersInline`."""
-        return False
 
 
-class NewGroupMembersInline(TabularInline[GroupMembership, Group]):
-    """New members."""
+class NewGroupMembersInline(NewMembers):
+    """New members of a group."""
 
     model = GroupMembership
     formset = GroupMembershipFormSet
-    verbose_name_plural = "new members"
-    fields = ("user", "access_level")
-    autocomplete_fields = ("user",)
-    extra = 0
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[GroupMembership]:
-        """None of the present ones."""
-        return super().get_queryset(request).none()
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Not here: see `GroupMembersInline`."""
-        return False
-
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Only for those who may add members."""
-        return self.has_add_permission(request, obj)
 
 
 @admin.register(Group)

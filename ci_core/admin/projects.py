@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
 from django.contrib import admin
-from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -18,7 +17,7 @@ from ci_core.admin.base import ActionForm, WritingAdmin
 from ci_core.admin.display import Section, Table
 from ci_core.admin.filters import from_filterset
 from ci_core.admin.filtersets import ProjectRows
-from ci_core.admin.unfold import InlineFormSet, TabularInline
+from ci_core.admin.members import MembershipFormSet, NewMembers, PresentMembers
 from ci_core.models import Pipeline, Project, ProjectMembership, Visibility
 
 if TYPE_CHECKING:
@@ -28,63 +27,26 @@ if TYPE_CHECKING:
 MOST_PIPELINES: Final = 20
 
 
-class MembershipFormSet(InlineFormSet):  # type: ignore[type-arg]
-    """Stores members through the actions."""
+class ProjectMembershipFormSet(MembershipFormSet):
+    """Stores members of a project."""
 
-    def save(self, commit: bool = True) -> list[ProjectMembership]:
-        """Adds, changes and removes members; the lists that the admin's history reads are kept."""
-        rows: list[ProjectMembership] = super().save(commit=False)
-        for row in self.deleted_objects:
-            remove_member(row.project, row.user)
-        for row in rows:
-            add_member(row.project, row.user, row.access_level)
-        return rows
+    of = "project"
+    add_member = staticmethod(add_member)
+    remove_member = staticmethod(remove_member)
 
 
-class MembersInline(TabularInline[ProjectMembership, Project]):
-    """Present members: their role can be changed. Who they are is read with one statement, not one a row."""
+class MembersInline(PresentMembers):
+    """Present members of a project."""
 
     model = ProjectMembership
-    formset = MembershipFormSet
-    verbose_name_plural = "members"
-    fields = ("user", "access_level")
-    readonly_fields = ("user",)
-    ordering = ("-access_level", "user__username")
-    extra = 0
-    max_num = 0
-    per_page = 50
-    show_change_link = False
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[ProjectMembership]:
-        """Memberships with their users."""
-        return super().get_queryset(request).select_related("user", "project")
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Not here: see `NewMembersInline`."""
-        return False
+    formset = ProjectMembershipFormSet
 
 
-class NewMembersInline(TabularInline[ProjectMembership, Project]):
-    """New members."""
+class NewMembersInline(NewMembers):
+    """New members of a project."""
 
     model = ProjectMembership
-    formset = MembershipFormSet
-    verbose_name_plural = "new members"
-    fields = ("user", "access_level")
-    autocomplete_fields = ("user",)
-    extra = 0
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[ProjectMembership]:
-        """None of the present ones."""
-        return super().get_queryset(request).none()
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Not here: see `MembersInline`."""
-        return False
-
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Only for those who may add members."""
-        return self.has_add_permission(request, obj)
+    formset = ProjectMembershipFormSet
 
 
 @admin.register(Project)
