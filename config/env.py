@@ -58,6 +58,7 @@ class Env:
     trace_limit: largest job log, bytes.
     database_pool: connections a process keeps at most.
     include_prefixes: URLs that `include:remote` may begin with; none are allowed by default.
+    template_registry: host of the images that shared templates name (CI_TEMPLATE_REGISTRY_HOST); may be empty.
     include_templates: base URL of `include:template`, itself under one of those prefixes; empty for none.
     breadth_first: whether GraphQL operations are executed breadth-first; otherwise graphql-core executes all of them.
     graphql: bounds of the GraphQL API.
@@ -78,6 +79,7 @@ class Env:
     trace_limit: int
     database_pool: int
     include_prefixes: tuple[str, ...]
+    template_registry: str
     include_templates: str
     breadth_first: bool
     graphql: GraphQLEnv
@@ -114,6 +116,7 @@ def read_env() -> Env:
         trace_limit=env.int("PIPEYARD_TRACE_LIMIT", 16 * 1024 * 1024),
         database_pool=env.int("PIPEYARD_DATABASE_POOL", 16),
         include_prefixes=tuple(env.list("PIPEYARD_INCLUDE_PREFIXES", default=[])),
+        template_registry=env.str("PIPEYARD_TEMPLATE_REGISTRY_HOST", ""),
         include_templates=env.str("PIPEYARD_INCLUDE_TEMPLATES", ""),
         breadth_first=env.bool("PIPEYARD_BREADTH_FIRST", True),
         graphql=_read_graphql_env(env),

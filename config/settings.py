@@ -179,6 +179,8 @@ PIPEYARD_PIPELINE_FAMILY_SIZE = 1000
 PIPEYARD_INCLUDE_PREFIXES = list(ENV.include_prefixes)
 #: Base URL of `include:template`; empty when there are no templates.
 PIPEYARD_INCLUDE_TEMPLATES = ENV.include_templates
+#: CI_TEMPLATE_REGISTRY_HOST of every job: where images that shared templates name are pulled from.
+PIPEYARD_TEMPLATE_REGISTRY_HOST = ENV.template_registry
 #: Whether GraphQL operations are executed breadth-first; otherwise graphql-core executes all of them.
 PIPEYARD_BREADTH_FIRST = ENV.breadth_first
 #: Items that one page of a GraphQL connection holds at most.

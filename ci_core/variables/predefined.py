@@ -53,7 +53,7 @@ def of_server() -> dict[str, str]:
         "CI_SERVER_REVISION": settings.PIPEYARD_REVISION,
         "CI_SERVER_SHELL_SSH_HOST": parts.hostname or "",
         "CI_SERVER_SHELL_SSH_PORT": "22",
-        "CI_TEMPLATE_REGISTRY_HOST": "registry.gitlab.com",
+        "CI_TEMPLATE_REGISTRY_HOST": settings.PIPEYARD_TEMPLATE_REGISTRY_HOST,
         "GITLAB_FEATURES": "",
         "CI_API_V4_URL": f"{url}/api/v4",
         "CI_API_GRAPHQL_URL": f"{url}/api/graphql",
