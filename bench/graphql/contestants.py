@@ -5,21 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from psycopg import Connection
 
 from bench.graphql.selects import ANSWERS
 from bench.graphql.workloads import Workload
-
-
-class Contestant(Protocol):
-    """Someone who answers."""
-
-    name: str
-
-    def answer(self, workload: Workload) -> tuple[float, bytes]:
-        """How long the answer took, milliseconds, and the JSON."""
 
 
 class Floor:

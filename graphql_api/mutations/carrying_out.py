@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import strawberry
 
 from ci_core.errors import CiError
 from graphql_api.context import Context
 from graphql_api.errors import Delivery, delivery_of
-from graphql_api.fields import argument, leaf
+from graphql_api.fields import leaf
 
 R = TypeVar("R")
 
@@ -42,8 +42,3 @@ def carry_out(context: Context, action: Callable[[], R]) -> tuple[R | None, list
     finally:
         context.forget()
     return result, []
-
-
-def input_argument(type_: Any) -> Any:
-    """The one argument of a mutation."""
-    return Annotated[type_, argument("What to do.")]

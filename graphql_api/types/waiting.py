@@ -64,10 +64,6 @@ def _access_level(waiting: Waiting) -> str | None:
     return _ROLES.get(waiting.details.get("access_level", 0))
 
 
-def _oldest(waiting: Waiting) -> int | None:
-    return waiting.details.get("oldest")
-
-
 def _matching(waiting: Waiting) -> int | None:
     """How many runners may take it, where the parts tell that and not which."""
     runners = waiting.details.get("runners")
