@@ -6,21 +6,23 @@ import gc
 import os
 from typing import Any
 
+import django
 from channels.routing import ProtocolTypeRouter, URLRouter
-from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")  # noqa: TID251 - Django reads it there
-# Django types the messages of ASGI more narrowly than the protocol does.
-django_application: Any = get_asgi_application()
+django.setup(set_prefix=False)
 
-# Both import models, which needs Django to be set up first.
+# These import models, which needs Django to be set up first.
+from config.direct import DirectHandler  # noqa: E402
 from config.statement_timeout import bound_statements  # noqa: E402
 from graphql_api.consumers import websocket_urlpatterns  # noqa: E402
 from runner_api.body_limit import BodyLimit  # noqa: E402
 
 bound_statements()
+# Django types the messages of ASGI more narrowly than the protocol does.
+http_application: Any = DirectHandler()
 application = ProtocolTypeRouter(
-    {"http": BodyLimit(django_application), "websocket": URLRouter(websocket_urlpatterns)}
+    {"http": BodyLimit(http_application), "websocket": URLRouter(websocket_urlpatterns)}
 )
 
 # What has been imported stays. Unless it is set aside, every full collection goes through it again, in the middle of

@@ -15,7 +15,7 @@ from django.core.exceptions import EmptyResultSet
 from django.db import connection, models
 from django.db.models.expressions import RawSQL
 
-from graphql_api.hydration import rows_of_sql
+from ci_core.hydration import rows_of_sql
 
 #: Inside the statement, the first value of the parent whose rows are being read.
 PARENT: Final = RawSQL("parent.c0", (), output_field=models.BigIntegerField())

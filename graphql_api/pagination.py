@@ -16,6 +16,7 @@ from django.db import models
 from django.db.models import Q
 
 from ci_core.errors import InvalidInput
+from graphql_api.context import Context
 from graphql_api.fields import argument
 from graphql_api.lateral import Columns, Parent, column_field, count_per_parent, rows_per_parent
 
@@ -175,8 +176,8 @@ class Page(Generic[Row]):
 class Listing:
     """The pages of one field with the same arguments, for all its parents; read together.
 
-    columns: by which the rows refer to their parent; none where the list has no parent. Raises InvalidInput for a
-    cursor that is none of this list.
+    columns: by which the rows refer to their parent; none where the list has no parent. read: which columns the
+    operation needs of the rows; None for all of them. Raises InvalidInput for a cursor that is none of this list.
     """
 
     def __init__(
@@ -185,8 +186,10 @@ class Listing:
         arguments: PageArguments,
         keyset: Keyset = NEWEST_FIRST,
         columns: Columns = (),
+        read: Callable[[Context], Sequence[str] | None] | None = None,
     ) -> None:
         self._rows = rows
+        self._read = read
         self._between = rows
         for cursor, after in ((arguments.after, True), (arguments.before, False)):
             if cursor is not None:
@@ -203,7 +206,7 @@ class Listing:
         self._pages.append(page)
         return page
 
-    def load(self) -> None:
+    def load(self, context: Context) -> None:
         """Reads the rows of all pages with one statement."""
         arguments, keyset = self._arguments, self._keyset
         asked = settings.PIPEYARD_PAGE_LIMIT if arguments.asked is None else arguments.asked
@@ -213,8 +216,13 @@ class Listing:
         if not self._columns:
             found: dict[Parent, list[Any]] = {(): list(rows.order_by(*order)[: size + 1])}
         else:
+            asked_columns = self._read(context) if self._read else None
             found = rows_per_parent(
-                rows, self._columns, (page.parent for page in self._pages), order, size + 1
+                rows if asked_columns is None else rows.only(*asked_columns, *keyset.columns, *self._columns),
+                self._columns,
+                (page.parent for page in self._pages),
+                order,
+                size + 1,
             )
         for page in self._pages:
             self._fill(page, found.get(page.parent, []), size)
@@ -240,11 +248,11 @@ class Listing:
             page.total, page.counted_to = totals.get(page.parent, 0), limit
 
 
-def load(pages: Iterable[Page[Any]]) -> None:
+def load(pages: Iterable[Page[Any]], context: Context) -> None:
     """Reads the rows of pages that have none yet: one statement a listing."""
     for page in pages:
         if page.rows is None:
-            page.listing.load()
+            page.listing.load(context)
 
 
 def whole(rows: Sequence[Row], arguments: PageArguments, key: Callable[[Row], Sequence[Any]]) -> Page[Row]:

@@ -1,14 +1,16 @@
 """Owns the hop from the event loop to a thread that may use the database.
 
-HTTP requests hop to their request's own thread, which Django's test clients share with the test, so that both see
-the same transaction. WebSocket operations share a few threads, whatever the number of sockets, and give the database
-connection back after every call.
+Requests hop to a thread of their own, which Django's test clients share with the test, so that both see the same
+transaction. What has no such thread (WebSocket operations, and requests that `config.direct` answers) shares a few
+threads, whatever the number of connections, and gives the database connection back after every call.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Any, Final, TypeVar
 
 from asgiref.sync import sync_to_async
@@ -20,7 +22,8 @@ ThreadRunner = Callable[[Callable[[], Any]], Awaitable[Any]]
 
 #: Threads, and so database connections, that all WebSocket operations of a process use at most.
 SOCKET_THREADS: Final = 8
-_SOCKET_POOL: Final = ThreadPoolExecutor(SOCKET_THREADS, thread_name_prefix="graphql-socket")
+#: The same for the HTTP requests that share threads.
+HTTP_THREADS: Final = 8
 
 
 async def in_request_thread(function: Callable[[], R]) -> R:
@@ -28,13 +31,23 @@ async def in_request_thread(function: Callable[[], R]) -> R:
     return await sync_to_async(function, thread_sensitive=True)()
 
 
-async def in_socket_thread(function: Callable[[], R]) -> R:
-    """Runs a function in one of the threads that WebSocket operations share."""
+def shared_threads(count: int, name: str) -> ThreadRunner:
+    """A runner whose calls share so many threads."""
+    pool = ThreadPoolExecutor(count, thread_name_prefix=name)
 
-    def call() -> R:
+    def call(function: Callable[[], R]) -> R:
         try:
             return function()
         finally:
             connections.close_all()
 
-    return await sync_to_async(call, thread_sensitive=False, executor=_SOCKET_POOL)()
+    async def run(function: Callable[[], R]) -> R:
+        # Not asgiref's, which costs as much again as the hop itself.
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(pool, copy_context().run, call, function)
+
+    return run
+
+
+in_socket_thread: Final = shared_threads(SOCKET_THREADS, "graphql-socket")
+in_http_thread: Final = shared_threads(HTTP_THREADS, "graphql-http")

@@ -21,7 +21,7 @@ from strawberry.types.graphql import OperationType
 from graphql_api.context import Context, current_request_id
 from graphql_api.errors import INTERNAL_MESSAGE, presented
 from graphql_api.http.answering import body_of, status_of
-from graphql_api.http.caller import caller_of, count
+from graphql_api.http.caller import caller_of, count, thread_runner
 from graphql_api.http.media_types import JSON, negotiated
 from graphql_api.http.reading import Operation, check_method, read_operations
 from graphql_api.http.refusal import Refused
@@ -50,10 +50,11 @@ async def _graphql(request: HttpRequest) -> HttpResponseBase:
                 "Answers are application/graphql-response+json or application/json: accept one of them.",
                 "not_acceptable",
             )
-        principal = await caller_of(request)
+        run_in_thread = thread_runner(request)
+        principal = await caller_of(request, run_in_thread)
         operations = read_operations(request)
         listed = [operations] if isinstance(operations, Operation) else operations
-        contexts = [Context(principal) for _ in listed]
+        contexts = [Context(principal, run_in_thread=run_in_thread) for _ in listed]
         for context in contexts:
             count(principal, request, context.usage)
         results = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
@@ -14,7 +15,7 @@ from graphql_api.errors import Unauthenticated
 from graphql_api.http.refusal import Refused, exceeding
 from graphql_api.limits.exceeded import LimitExceeded
 from graphql_api.limits.usage import Usage
-from graphql_api.threads import in_request_thread
+from graphql_api.threads import ThreadRunner, in_request_thread
 
 
 class _CsrfCheck(CsrfViewMiddleware):
@@ -32,18 +33,26 @@ def _csrf_failure(request: HttpRequest) -> str | None:
     return None if reason is None else str(reason)
 
 
-async def caller_of(request: HttpRequest) -> Principal:
+def thread_runner(request: HttpRequest) -> ThreadRunner:
+    """Where what a request asks of the database runs: where its handler says, otherwise in its own thread."""
+    scope: Mapping[str, Any] = getattr(request, "scope", {})
+    runner: ThreadRunner = scope.get("pipeyard.run_in_thread", in_request_thread)
+    return runner
+
+
+async def caller_of(request: HttpRequest, run_in_thread: ThreadRunner) -> Principal:
     """Who calls. A token wins over a session, and needs no CSRF token. Raises Refused (401, 403, 429)."""
     try:
         token = token_in({name.lower(): value for name, value in request.headers.items()})
         if token is not None:
-            return await in_request_thread(lambda: principal_of_token(token))
+            by_token: Principal = await run_in_thread(lambda: principal_of_token(token))
+            return by_token
     except Unauthenticated as error:
         count(anonymous(), request, Usage())
         headers = {"WWW-Authenticate": 'Bearer realm="Pipeyard"'}
         raise Refused(401, str(error), "unauthenticated", headers=headers) from error
     session_key = request.COOKIES.get(settings.SESSION_COOKIE_NAME)
-    principal = await in_request_thread(lambda: principal_of_session(session_key))
+    principal: Principal = await run_in_thread(lambda: principal_of_session(session_key))
     if principal.user is not None and request.method == "POST" and (why := _csrf_failure(request)):
         raise Refused(
             403, f"The request was not trusted: {why} Send the CSRF token, or use a token.", "untrusted"

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from ci_core import models
+from ci_core.hydration import rows_of, rows_of_sql
 from ci_core.models.ids import pipeline_of
 from graphql_api.context import Context
-from graphql_api.hydration import rows_of, rows_of_sql
 from graphql_api.loaders.slim import Columns
 
 JOBS: Final = Columns(
@@ -67,11 +67,20 @@ _NEEDS_OF_JOBS: Final = """
 SELECT {columns} FROM ci_core_need
 WHERE pipeline_id = ANY(%s::bigint[]) AND job_id = ANY(%s::bigint[]) ORDER BY pipeline_id, id
 """
+_NEEDS_OF_PIPELINES: Final = """
+SELECT {columns} FROM ci_core_need
+WHERE pipeline_id = ANY(%s::bigint[]) AND job_id BETWEEN %s AND %s ORDER BY pipeline_id, id
+"""
 _ARTIFACTS_OF_JOBS: Final = """
 SELECT * FROM ci_core_artifact
 WHERE pipeline_id = ANY(%s::bigint[]) AND job_id = ANY(%s::bigint[]) ORDER BY pipeline_id, id
 """
 NEEDS: Final = Columns("CiBuildNeed", models.Need, always=("id", "pipeline_id", "job_id", "name"), fields={})
+
+
+#: Jobs of each pipeline from which on the needs of all jobs between the first and the last are read: so many lie side
+#: by side, and to look each need up in a list of ids takes PostgreSQL as long as to read it.
+MANY_JOBS: Final = 100
 
 
 def stages(pipeline_ids: Iterable[int]) -> Mapping[int, Sequence[models.Stage]]:
@@ -101,8 +110,13 @@ def needs(context: Context, job_ids: Iterable[int]) -> Mapping[int, Sequence[mod
     """The needs of each job, in the order of the configuration."""
 
     def read(missing: list[int]) -> Mapping[int, Sequence[models.Need]]:
-        parameters = [_array({pipeline_of(id_) for id_ in missing}), _array(missing)]
-        return _grouped(NEEDS.read_sql(context, _NEEDS_OF_JOBS, parameters), "job_id")
+        pipelines = {pipeline_of(id_) for id_ in missing}
+        if len(missing) > MANY_JOBS * len(pipelines):
+            between = [min(missing), max(missing)]
+            found = NEEDS.read_sql(context, _NEEDS_OF_PIPELINES, [_array(pipelines), *between])
+        else:
+            found = NEEDS.read_sql(context, _NEEDS_OF_JOBS, [_array(pipelines), _array(missing)])
+        return _grouped(found, "job_id")
 
     return context.remembered("needs", job_ids, read)
 

@@ -16,7 +16,7 @@ from ci_core.errors import RepositoryMissing
 from ci_core.repositories import Commit, open_repository
 from ci_core.statuses import COMPLETED, Status
 from graphql_api.context import Context
-from graphql_api.hydration import rows_of_sql
+from graphql_api.loaders.slim import Columns
 
 _SUPERSEDED: Final = """
 SELECT parent.id FROM unnest(%s::bigint[], %s::bigint[], %s::text[]) AS parent(id, project_id, ref)
@@ -28,8 +28,25 @@ WHERE EXISTS (
 """
 
 
+PIPELINES: Final = Columns(
+    "Pipeline",
+    models.Pipeline,
+    # All but the messages of the compiler, which are JSON.
+    always=tuple(
+        column.attname
+        for column in models.Pipeline._meta.concrete_fields
+        if column.attname not in ("config_errors", "config_warnings")
+    ),
+    fields={
+        "yaml_errors": ("config_errors",),
+        "yaml_error_messages": ("config_errors",),
+        "error_messages": ("config_errors",),
+        "warning_messages": ("config_warnings",),
+    },
+    otherwise=(),
+)
 #: Hand-written, as in `ci_core.access`.
-_BY_IID: Final = "SELECT * FROM ci_core_pipeline WHERE project_id = ANY(%s::bigint[]) AND iid = %s"
+_BY_IID: Final = "SELECT {columns} FROM ci_core_pipeline WHERE project_id = ANY(%s::bigint[]) AND iid = %s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +67,9 @@ class CommitInProject:
     commit: Commit
 
 
-def by_iid(project_ids: Sequence[int], iid: int) -> dict[int, models.Pipeline]:
+def by_iid(context: Context, project_ids: Sequence[int], iid: int) -> dict[int, models.Pipeline]:
     """The pipeline with this iid of each project."""
-    rows = rows_of_sql(models.Pipeline, _BY_IID, [list(project_ids), iid])
+    rows = PIPELINES.read_sql(context, _BY_IID, [list(project_ids), iid])
     return {row.project_id: row for row in rows}
 
 

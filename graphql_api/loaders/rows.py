@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from django.db.models import Model
 
 from ci_core import models
+from ci_core.hydration import rows_of, rows_of_sql
 from graphql_api.context import Context
-from graphql_api.hydration import rows_of, rows_of_sql
 from graphql_api.loaders.jobs import JOBS
+from graphql_api.loaders.pipelines import PIPELINES
+
+_PIPELINES: Final = "SELECT {columns} FROM ci_core_pipeline WHERE id = ANY(%s::bigint[])"
 
 
 def projects(context: Context, ids: Iterable[int]) -> Mapping[int, models.Project | None]:
@@ -42,7 +45,11 @@ def runner_managers(context: Context, ids: Iterable[int | None]) -> Mapping[int,
 
 def pipelines(context: Context, ids: Iterable[int | None]) -> Mapping[int, models.Pipeline | None]:
     """Pipelines by id."""
-    return context.remembered(models.Pipeline, _given(ids), lambda missing: _by_id(models.Pipeline, missing))
+    return context.remembered(
+        models.Pipeline,
+        _given(ids),
+        lambda missing: {row.id: row for row in PIPELINES.read_sql(context, _PIPELINES, [missing])},
+    )
 
 
 def schedules(context: Context, ids: Iterable[int | None]) -> Mapping[int, models.PipelineSchedule | None]:

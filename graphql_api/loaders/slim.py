@@ -17,22 +17,23 @@ from django.core.exceptions import EmptyResultSet
 from django.db import models as django
 from django.db.models.base import ModelState
 
+from ci_core.hydration import Make, converters, fetched, maker, rows_of, rows_of_sql
 from graphql_api.context import Context
-from graphql_api.hydration import Make, converters, fetched, maker, rows_of, rows_of_sql
 
 
 @dataclass(frozen=True)
 class Columns:
     """Which columns the fields of a type read.
 
-    always: columns that much depends on, and that cost little. fields: what single fields read besides; a field that
-    is not here and is not named as a column reads the whole row.
+    always: columns that much depends on, and that cost little. fields: what single fields read besides. otherwise: what
+    is read for a field that is not among those, and is not named as a column: None for the whole row.
     """
 
     type_name: str
     model: type[django.Model]
     always: tuple[str, ...]
     fields: Mapping[str, tuple[str, ...]]
+    otherwise: tuple[str, ...] | None = None
 
     @cached_property
     def _all(self) -> frozenset[str]:
@@ -57,8 +58,10 @@ class Columns:
                 columns.update(dict.fromkeys(self.fields[name]))
             elif name in self._all:
                 columns[name] = None
-            else:
+            elif self.otherwise is None:
                 return None
+            else:
+                columns.update(dict.fromkeys(self.otherwise))
         return tuple(columns)
 
     def read(self, context: Context, rows: django.QuerySet[Any]) -> Iterable[Any]:

@@ -208,7 +208,8 @@ async def _persistently(function: Callable[[], R]) -> R:
     """Runs a function that reads in a thread, again and again while the database does not answer."""
     while True:
         try:
-            return await in_socket_thread(function)
+            found: R = await in_socket_thread(function)
+            return found
         except DatabaseError as error:
             log.warning("subscription cannot read", error=str(error))
             await asyncio.sleep(TRY_AGAIN)

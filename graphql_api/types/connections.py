@@ -70,7 +70,7 @@ class _PageField(BatchedField):
 
 def _load(pages: list[Page[Any]], info: Info) -> None:
     unread = [page for page in pages if page.rows is None]
-    load(unread)
+    load(unread, info.context)
     for page in unread:
         info.context.know(page.rows or ())
 

@@ -90,7 +90,11 @@ def jobs(
         when=when_executed,
     )
     listing = Listing(
-        found, PageArguments(after, before, first, last), Keyset(("number", "id")), ("pipeline_id",)
+        found,
+        PageArguments(after, before, first, last),
+        Keyset(("number", "id")),
+        ("pipeline_id",),
+        job_loader.JOBS.asked,
     )
     return [listing.page(row.pk) for row in parents]
 

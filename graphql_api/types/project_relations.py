@@ -17,6 +17,7 @@ from graphql_api.filters.jobs import listed_with
 from graphql_api.lateral import rows_per_parent
 from graphql_api.loaders import pipelines as loader
 from graphql_api.loaders import rows
+from graphql_api.loaders.jobs import JOBS
 from graphql_api.loaders.pipelines import Counts
 from graphql_api.node_ids import CiPipelineID, JobID, number, parse
 from graphql_api.pagination import (
@@ -86,7 +87,8 @@ def pipelines(
         username=username,
         ids=None if ids is None else [parse(id_, "Ci::Pipeline") for id_ in ids],
     )
-    listing = Listing(found, PageArguments(after, before, first, last), columns=("project_id",))
+    arguments = PageArguments(after, before, first, last)
+    listing = Listing(found, arguments, columns=("project_id",), read=loader.PIPELINES.asked)
     return [listing.page(row.pk) for row in parents]
 
 
@@ -108,7 +110,7 @@ def pipeline(
         by_project = loader.newest_of_sha(project_ids, sha)
     else:
         named = number(iid)
-        by_project = loader.by_iid(project_ids, named) if named is not None else {}
+        by_project = loader.by_iid(info.context, project_ids, named) if named is not None else {}
     info.context.know(by_project.values())
     return [by_project.get(row.pk) for row in parents]
 
@@ -161,7 +163,7 @@ def jobs(
     # By way of the project's pipelines: those an index gives newest first, and each has its jobs in one partition.
     found = found.filter(pipeline__project_id=F("project_id"))
     arguments = PageArguments(after, before, first, last)
-    listing = Listing(found, arguments, NEWEST_IN_PARTITIONS, ("project_id",))
+    listing = Listing(found, arguments, NEWEST_IN_PARTITIONS, ("project_id",), JOBS.asked)
     return [listing.page(row.pk) for row in parents]
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from graphql import get_named_type, is_leaf_type
+from graphql import GraphQLNonNull, get_named_type, is_leaf_type
 
+from ci_core.actions.pipelines import create_pipeline
+from ci_core.statuses import PipelineSource
 from graphql_api.loaders.jobs import JOBS, NEEDS
+from graphql_api.loaders.pipelines import PIPELINES
 from graphql_api.schema import schema
 from tests.factories import member, pipeline_with
 from tests.support.graphql_client import as_user
@@ -17,6 +20,7 @@ GRAPH = """
 query($path: ID!) { project(fullPath: $path) { pipeline(iid: 1) { stages { nodes { jobs { nodes { %s } } } } } } }
 """
 FIELDS = schema._schema.type_map["CiJob"].fields
+PIPELINE_FIELDS = schema._schema.type_map["Pipeline"].fields
 
 
 def jobs(count):
@@ -34,14 +38,14 @@ def jobs(count):
     return pipeline_with(config)
 
 
-def selection(name):
-    type_ = get_named_type(FIELDS[name].type)
+def selection(name, fields=FIELDS):
+    type_ = get_named_type(fields[name].type)
     return name if is_leaf_type(type_) else f"{name} {{ __typename }}"
 
 
-def statements(pipeline, fields):
+def statements(pipeline, fields, document=GRAPH):
     client = as_user(member(pipeline.project))
-    sent = statements_of(lambda: client.data(GRAPH % fields, path=pipeline.project.full_path))
+    sent = statements_of(lambda: client.data(document % fields, path=pipeline.project.full_path))
     return [statement for statement in sent if "ci_core_" in statement]
 
 
@@ -66,7 +70,50 @@ def test_a_field_that_nothing_is_known_of_reads_all():
     assert "SELECT *" in read
 
 
-@pytest.mark.parametrize("columns", [JOBS, NEEDS])
+def test_needs_of_many_jobs_are_those_of_few(monkeypatch):
+    pipeline = jobs(3)
+    client = as_user(member(pipeline.project))
+
+    def needs():
+        found = client.data(GRAPH % "name needs { nodes { id name } }", path=pipeline.project.full_path)
+        stages = found["project"]["pipeline"]["stages"]["nodes"]
+        return {job["name"]: job["needs"]["nodes"] for stage in stages for job in stage["jobs"]["nodes"]}
+
+    one_by_one = needs()
+    monkeypatch.setattr("graphql_api.loaders.jobs.MANY_JOBS", 1)
+    assert needs() == one_by_one
+    assert [need["name"] for need in one_by_one["test2"]] == ["build2"]
+
+
+def test_no_field_reads_pipelines_one_by_one():
+    document = "query($path: ID!) { project(fullPath: $path) { pipelines { nodes { %s } } } }"
+    few, many = jobs(1), jobs(1)
+    for _ in range(2):
+        create_pipeline(many.project, "main", PipelineSource.PUSH, acting_user=None)
+    different = {}
+    for name in PIPELINE_FIELDS:
+        if any(isinstance(argument.type, GraphQLNonNull) for argument in PIPELINE_FIELDS[name].args.values()):
+            continue
+        if name == "job":  # needs an id or a name
+            continue
+        counts = [
+            len(statements(pipeline, selection(name, PIPELINE_FIELDS), document)) for pipeline in (few, many)
+        ]
+        if counts[0] != counts[1]:
+            different[name] = counts
+    assert different == {}
+
+
+def test_messages_of_the_compiler_are_read_for_those_who_ask_for_them():
+    document = "query($path: ID!) { project(fullPath: $path) { pipelines { nodes { %s } } } }"
+    pipeline = jobs(1)
+    (read,) = [sql for sql in statements(pipeline, "iid", document) if "JOIN LATERAL" in sql]
+    assert "config_errors" not in read
+    (read,) = [sql for sql in statements(pipeline, "yamlErrors", document) if "JOIN LATERAL" in sql]
+    assert "config_errors" in read
+
+
+@pytest.mark.parametrize("columns", [JOBS, NEEDS, PIPELINES])
 def test_names_of_fields_and_columns_exist(columns):
     known = {column.attname for column in columns.model._meta.concrete_fields}
     fields = {

@@ -44,13 +44,35 @@ def rows_of_sql(model: type[models.Model], sql: str, parameters: Sequence[Any]) 
     return _maker(model, names)(found)
 
 
+def joined_rows(
+    sources: Sequence[tuple[type[models.Model], str]], tail: str, parameters: Sequence[Any]
+) -> list[tuple[Any, ...]]:
+    """Rows of several models that one statement joins, side by side.
+
+    sources: the models, and the aliases that they have in `tail`, which is the statement from its FROM on.
+    """
+    columns = [[field.column for field in model._meta.concrete_fields] for model, _ in sources]
+    listed = ", ".join(
+        f'{alias}."{name}"' for (_, alias), names in zip(sources, columns, strict=True) for name in names
+    )
+    _, found = fetched(f"SELECT {listed} {tail}", parameters)
+    made, start = [], 0
+    for (model, _), names in zip(sources, columns, strict=True):
+        end = start + len(names)
+        made.append(_maker(model, tuple(names))([row[start:end] for row in found]))
+        start = end
+    return list(zip(*made, strict=True))
+
+
 def fetched(sql: str, parameters: Sequence[Any]) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
     """The names of the columns that a statement gives, and their values as psycopg reads them."""
     with connection.cursor() as cursor:
         cursor.cursor.adapters.register_loader("timestamptz", _MOMENTS)
         cursor.execute(sql, parameters)
         found: list[tuple[Any, ...]] = cursor.fetchall()
-        return tuple(column.name for column in cursor.description), found
+        # Not `description`, which makes an object with nine properties of each column.
+        result = cursor.cursor.pgresult
+        return tuple(result.fname(place).decode() for place in range(result.nfields)), found
 
 
 def converters(model: type[models.Model]) -> dict[str, Callable[..., Any]]:

@@ -1,0 +1,145 @@
+"""A request with a token is answered without a thread of its own; one with a session goes Django's way."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from threading import Event
+
+import asgiref.sync
+import pytest
+from asgiref.sync import async_to_sync
+from asgiref.testing import ApplicationCommunicator
+from django.db import connections
+
+from config.direct import DirectHandler
+from graphql_api.http import caller
+from tests.factories import UserFactory
+from tests.support.graphql_client import PATH, access_token
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def hops(monkeypatch):
+    """The names of what hopped to a thread of the request."""
+    names = []
+    call = asgiref.sync.SyncToAsync.__call__
+
+    async def counted(self, *given, **named):
+        name = getattr(self.func, "__qualname__", repr(self.func))
+        # The tests' comparison of both executors hops, too.
+        if not name.startswith("Comparing."):
+            names.append(name)
+        return await call(self, *given, **named)
+
+    monkeypatch.setattr(asgiref.sync.SyncToAsync, "__call__", counted)
+    return names
+
+
+def scope_of(headers):
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": "POST",
+        "scheme": "http",
+        "path": PATH,
+        "raw_path": PATH.encode(),
+        "query_string": b"",
+        "server": ("testserver", 80),
+        "client": ("127.0.0.1", 1),
+        "headers": [(b"host", b"testserver"), (b"content-type", b"application/json"), *headers],
+    }
+
+
+async def ask(headers, document="{ currentUser { username } }"):
+    """The status, the headers and the body of the answer to a request."""
+    client = ApplicationCommunicator(DirectHandler(), scope_of(headers))
+    await client.send_input({"type": "http.request", "body": json.dumps({"query": document}).encode()})
+    start = await client.receive_output(10)
+    body = await client.receive_output(10)
+    await client.wait(10)
+    return start["status"], dict(start["headers"]), json.loads(body["body"])
+
+
+def bearer(user):
+    return (b"authorization", f"Bearer {access_token(user)}".encode())
+
+
+def test_a_request_with_a_token_hops_to_no_thread_of_its_own(hops):
+    user = UserFactory()
+    status, headers, body = async_to_sync(ask)([bearer(user)])
+    assert (status, body["data"]) == (200, {"currentUser": {"username": user.username}})
+    assert headers[b"X-Request-Id"] and headers[b"X-Content-Type-Options"] == b"nosniff"
+    assert hops == []
+
+
+def test_a_request_with_a_cookie_goes_the_way_of_django(hops):
+    user = UserFactory()
+    status, _, body = async_to_sync(ask)([bearer(user), (b"cookie", b"theme=dark")])
+    assert (status, body["data"]) == (200, {"currentUser": {"username": user.username}})
+    assert hops, "Django's signals are told in the request's thread"
+
+
+@pytest.mark.parametrize("token", [b"Bearer glpat-unknown", b"Basic x"])
+def test_a_key_that_opens_nothing_is_refused(token):
+    status, headers, body = async_to_sync(ask)([(b"authorization", token)])
+    assert status == 401
+    assert b"WWW-Authenticate" in headers
+    assert body["errors"][0]["extensions"]["code"] == "unauthenticated"
+
+
+def test_a_foreign_host_is_refused(settings):
+    settings.ALLOWED_HOSTS = ["pipeyard.example"]
+
+    key = bearer(UserFactory())
+
+    async def status():
+        client = ApplicationCommunicator(DirectHandler(), scope_of([key]))
+        await client.send_input({"type": "http.request", "body": b"{}"})
+        return (await client.receive_output(10))["status"]
+
+    assert async_to_sync(status)() == 400
+
+
+def test_a_client_that_goes_away_is_not_answered(monkeypatch):
+    began, go_on = Event(), Event()
+
+    def slow(token):
+        began.set()
+        assert go_on.wait(10)
+        return caller.anonymous()
+
+    monkeypatch.setattr(caller, "principal_of_token", slow)
+
+    async def leave():
+        client = ApplicationCommunicator(DirectHandler(), scope_of([(b"authorization", b"Bearer glpat-x")]))
+        body = json.dumps({"query": "{ currentUser { username } }"}).encode()
+        await client.send_input({"type": "http.request", "body": body})
+        await asyncio.to_thread(began.wait, 10)
+        await client.send_input({"type": "http.disconnect"})
+        await client.wait(10)
+        go_on.set()
+        return client.output_queue.empty()
+
+    assert async_to_sync(leave)()
+
+
+def test_connections_go_back_to_the_pool():
+    pool = connections["default"].pool
+    if pool is None:
+        pytest.skip("the test's database has no pool")
+    key = bearer(UserFactory())
+
+    def given_out():
+        stats = pool.get_stats()
+        return stats["pool_size"] - stats["pool_available"]
+
+    async def several():
+        answers = await asyncio.gather(*(ask([key]) for _ in range(12)))
+        assert [status for status, _, _ in answers] == [200] * 12
+        return given_out()
+
+    before = given_out()
+    assert async_to_sync(several)() == before
