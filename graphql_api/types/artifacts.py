@@ -11,7 +11,7 @@ from graphql_api import links
 from graphql_api.context import Info
 from graphql_api.fields import batched, leaf
 from graphql_api.loaders import rows
-from graphql_api.node_ids import CiJobArtifactID, global_id
+from graphql_api.node_ids import CiJobArtifactID, GlobalIds
 from graphql_api.scalars import BigInt, Time
 from graphql_api.types.enums_things import JobArtifactFileType
 
@@ -30,7 +30,7 @@ def _download_path(parents: list[models.Artifact], info: Info) -> list[str]:
 class Artifact:
     """Its parent is a row of Artifact."""
 
-    id = leaf(CiJobArtifactID, "ID of the artifact.", lambda row: global_id("Ci::JobArtifact", row.pk))
+    id = leaf(CiJobArtifactID, "ID of the artifact.", GlobalIds("Ci::JobArtifact"))
     name = leaf(str | None, "Name of the file.", "filename")
     file_type = leaf(
         JobArtifactFileType | None,

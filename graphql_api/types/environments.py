@@ -13,7 +13,7 @@ from graphql_api.context import Info
 from graphql_api.fields import argument, batched, leaf
 from graphql_api.lateral import rows_per_parent
 from graphql_api.loaders import pipelines, rows
-from graphql_api.node_ids import global_id
+from graphql_api.node_ids import GlobalIds
 from graphql_api.pagination import (
     NEWEST_FIRST,
     OLDEST_FIRST,
@@ -109,7 +109,7 @@ class ClusterAgent:
 class Environment:
     """Its parent is a row of Environment."""
 
-    id = leaf(strawberry.ID, "ID of the environment.", lambda row: global_id("Environment", row.pk))
+    id = leaf(strawberry.ID, "ID of the environment.", GlobalIds("Environment"))
     name = leaf(str, "Name, such as `review/login`.")
     slug = leaf(str | None, "Name made safe for host names.")
     description = leaf(str | None, "What it is, in Markdown.", lambda row: row.description or None)
@@ -200,7 +200,7 @@ def _tags(parents: list[models.Deployment], info: Info) -> list[list[Tag]]:
 class Deployment:
     """Its parent is a row of Deployment."""
 
-    id = leaf(strawberry.ID | None, "ID of the deployment.", lambda row: global_id("Deployment", row.pk))
+    id = leaf(strawberry.ID | None, "ID of the deployment.", GlobalIds("Deployment"))
     iid = leaf(strawberry.ID | None, "Number of the deployment in its project.", lambda row: str(row.iid))
     status = leaf(DeploymentStatus | None, "Status; follows the job's.")
     ref = leaf(str | None, "Branch or tag that was deployed.")

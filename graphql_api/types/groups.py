@@ -6,7 +6,7 @@ import strawberry
 
 from graphql_api import links
 from graphql_api.fields import batched, leaf
-from graphql_api.node_ids import global_id
+from graphql_api.node_ids import GlobalIds
 from graphql_api.types import group_relations as relations
 from graphql_api.types import references as refs
 
@@ -17,7 +17,7 @@ from graphql_api.types import references as refs
 class Group:
     """Its parent is a row of Group."""
 
-    id = leaf(strawberry.ID, "ID of the group.", lambda row: global_id("Group", row.pk))
+    id = leaf(strawberry.ID, "ID of the group.", GlobalIds("Group"))
     full_path = leaf(strawberry.ID, "Path with the groups around it, such as `shop/web`.")
     name = leaf(str | None, "Name of the group.")
     full_name = batched(str | None, relations.full_names, "Names of the groups around it and its own.")

@@ -9,7 +9,7 @@ from typing import Any
 import strawberry
 
 from graphql_api.fields import leaf
-from graphql_api.node_ids import global_id
+from graphql_api.node_ids import GlobalIds, global_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,6 @@ class PipelineMessage:
 class PipelineManualVariable:
     """Its parent is a row of PipelineVariable."""
 
-    id = leaf(strawberry.ID, "ID of the variable.", lambda row: global_id("Ci::PipelineVariable", row.pk))
+    id = leaf(strawberry.ID, "ID of the variable.", GlobalIds("Ci::PipelineVariable"))
     key = leaf(str | None, "Name of the variable.")
     value = leaf(str | None, "Value of the variable.")

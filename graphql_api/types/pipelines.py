@@ -10,7 +10,7 @@ from ci_core import clock, models
 from ci_core.statuses import ACTIVE, COMPLETED, PipelineSource
 from graphql_api.context import Info
 from graphql_api.fields import argument, batched, leaf, told_by
-from graphql_api.node_ids import global_id
+from graphql_api.node_ids import GlobalIds
 from graphql_api.scalars import Duration, Time
 from graphql_api.types import downstream_relations, messages, moments, schedule_relations
 from graphql_api.types import pipeline_relations as relations
@@ -69,7 +69,7 @@ def _false(row: Any) -> bool:
 class Pipeline(PipelineInterface):
     """Its parent is a row of Pipeline."""
 
-    id = leaf(strawberry.ID, "ID of the pipeline.", lambda row: global_id("Ci::Pipeline", row.pk))
+    id = leaf(strawberry.ID, "ID of the pipeline.", GlobalIds("Ci::Pipeline"))
     iid = leaf(str, "Number of the pipeline in its project.", lambda row: str(row.iid))
     name = leaf(str | None, "Name, from `workflow:name`.", lambda row: row.name or None)
     status = leaf(PipelineStatusEnum, "Status of the pipeline.")

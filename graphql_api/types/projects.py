@@ -6,7 +6,7 @@ import strawberry
 
 from graphql_api import links
 from graphql_api.fields import batched, leaf
-from graphql_api.node_ids import global_id
+from graphql_api.node_ids import GlobalIds
 from graphql_api.types import (
     analytics,
     creation_inputs,
@@ -28,7 +28,7 @@ from graphql_api.types.repositories import ProjectPlanLimits, Repository
 class Project:
     """Its parent is a row of Project."""
 
-    id = leaf(strawberry.ID, "ID of the project.", lambda row: global_id("Project", row.pk))
+    id = leaf(strawberry.ID, "ID of the project.", GlobalIds("Project"))
     full_path = leaf(strawberry.ID, "Path with its namespace, such as `group/shop`.")
     name = leaf(str, "Name of the project.")
     name_with_namespace = leaf(

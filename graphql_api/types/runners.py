@@ -6,7 +6,7 @@ import strawberry
 
 from graphql_api.fields import batched, leaf
 from graphql_api.loaders import runners
-from graphql_api.node_ids import CiRunnerID, CiRunnerManagerID, global_id
+from graphql_api.node_ids import CiRunnerID, CiRunnerManagerID, GlobalIds
 from graphql_api.scalars import Time
 from graphql_api.types import group_relations
 from graphql_api.types import references as refs
@@ -47,7 +47,7 @@ class RunnerQueue:
 class Runner:
     """Its parent is a row of Runner."""
 
-    id = leaf(CiRunnerID, "ID of the runner.", lambda row: global_id("Ci::Runner", row.pk))
+    id = leaf(CiRunnerID, "ID of the runner.", GlobalIds("Ci::Runner"))
     description = leaf(str | None, "What its owner calls it.")
     short_sha = leaf(str | None, "First characters of its token, to recognise it by.", "token_prefix")
     runner_type = leaf(CiRunnerType, "Whose jobs it takes.")
@@ -151,9 +151,7 @@ class Runner:
 class RunnerManager:
     """Its parent is a row of RunnerManager."""
 
-    id = leaf(
-        CiRunnerManagerID, "ID of the machine's entry.", lambda row: global_id("Ci::RunnerManager", row.pk)
-    )
+    id = leaf(CiRunnerManagerID, "ID of the machine's entry.", GlobalIds("Ci::RunnerManager"))
     system_id = leaf(str, "What the machine calls itself.")
     status = leaf(CiRunnerStatus, "Whether it can be reached.", relations.manager_status)
     version = leaf(str | None, "Version of its program.", lambda row: row.version or None)

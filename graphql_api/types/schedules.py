@@ -5,7 +5,7 @@ from __future__ import annotations
 import strawberry
 
 from graphql_api.fields import batched, leaf
-from graphql_api.node_ids import global_id
+from graphql_api.node_ids import GlobalIds
 from graphql_api.scalars import CiInputsValueInputType, Duration, Time
 from graphql_api.types import references as refs
 from graphql_api.types import schedule_relations as relations
@@ -29,9 +29,7 @@ class PipelineSchedulePermissions:
 class PipelineScheduleVariable:
     """Its parent is a row of PipelineScheduleVariable."""
 
-    id = leaf(
-        strawberry.ID, "ID of the variable.", lambda row: global_id("Ci::PipelineScheduleVariable", row.pk)
-    )
+    id = leaf(strawberry.ID, "ID of the variable.", GlobalIds("Ci::PipelineScheduleVariable"))
     key = leaf(str | None, "Name of the variable.")
     value = leaf(str | None, "Value of the variable.")
     variable_type = leaf(CiVariableType | None, "How jobs get it.")
@@ -53,7 +51,7 @@ class CiInputsField:
 class PipelineScheduleRun:
     """Its parent is a row of ScheduleRun."""
 
-    id = leaf(strawberry.ID, "ID of the run.", lambda row: global_id("Ci::PipelineScheduleRun", row.pk))
+    id = leaf(strawberry.ID, "ID of the run.", GlobalIds("Ci::PipelineScheduleRun"))
     kind = leaf(PipelineScheduleRunKind, "Why it ran.")
     due_at = leaf(Time, "When it was due.")
     started_at = leaf(Time, "When it started.")
@@ -80,7 +78,7 @@ class PipelineScheduleRun:
 class PipelineSchedule:
     """Its parent is a row of PipelineSchedule."""
 
-    id = leaf(strawberry.ID, "ID of the schedule.", lambda row: global_id(relations.MODEL, row.pk))
+    id = leaf(strawberry.ID, "ID of the schedule.", GlobalIds(relations.MODEL))
     description = leaf(str | None, "What it is for.")
     active = leaf(bool, "Whether it runs by itself.")
     deactivated_reason = leaf(

@@ -12,7 +12,7 @@ from graphql_api.context import Info
 from graphql_api.fields import batched, leaf
 from graphql_api.job_groups import Group as GroupRow
 from graphql_api.loaders import facts, jobs, rows
-from graphql_api.node_ids import global_id
+from graphql_api.node_ids import GlobalIds
 from graphql_api.pagination import After, Before, First, Last, Page, PageArguments, whole
 from graphql_api.types import references as refs
 from graphql_api.types.statuses import DetailedStatus
@@ -70,7 +70,7 @@ def _stage_status(parents: list[models.Stage], info: Info) -> list[Any]:
 class Stage:
     """Its parent is a row of Stage."""
 
-    id = leaf(strawberry.ID, "ID of the stage.", lambda row: global_id("Ci::Stage", row.pk))
+    id = leaf(strawberry.ID, "ID of the stage.", GlobalIds("Ci::Stage"))
     name = leaf(str | None, "Name of the stage.")
     status = leaf(str | None, "Status of its jobs together, such as `success`.")
     detailed_status = batched(DetailedStatus | None, _stage_status, "Status as it is shown to people.")

@@ -8,7 +8,7 @@ from ci_core import models
 from graphql_api import links
 from graphql_api.context import Info
 from graphql_api.fields import batched, leaf
-from graphql_api.node_ids import global_id
+from graphql_api.node_ids import GlobalIds
 
 
 def _email(parents: list[models.User], info: Info) -> list[str | None]:
@@ -31,7 +31,7 @@ class UserStatus:
 class UserCore:
     """Its parent is a row of User."""
 
-    id = leaf(strawberry.ID, "ID of the user.", lambda user: global_id("User", user.pk))
+    id = leaf(strawberry.ID, "ID of the user.", GlobalIds("User"))
     username = leaf(str, "Name that the user signs in with.")
     name = leaf(str, "Full name; the username where there is none.", lambda user: user.name or user.username)
     email = batched(str | None, _email, "Email address; only told to the user and to administrators.")

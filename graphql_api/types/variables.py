@@ -10,7 +10,7 @@ from ci_core import models
 from graphql_api import links, permissions
 from graphql_api.context import Info
 from graphql_api.fields import argument, batched, leaf, told_by
-from graphql_api.node_ids import global_id
+from graphql_api.node_ids import GlobalIds
 from graphql_api.pagination import After, Before, First, Keyset, Last, Listing, Page, PageArguments
 from graphql_api.types import group_relations
 from graphql_api.types.enums_things import CiVariableSort, CiVariableType
@@ -62,7 +62,7 @@ def _settings_path(parents: list[models.GroupVariable], info: Info) -> list[str]
 class CiGroupVariable(CiVariable):
     """Its parent is a row of GroupVariable."""
 
-    id = leaf(strawberry.ID, "ID of the variable.", lambda row: global_id("Ci::GroupVariable", row.pk))
+    id = leaf(strawberry.ID, "ID of the variable.", GlobalIds("Ci::GroupVariable"))
     value = leaf(
         str | None,
         "Value of the variable; null if it is hidden.",
@@ -84,7 +84,7 @@ class CiGroupVariable(CiVariable):
 class InheritedCiVariable:
     """Its parent is a row of GroupVariable."""
 
-    id = leaf(strawberry.ID, "ID of the variable.", lambda row: global_id("Ci::GroupVariable", row.pk))
+    id = leaf(strawberry.ID, "ID of the variable.", GlobalIds("Ci::GroupVariable"))
     key = leaf(str | None, "Name of the variable.")
     variable_type = leaf(CiVariableType | None, "How jobs get it.")
     raw = leaf(bool | None, "Whether references to other variables in it stay as they are.")
@@ -101,7 +101,7 @@ class InheritedCiVariable:
 class CiProjectVariable(CiVariable):
     """Its parent is a row of ProjectVariable."""
 
-    id = leaf(strawberry.ID, "ID of the variable.", lambda row: global_id("Ci::Variable", row.pk))
+    id = leaf(strawberry.ID, "ID of the variable.", GlobalIds("Ci::Variable"))
     value = leaf(
         str | None,
         "Value of the variable; null if it is hidden.",
