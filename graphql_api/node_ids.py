@@ -28,6 +28,7 @@ CiRunnerManagerID = NewType("CiRunnerManagerID", int)
 CiJobArtifactID = NewType("CiJobArtifactID", int)
 ClustersAgentID = NewType("ClustersAgentID", int)
 EnvironmentID = NewType("EnvironmentID", int)
+DeploymentID = NewType("DeploymentID", int)
 ProjectID = NewType("ProjectID", int)
 GroupID = NewType("GroupID", int)
 
@@ -47,6 +48,7 @@ _MODELS: Final[dict[object, tuple[str, ...]]] = {
     CiJobArtifactID: ("Ci::JobArtifact",),
     ClustersAgentID: ("Clusters::Agent",),
     EnvironmentID: ("Environment",),
+    DeploymentID: ("Deployment",),
     ProjectID: ("Project",),
     GroupID: ("Group",),
 }

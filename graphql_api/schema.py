@@ -28,6 +28,8 @@ from graphql_api.mutations.environments import EnvironmentMutations
 from graphql_api.mutations.jobs import JobMutations
 from graphql_api.mutations.lint import LintMutations
 from graphql_api.mutations.pipelines import PipelineMutations
+from graphql_api.mutations.protected_environments import ProtectedEnvironmentMutations
+from graphql_api.mutations.resource_groups import ResourceGroupMutations
 from graphql_api.mutations.runners import RunnerMutations
 from graphql_api.mutations.schedules import ScheduleMutations
 from graphql_api.queries.ci_config import ConfigQueries
@@ -54,6 +56,8 @@ class Mutation(
     ArtifactMutations,
     ScheduleMutations,
     EnvironmentMutations,
+    ProtectedEnvironmentMutations,
+    ResourceGroupMutations,
     LintMutations,
     RunnerMutations,
 ):

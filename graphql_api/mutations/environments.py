@@ -1,4 +1,4 @@
-"""Owns the mutations of environments: create, update, stop, delete."""
+"""Owns the mutations of environments: create, update, stop, delete, keep, and roll back."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 import strawberry
 
 from ci_core import models
-from ci_core.access import access_environment, access_project
+from ci_core.access import access_deployment, access_environment, access_project
 from ci_core.actions import environments as actions
 from ci_core.actions.stopping import stop_environment
 from ci_core.errors import InvalidInput
@@ -16,7 +16,7 @@ from ci_core.models import DeploymentTier as Tier
 from graphql_api.context import Info
 from graphql_api.fields import argument, leaf, rooted
 from graphql_api.mutations.carrying_out import carry_out, client_mutation_id, payload_fields
-from graphql_api.node_ids import ClustersAgentID, EnvironmentID
+from graphql_api.node_ids import ClustersAgentID, DeploymentID, EnvironmentID
 from graphql_api.permissions import OPERATE
 from graphql_api.types import references as refs
 from graphql_api.types.enums_things import DeploymentTier
@@ -85,6 +85,22 @@ class EnvironmentDeleteInput:
     client_mutation_id: str | None = client_mutation_id()
 
 
+@strawberry.input(description="Which environment to keep.")
+class EnvironmentCancelAutoStopInput:
+    """Input of environmentCancelAutoStop."""
+
+    id: EnvironmentID = strawberry.field(description="ID of the environment.")
+    client_mutation_id: str | None = client_mutation_id()
+
+
+@strawberry.input(description="Which deployment to repeat.")
+class DeploymentRollbackInput:
+    """Input of deploymentRollback."""
+
+    id: DeploymentID = strawberry.field(description="ID of the deployment.")
+    client_mutation_id: str | None = client_mutation_id()
+
+
 @strawberry.type(description="What came of environmentCreate.")
 class EnvironmentCreatePayload:
     """Its parent is an Outcome."""
@@ -114,6 +130,31 @@ class EnvironmentDeletePayload:
     """Its parent is an Outcome."""
 
     client_mutation_id, errors = payload_fields()
+
+
+@strawberry.type(description="What came of environmentCancelAutoStop.")
+class EnvironmentCancelAutoStopPayload:
+    """Its parent is an Outcome."""
+
+    client_mutation_id, errors = payload_fields()
+    environment = leaf(refs.ENVIRONMENT | None, "The environment as it is now.")
+
+
+@dataclass(frozen=True, slots=True)
+class RollbackOutcome:
+    """What the payload of a rollback is made of."""
+
+    client_mutation_id: str | None
+    errors: list[str]
+    job: models.Job | None
+
+
+@strawberry.type(description="What came of deploymentRollback.")
+class DeploymentRollbackPayload:
+    """Its parent is a RollbackOutcome."""
+
+    client_mutation_id, errors = payload_fields()
+    job = leaf(refs.JOB | None, "The new job, which deploys again.")
 
 
 def _tier(given: DeploymentTier | None) -> Tier | None:
@@ -183,6 +224,28 @@ def _delete(info: Info, input: Annotated[EnvironmentDeleteInput, argument("What 
     return Outcome(input.client_mutation_id, errors)
 
 
+def _cancel_auto_stop(
+    info: Info, input: Annotated[EnvironmentCancelAutoStopInput, argument("What to keep.")]
+) -> Outcome:
+    environment = access_environment(input.id, info.context.principal, OPERATE)
+    _, errors = carry_out(
+        info.context,
+        lambda: actions.cancel_auto_stop(environment.pk, acting_user=info.context.principal.user),
+    )
+    return Outcome(input.client_mutation_id, errors, _now(environment.pk))
+
+
+def _roll_back(
+    info: Info, input: Annotated[DeploymentRollbackInput, argument("What to repeat.")]
+) -> RollbackOutcome:
+    deployment = access_deployment(input.id, info.context.principal, OPERATE)
+    job, errors = carry_out(
+        info.context,
+        lambda: actions.rollback_deployment(deployment.pk, acting_user=info.context.principal.user),
+    )
+    return RollbackOutcome(input.client_mutation_id, errors, job)
+
+
 def _now(environment_id: int) -> models.Environment | None:
     """The environment as it is stored."""
     found: models.Environment | None = models.Environment.objects.filter(pk=environment_id).first()
@@ -211,4 +274,16 @@ class EnvironmentMutations:
         EnvironmentDeletePayload | None,
         _delete,
         "Deletes a stopped environment with its deployments. Takes a developer who may deploy to it.",
+    )
+    environment_cancel_auto_stop = rooted(
+        EnvironmentCancelAutoStopPayload | None,
+        _cancel_auto_stop,
+        "Extension of Pipeyard: keeps an environment up until somebody stops it, or the next deployment says "
+        "otherwise. Takes a developer who may deploy to it.",
+    )
+    deployment_rollback = rooted(
+        DeploymentRollbackPayload | None,
+        _roll_back,
+        "Extension of Pipeyard: deploys again what an earlier deployment did, by running its job once more. Takes a "
+        "developer who may deploy to the environment.",
     )

@@ -1,4 +1,4 @@
-"""Owns the mutations of jobs: play, retry, cancel, unschedule."""
+"""Owns the mutations of jobs: play, retry, cancel, unschedule, erase."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ import strawberry
 from ci_core import models
 from ci_core.access import access_job
 from ci_core.actions import jobs as actions
+from ci_core.actions.erasing import erase_job
 from ci_core.models import User
 from graphql_api.context import Info
 from graphql_api.fields import argument, leaf, rooted
 from graphql_api.mutations.carrying_out import carry_out, client_mutation_id, payload_fields
 from graphql_api.mutations.inputs import CiInputsInput, CiVariableInput, given_inputs, given_variables
 from graphql_api.node_ids import CiBuildID, CiProcessableID
-from graphql_api.permissions import OPERATE
+from graphql_api.permissions import ADMINISTER, OPERATE
 from graphql_api.types import references as refs
 
 
@@ -79,6 +80,14 @@ class JobUnscheduleInput:
     client_mutation_id: str | None = client_mutation_id()
 
 
+@strawberry.input(description="Which job to erase.")
+class JobEraseInput:
+    """Input of jobErase."""
+
+    id: CiBuildID = strawberry.field(description="ID of the job; it must have finished.")
+    client_mutation_id: str | None = client_mutation_id()
+
+
 @strawberry.type(description="What came of jobPlay.")
 class JobPlayPayload:
     """Its parent is an Outcome."""
@@ -111,11 +120,23 @@ class JobUnschedulePayload:
     job = leaf(refs.JOB | None, "The job as it is now.")
 
 
+@strawberry.type(description="What came of jobErase.")
+class JobErasePayload:
+    """Its parent is an Outcome."""
+
+    client_mutation_id, errors = payload_fields()
+    job = leaf(refs.JOB | None, "The job as it is now.")
+
+
 def _carry_out(
-    info: Info, job_id: int, client_mutation_id: str | None, action: Callable[[models.Job], models.Job]
+    info: Info,
+    job_id: int,
+    client_mutation_id: str | None,
+    action: Callable[[models.Job], models.Job],
+    at_least: int = OPERATE,
 ) -> Outcome:
-    """Carries an action out on a job that the caller may operate; the job is read again either way."""
-    job = access_job(job_id, info.context.principal, OPERATE)
+    """Carries an action out on a job of a project in which the caller has a level; the job is read again either way."""
+    job = access_job(job_id, info.context.principal, at_least)
     changed, errors = carry_out(info.context, lambda: action(job))
     now: models.Job = models.Job.objects.by_ids([changed.pk if changed else job.pk]).get()
     return Outcome(client_mutation_id, errors, now)
@@ -155,6 +176,13 @@ def _unschedule(
     return _carry_out(info, input.id, input.client_mutation_id, lambda job: actions.unschedule_job(job.pk))
 
 
+def _erase(info: Info, input: Annotated[JobEraseInput, argument("What to erase.")]) -> Outcome:
+    def action(job: models.Job) -> models.Job:
+        return erase_job(job.pk, acting_user=_user(info))
+
+    return _carry_out(info, input.id, input.client_mutation_id, action, ADMINISTER)
+
+
 def _user(info: Info) -> User | None:
     return info.context.principal.user
 
@@ -172,4 +200,9 @@ class JobMutations:
     )
     job_unschedule = rooted(
         JobUnschedulePayload | None, _unschedule, "Stops the timer of a delayed job. Takes a developer."
+    )
+    job_erase = rooted(
+        JobErasePayload | None,
+        _erase,
+        "Extension of Pipeyard: removes the log and the artifacts of a finished job for good. Takes a maintainer.",
     )

@@ -69,7 +69,7 @@ class Job(CiJobInterface):
     queued_at = leaf(Time | None, "When it began to wait for a runner.")
     started_at = leaf(Time | None, "When a runner began with it.")
     finished_at = leaf(Time | None, "When it ended.")
-    erased_at = leaf(Time | None, "Always null: jobs are not erased yet.", lambda row: None)
+    erased_at = leaf(Time | None, "When its log and artifacts were removed; null if they were not.")
     duration = leaf(int | None, "Seconds that it ran, so far.", _duration)
     queued_duration = leaf(Duration | None, "Seconds that it waited for a runner, so far.", _queued_duration)
 

@@ -12,6 +12,8 @@ from graphql_api.types import (
     creation_inputs,
     group_relations,
     nested_environments,
+    protected_environments,
+    resource_groups,
     runner_lists,
     schedule_relations,
     variables,
@@ -57,6 +59,17 @@ class Project:
     environments = batched(refs.ENVIRONMENTS, relations.environments, "Its environments, by name.")
     environment = batched(
         refs.ENVIRONMENT | None, relations.environment, "The first of its environments that fits."
+    )
+    protected_environments = batched(
+        refs.PROTECTED_ENVIRONMENTS,
+        protected_environments.of_projects,
+        "Extension of Pipeyard: the environments that not everybody may deploy to, by name; null for those who may not "
+        "run pipelines here.",
+    )
+    resource_groups = batched(
+        refs.RESOURCE_GROUPS,
+        resource_groups.of_projects,
+        "Extension of Pipeyard: its resource groups, by name; null for those who may not run pipelines here.",
     )
     nested_environments = batched(
         refs.NESTED_ENVIRONMENTS,

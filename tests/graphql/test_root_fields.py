@@ -14,7 +14,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from ci_core.actions import jobs as job_actions
 from ci_core.actions import schedules as schedule_actions
-from ci_core.actions.environments import create_environment
+from ci_core.actions.environments import create_environment, protect_environment
 from ci_core.actions.groups import create_group
 from ci_core.actions.runners import create_runner
 from ci_core.actions.schedules import create_schedule
@@ -28,6 +28,8 @@ from ci_core.models import (
     Pipeline,
     PipelineSchedule,
     ProjectMembership,
+    ProtectedEnvironment,
+    ResourceGroup,
     Runner,
     Stage,
     User,
@@ -43,7 +45,8 @@ from tests.support.jobs import artifact, job_of
 
 CONFIG = {
     "build": {"script": "x"},
-    "gone": {"script": "x"},
+    "gone": {"script": "x", "resource_group": "device"},
+    "up": {"script": "x", "environment": "staging"},
     "deploy": {"script": "x", "when": "manual"},
     "later": {"script": "x", "when": "delayed", "start_in": "1 hour"},
 }
@@ -81,6 +84,9 @@ class World:
         create_group("secret", acting_user=self.users["admin"])
         self.jobs = {name: job_of(self.pipeline, name) for name in CONFIG}
         job_actions.cancel_job(self.jobs["gone"].pk)
+        job_actions.cancel_job(self.jobs["up"].pk)
+        self.deployment = Deployment.objects.get()
+        protect_environment(self.project, "production", access_level=AccessLevel.OWNER)
         self.artifact = artifact(self.jobs["gone"])
         self.environment = create_environment(self.project, name="review/a")
         self.stopped = create_environment(self.project, name="review/b")
@@ -104,6 +110,7 @@ class World:
             **{name: f"gid://gitlab/Ci::Build/{job.pk}" for name, job in self.jobs.items()},
             "artifact": f"gid://gitlab/Ci::JobArtifact/{self.artifact.pk}",
             "environment": f"gid://gitlab/Environment/{self.environment.pk}",
+            "deployment": f"gid://gitlab/Deployment/{self.deployment.pk}",
             "stopped": f"gid://gitlab/Environment/{self.stopped.pk}",
             "schedule": f"gid://gitlab/Ci::PipelineSchedule/{self.schedule.pk}",
             "runner": f"gid://gitlab/Ci::Runner/{self.runner.pk}",
@@ -117,7 +124,7 @@ def everything() -> list[Any]:
     """All rows that a field could change, what is told of changes, and what is to be done in the background."""
     tables = (
         Artifact, Deployment, Environment, Event, Job, PendingJob, Pipeline, PipelineSchedule,
-        ProjectMembership, Runner, Stage, User, ProcrastinateJob,
+        ProjectMembership, ProtectedEnvironment, ResourceGroup, Runner, Stage, User, ProcrastinateJob,
     )  # fmt: skip
     return [list(table.objects.order_by("pk").values()) for table in tables]
 
@@ -174,6 +181,14 @@ MUTATIONS = {
     "environmentUpdate": Change('id: "%(environment)s", externalUrl: "https://example.com"', "developer"),
     "environmentStop": Change('id: "%(environment)s"', "developer"),
     "environmentDelete": Change('id: "%(stopped)s"', "developer"),
+    "environmentCancelAutoStop": Change('id: "%(environment)s"', "developer"),
+    "deploymentRollback": Change('id: "%(deployment)s"', "developer"),
+    "environmentProtect": Change('projectPath: "%(path)s", name: "review/a", role: OWNER', "maintainer"),
+    "environmentUnprotect": Change('projectPath: "%(path)s", name: "production"', "maintainer"),
+    "ciResourceGroupUpdate": Change(
+        'projectPath: "%(path)s", key: "device", processMode: NEWEST_FIRST', "developer"
+    ),
+    "jobErase": Change('id: "%(gone)s"', "maintainer"),
     "ciLint": Change('projectPath: "%(path)s", content: "a: {script: x}"', "developer", changes=False),
     "runnerCreate": Change('runnerType: PROJECT_TYPE, projectId: "%(project)s"', "maintainer"),
     "runnerUpdate": Change('id: "%(runner)s", description: "other"', "maintainer"),

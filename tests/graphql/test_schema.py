@@ -119,6 +119,7 @@ def test_names_of_the_kinds():
         "ClustersAgentID",
         "Date",
         "Duration",
+        "DeploymentID",
         "EnvironmentID",
         "GroupID",
         "JSON",
