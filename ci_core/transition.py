@@ -45,6 +45,7 @@ _COLUMNS: Final = frozenset(
         "runner_manager_id",
         "failure_reason",
         "exit_code",
+        "coverage",
         "allow_failure",
         "user_id",
         "given_inputs",

@@ -112,7 +112,7 @@ FAILURE_MESSAGES: Final[dict[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """What can be done from a status."""
+    """What can be done from a status. asks: id of the definition that may ask for confirmation; None: nothing does."""
 
     id: str
     icon: str
@@ -120,7 +120,7 @@ class Action:
     button_title: str
     path: str
     method: str = "post"
-    confirmation_message: str | None = None
+    asks: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +212,9 @@ def _action(row: models.Job, project: models.Project) -> Action | None:
         return None
     icon, title, button_title = ACTIONS[verb]
     kind = "Ci::Bridge" if row.kind == models.JobKind.BRIDGE else "Ci::Build"
-    return Action(f"{kind}-{verb}-{row.id}", icon, title, button_title, links.job(project, row.id, verb))
+    path = links.job(project, row.id, verb)
+    asks = row.definition_id if verb == "play" else None
+    return Action(f"{kind}-{verb}-{row.id}", icon, title, button_title, path, asks=asks)
 
 
 def next_verb(row: models.Job) -> str | None:

@@ -8,6 +8,7 @@ from typing import Any
 from django.db import transaction
 from psycopg.types.json import Jsonb
 
+from ci_core.actions.coverage import coverage_of
 from ci_core.actions.deploying import refuse_outdated, refuse_protected
 from ci_core.actions.retrying import copy_jobs, refuse_archived
 from ci_core.compiler.inputs.jobs import JobInputError, check_given, from_json
@@ -175,13 +176,14 @@ def succeed_job(job_id: int) -> Job:
     """Stores that a job succeeded (or, if it was being cancelled, that it has stopped). Raises JobNotRunning."""
     pipeline, job = lock_job(job_id)
     event = final_event(Event.SUCCESS, Status(job.status))
-    changes = transition(pipeline, [job.pk], event, exit_code=0)
+    columns: dict[str, Any] = {"exit_code": 0, **_coverage(job)}
+    changes = transition(pipeline, [job.pk], event, **columns)
     if not changes:
         raise JobNotRunning(f"{job.name} is {job.status}.")
     if job.environment_name and event == Event.SUCCESS:
         note_success(pipeline, job)
     advance(pipeline, changes)
-    return _ended(job, changes[0], exit_code=0)
+    return _ended(job, changes[0], **columns)
 
 
 @transaction.atomic
@@ -201,7 +203,12 @@ def fail_job(job_id: int, reason: FailureReason, *, exit_code: int | None = None
     allowed = failure_is_allowed(
         job.allow_failure, definition.get("allow_failure_exit_codes") or [], exit_code
     )
-    columns = {"failure_reason": reason.value, "exit_code": exit_code, "allow_failure": allowed}
+    columns = {
+        "failure_reason": reason.value,
+        "exit_code": exit_code,
+        "allow_failure": allowed,
+        **_coverage(job),
+    }
     changes = transition(pipeline, [job.pk], Event.DROP, **columns)
     if retries_itself(definition.get("retry") or {}, _retries(job), reason.value, exit_code):
         copy_jobs(pipeline, [job.pk], acting_user=None, enqueue_immediately=True)
@@ -211,6 +218,11 @@ def fail_job(job_id: int, reason: FailureReason, *, exit_code: int | None = None
         changes += cancel_rest(pipeline)
     advance(pipeline, changes)
     return _ended(job, changes[0], **columns)
+
+
+def _coverage(job: Job) -> dict[str, float | None]:
+    """The column of the coverage, for a job that wants it read."""
+    return {"coverage": coverage_of(job)} if job.coverage_pattern else {}
 
 
 def _retries(job: Job) -> int:

@@ -138,7 +138,7 @@ def _resource_groups(pipeline: Pipeline, plan: CompiledPipeline) -> list[int | N
 _JOB: Final = (
     "id", "pipeline_id", "project_id", "stage_id", "definition_id", "name", "number", "kind", "status", "when",
     "scheduling_type", "allow_failure", "interruptible", "protected", "tags", "timeout", "start_in",
-    "environment_name", "user_id", "created_at", "updated_at", "resource_group_id",
+    "environment_name", "coverage_pattern", "user_id", "created_at", "updated_at", "resource_group_id",
 )  # fmt: skip
 
 
@@ -177,6 +177,7 @@ def _jobs(
             job.timeout,
             job.start_in,
             job.environment.name if job.environment else "",
+            job.coverage or "",
             pipeline.user_id,
             now,
             now,

@@ -55,6 +55,7 @@ def copy_jobs(
             timeout=job.timeout,
             start_in=job.start_in,
             environment_name=job.environment_name,
+            coverage_pattern=job.coverage_pattern,
             resource_group_id=job.resource_group_id,
             given_variables=list(variables) if variables else job.given_variables,
             given_inputs=job.given_inputs if inputs is None else inputs,

@@ -73,6 +73,9 @@ class Job(models.Model):
     timeout = models.PositiveIntegerField(null=True, blank=True, help_text="Seconds.")
     start_in = models.PositiveIntegerField(null=True, blank=True, help_text="Seconds; of a delayed job.")
     environment_name = models.CharField(max_length=255, blank=True)
+    coverage_pattern = models.TextField(
+        blank=True, help_text="Finds the coverage in the log; between slashes."
+    )
     resource_group = models.ForeignKey(
         ResourceGroup, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, null=True, blank=True
     )
@@ -94,6 +97,7 @@ class Job(models.Model):
     attempt = models.PositiveSmallIntegerField(default=0)
     failure_reason = models.CharField(max_length=64, blank=True, choices=choices(FailureReason))
     exit_code = models.IntegerField(null=True, blank=True)
+    coverage = models.FloatField(null=True, blank=True, help_text="Percent, as its log told.")
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
     scheduled_at = models.DateTimeField(null=True, blank=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from django.db.models import Count, Q
+from django.db.models import Avg, Count, Q
 
 from ci_core import models
 from ci_core.models.ids import pipeline_of
@@ -26,6 +26,7 @@ class JobFacts:
     manual: int = 0
     scheduled: int = 0
     with_needs: int = 0
+    coverage: float | None = None
 
 
 _LATEST: Final = Q(retried=False)
@@ -39,6 +40,7 @@ _COUNTS: Final = {
     "manual": Count("id", filter=_LATEST & Q(status=Status.MANUAL.value)),
     "scheduled": Count("id", filter=_LATEST & Q(status=Status.SCHEDULED.value)),
     "with_needs": Count("id", filter=_LATEST & Q(scheduling_type=SchedulingType.DAG.value)),
+    "coverage": Avg("coverage", filter=_LATEST),
 }
 
 

@@ -29,6 +29,7 @@ JOBS: Final = Columns(
         *("when", "scheduling_type", "allow_failure", "retried"),
     ),
     fields={
+        "detailed_status": ("definition_id",),
         "duration": ("started_at", "finished_at"),
         "queued_duration": ("queued_at", "started_at", "finished_at"),
         "inputs": ("given_inputs",),
@@ -39,7 +40,6 @@ JOBS: Final = Columns(
         **dict.fromkeys(
             (
                 *(
-                    "detailed_status",
                     "active",
                     "cancelable",
                     "playable",
@@ -47,7 +47,7 @@ JOBS: Final = Columns(
                     "manual_job",
                     "scheduled",
                 ),
-                *("triggered", "can_play_job", "user_permissions", "failure_message", "coverage", "trace"),
+                *("triggered", "can_play_job", "user_permissions", "failure_message", "trace"),
                 *("artifacts", "project", "pipeline", "stage", "needs", "previous_stage_jobs"),
                 *("previous_stage_jobs_or_needs", "downstream_pipeline", "ref_name", "short_sha", "source"),
                 *("created_by_tag", "ref_path", "commit_path", "web_path", "play_path", "retry_path"),
@@ -148,6 +148,17 @@ def declared_inputs(
         definition_ids,
         lambda missing: dict(
             models.JobDefinition.objects.by_ids(missing).values_list("id", "content__inputs")
+        ),
+    )
+
+
+def confirmations(context: Context, definition_ids: Iterable[int]) -> Mapping[int, str | None]:
+    """What somebody is asked before they start a job of each definition; None for those who start it at once."""
+    return context.remembered(
+        "confirmations",
+        definition_ids,
+        lambda missing: dict(
+            models.JobDefinition.objects.by_ids(missing).values_list("id", "content__manual_confirmation")
         ),
     )
 

@@ -75,7 +75,10 @@ class Job(CiJobInterface):
 
     exit_code = leaf(int | None, "What its script ended with.")
     failure_message = batched(str | None, downstream_relations.failure_messages, "Why it failed, in words.")
-    coverage = leaf(float | None, "Always null: coverage is not read from logs yet.", lambda row: None)
+    coverage = leaf(
+        float | None,
+        "Test coverage as its log told it, percent; null without `coverage`, or if it was not found.",
+    )
     trace = batched(CiJobTrace | None, relations.traces, "Its log; null while there is none.")
     artifacts = batched(refs.ARTIFACTS, relations.artifacts, "Files it left. All of them by default.")
     manual_variables = batched(

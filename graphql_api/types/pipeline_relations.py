@@ -62,6 +62,12 @@ def stages(
     return [whole(found.get(row.pk, ()), arguments, lambda stage: (stage.position,)) for row in parents]
 
 
+def coverages(parents: list[models.Pipeline], info: Info) -> list[float | None]:
+    """The mean coverage of each pipeline's latest jobs, percent, to two places."""
+    found = facts.of_pipelines(info.context, (row.pk for row in parents))
+    return [None if known.coverage is None else round(known.coverage, 2) for known in found]
+
+
 def jobs(
     parents: list[models.Pipeline],
     info: Info,

@@ -132,7 +132,9 @@ class Pipeline(PipelineInterface):
     finished_at = leaf(Time | None, "When it ended.")
     duration = leaf(int | None, "Seconds that its jobs ran; while it runs, since it began.", _duration)
     queued_duration = leaf(Duration | None, "Seconds from its making to its first job.", _queued_duration)
-    coverage = leaf(float | None, "Always null: coverage is not read from logs yet.", _none)
+    coverage = batched(
+        float | None, relations.coverages, "Mean of what its jobs' logs tell of test coverage, percent."
+    )
     compute_minutes = leaf(float | None, "Always null: compute time is not billed here.", _none)
 
     yaml_errors = leaf(bool, "Whether its configuration has errors.", lambda row: bool(row.config_errors))

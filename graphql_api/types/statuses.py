@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import strawberry
 
-from graphql_api.fields import leaf
+from graphql_api.context import Info
+from graphql_api.detailed_status import Action
+from graphql_api.fields import batched, leaf
+from graphql_api.loaders import jobs
+
+
+def _confirmations(parents: list[Action], info: Info) -> list[str | None]:
+    asked = [action.asks for action in parents if action.asks is not None]
+    found = jobs.confirmations(info.context, asked)
+    return [None if action.asks is None else found.get(action.asks) for action in parents]
 
 
 @strawberry.type(name="StatusAction", description="What can be done with an object in its present status.")
@@ -17,7 +26,9 @@ class StatusAction:
     button_title = leaf(str | None, "Title of the button, such as `Run this job again`.")
     path = leaf(str | None, "Path that carries the action out.")
     method = leaf(str | None, "HTTP method for the path: always `post`.")
-    confirmation_message = leaf(str | None, "Always null: no action has to be confirmed.")
+    confirmation_message = batched(
+        str | None, _confirmations, "What to ask before a job is started, from `manual_confirmation`."
+    )
 
 
 @strawberry.type(name="DetailedStatus", description="A status as it is shown to people.")
