@@ -15,7 +15,6 @@ from ci_core.bulk import array_text, copy_rows, copy_values
 from ci_core.compiler import CompiledPipeline, CompiledTrigger
 from ci_core.decisions.snapshots import JobSnapshot
 from ci_core.models import (
-    EventKind,
     Job,
     JobDefinition,
     JobKind,
@@ -52,8 +51,7 @@ def write_plan(
     copy_values(Need, _NEED, _needs(pipeline, plan, ids))
     copy_rows(_variables(pipeline, given))
     plan_deployments(pipeline, zip(plan.jobs, ids, strict=True), known)
-    created = Status.CREATED.value
-    events.record(pipeline, EventKind.JOB, [events.Change(id_, "", created) for id_ in ids])
+    events.record_created(pipeline, in_pipeline(pipeline.pk, first), len(ids))
     return _snapshots(plan, ids, stages, groups)
 
 

@@ -43,6 +43,14 @@ LOG_CHANGES: Final = f"""logged AS (
 
 _RECORD: Final = f"WITH {LOG_CHANGES} SELECT {RING_PIPELINE}"
 
+# The ids of a new pipeline's jobs are made by the database: arrays of thousands took longer to send than to log.
+_RECORD_CREATED: Final = f"""WITH logged AS (
+    INSERT INTO ci_core_event {_COLUMNS}
+    SELECT %(pipeline_id)s, %(project_id)s, 'job', id, '', 'created', %(now)s
+    FROM generate_series(%(first)s::bigint, %(last)s::bigint) AS t(id)
+    RETURNING id
+), {_NOTED} SELECT {RING_PIPELINE}"""  # noqa: S608 - constants
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -62,6 +70,16 @@ def record(pipeline: Pipeline, kind: EventKind, changes: Sequence[Change]) -> No
         return
     with connection.cursor() as cursor:
         cursor.execute(_RECORD, parameters(pipeline, [(kind, change) for change in changes], clock.now()))
+
+
+def record_created(pipeline: Pipeline, first_job_id: int, count: int) -> None:
+    """Appends that `count` jobs with consecutive ids were inserted, in the caller's transaction, and rings the bell."""
+    job_ids = {"first": first_job_id, "last": first_job_id + count - 1}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _RECORD_CREATED,
+            {"pipeline_id": pipeline.pk, "project_id": pipeline.project_id, "now": clock.now(), **job_ids},
+        )
 
 
 def parameters(
