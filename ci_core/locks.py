@@ -12,7 +12,8 @@
 
 Before all of these, by those who need them: a project's row, `FOR NO KEY UPDATE`, while its schedules are counted; then
 one schedule's row, while it is changed or fires. Firing creates a pipeline and so goes on with 1. Whoever makes a
-project or a group takes the lock on paths first of all.
+project or a group takes the lock on paths first of all. Whoever adds a pipeline to a family takes the family's lock
+after 2, when nobody can wait for the new pipeline, and takes no pipeline afterwards that it did not hold before.
 
 So a claim may wait for a pipeline, but nobody who holds a pipeline ever waits for a claim.
 """
@@ -30,8 +31,10 @@ from ci_core.models import InternalId, Job, Pipeline, Project
 from ci_core.models.ids import pipeline_of
 from ci_core.statuses import DOWNSTREAM_SOURCES
 
-#: Key of the advisory lock on paths; no other advisory lock is taken here.
+#: Key of the advisory lock on paths.
 _PATHS_LOCK: Final = 7_300_001
+#: The advisory lock of a family has this in its upper bits, and the id of the family's first pipeline below.
+_FAMILY_LOCKS: Final = 7_300_002 << 40
 
 
 def lock_pipeline(pipeline_id: int, *, deleting: bool = False) -> Pipeline:
@@ -126,6 +129,13 @@ def lock_paths() -> None:
     _require_transaction()
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_PATHS_LOCK])
+
+
+def lock_family(root_id: int) -> None:
+    """Lets one transaction at a time add a pipeline to the family of this first one: so its size can be counted."""
+    _require_transaction()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_FAMILY_LOCKS | root_id])
 
 
 def _require_transaction() -> None:

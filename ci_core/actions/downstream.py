@@ -11,12 +11,12 @@ from ci_core import clock, deployments
 from ci_core.actions.forwarding import forwarded_variables, included_config
 from ci_core.actions.jobs import fail_job
 from ci_core.actions.pipelines import compile_runnable, store_pipeline
-from ci_core.actions.triggering import BridgeRefused, Target, target_of
+from ci_core.actions.triggering import BridgeRefused, Target, refuse_large, target_of
 from ci_core.configuration import Compiled, Situation
 from ci_core.decisions.bridges import Strategy
 from ci_core.decisions.transitions import Event
 from ci_core.errors import CiError, JobNotRunning, NotFound
-from ci_core.locks import lock_job
+from ci_core.locks import lock_family, lock_job
 from ci_core.models import BridgeMessage, DownstreamPipeline, Job, JobDefinition, PendingBridge, Pipeline
 from ci_core.processing import advance, cancel_wanted
 from ci_core.processing.deployed import note_success
@@ -83,7 +83,11 @@ def start_bridge(job_id: int) -> Pipeline | None:
     except CiError as error:
         _fail(job_id, FailureReason.DOWNSTREAM_PIPELINE_CREATION_FAILED, error.message)
         return None
-    return _create(job_id, target, situation, compiled)
+    try:
+        return _create(job_id, target, situation, compiled)
+    except BridgeRefused as refused:
+        _fail(job_id, refused.reason, refused.message)
+        return None
 
 
 def _situation(pipeline: Pipeline, job: Job, definition: dict[str, Any], target: Target) -> Situation:
@@ -104,7 +108,8 @@ def _situation(pipeline: Pipeline, job: Job, definition: dict[str, Any], target:
 def _create(job_id: int, target: Target, situation: Situation, compiled: Compiled) -> Pipeline | None:
     """Writes the downstream pipeline, unless the trigger job was started or cancelled meanwhile.
 
-    The upstream pipeline is locked first; nobody can wait for the new one.
+    The upstream pipeline is locked first; nobody can wait for the new one. Raises BridgeRefused, and writes nothing,
+    if the family has become too large meanwhile.
     """
     try:
         upstream, job = lock_job(job_id)
@@ -115,6 +120,9 @@ def _create(job_id: int, target: Target, situation: Situation, compiled: Compile
     advance(upstream, transition(upstream, [job.pk], Event.RUN))
 
     def link(downstream: Pipeline) -> None:
+        # Again, now that nobody else adds to the family: others may have since the first look.
+        lock_family(target.root_id)
+        refuse_large(target.root_id)
         DownstreamPipeline.objects.create(
             pipeline=downstream,
             source_pipeline_id=upstream.pk,

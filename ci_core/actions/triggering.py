@@ -75,7 +75,7 @@ def target_of(pipeline: Pipeline, job: Job, trigger: Mapping[str, Any]) -> Targe
     root_id = family[-1][0]
     if child:
         _refuse_deep(family)
-    _refuse_large(root_id)
+    refuse_large(root_id)
     _refuse_unallowed(pipeline, project, job, user, child=child)
     if not child:
         _refuse_loop(family)
@@ -109,8 +109,11 @@ def _refuse_deep(family: list[Any]) -> None:
         )
 
 
-def _refuse_large(root_id: int) -> None:
-    """Source: https://docs.gitlab.com/administration/instance_limits/#limit-pipeline-hierarchy-size"""
+def refuse_large(root_id: int) -> None:
+    """Refuses one more pipeline in a family that is as large as may be. Raises BridgeRefused.
+
+    Source: https://docs.gitlab.com/administration/instance_limits/#limit-pipeline-hierarchy-size
+    """
     limit = settings.PIPEYARD_PIPELINE_FAMILY_SIZE
     if 1 + DownstreamPipeline.objects.filter(root_id=root_id).count() >= limit:
         raise BridgeRefused(

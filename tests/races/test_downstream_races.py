@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from threading import Barrier
 from typing import Any
 
 import pytest
 
+from ci_core.actions import downstream
 from ci_core.actions.deleting import delete_pipeline
 from ci_core.actions.downstream import start_bridge, start_waiting_bridges
 from ci_core.actions.jobs import cancel_job, fail_job, retry_job, succeed_job
@@ -194,3 +196,31 @@ def test_runners_that_claim_jobs_of_children_while_the_parent_is_cancelled() -> 
         )
         assert status_of(pipeline) == "canceled"
         assert {status_of(child_of(pipeline, name)) for name in ("go", "too")} == {"canceled"}
+
+
+def test_trigger_jobs_that_start_at_once_do_not_pass_the_limit_of_their_family(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.PIPEYARD_PIPELINE_FAMILY_SIZE = 3
+    compile_runnable = downstream.compile_runnable
+    # Each has looked at the size of the family before any of them has added to it.
+    looked = Barrier(4)
+
+    def compiled(*given: Any, **named: Any) -> Any:
+        looked.wait(10)
+        return compile_runnable(*given, **named)
+
+    monkeypatch.setattr(downstream, "compile_runnable", compiled)
+    names = ["a", "b", "c", "d"]
+    pipeline = created("".join(f"{name}: {{trigger: {{include: child.yml}}}}\n" for name in names))
+    bridges = [job_of(pipeline, name) for name in names]
+    at_once([lambda bridge=bridge: start_bridge(bridge.pk) for bridge in bridges])
+    assert DownstreamPipeline.objects.count() == 2
+    assert sorted(job_of(pipeline, name).status for name in names) == [
+        "failed",
+        "failed",
+        "success",
+        "success",
+    ]
+    reasons = {job_of(pipeline, name).failure_reason for name in names} - {""}
+    assert reasons == {"reached_max_pipeline_hierarchy_size"}
