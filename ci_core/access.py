@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, TypeVar
 
-from django.db import connection
 from django.db.models import QuerySet
 
 from ci_core import clock, tokens
 from ci_core.errors import Forbidden, NotFound
-from ci_core.hydration import joined_rows, rows_of_sql
+from ci_core.hydration import joined_rows, prepared_rows
 from ci_core.models import (
     Deployment,
     Environment,
@@ -27,6 +26,7 @@ from ci_core.models import (
     Visibility,
 )
 from ci_core.models.ids import pipeline_of
+from ci_core.prepared import fetch_prepared
 from ci_core.statuses import AccessLevel
 
 R = TypeVar("R", bound="Pipeline | Environment | Deployment")
@@ -42,27 +42,25 @@ LAST_USED_EVERY: Final = 60
 _LEVELS_IN_PROJECTS: Final = """
 SELECT user_id, project_id, max(access_level) FROM (
     SELECT user_id, project_id, access_level FROM ci_core_projectmembership
-    WHERE user_id = ANY(%(users)s) AND project_id = ANY(%(projects)s)
+    WHERE user_id = ANY(%s::bigint[]) AND project_id = ANY(%s::bigint[])
     UNION ALL
     SELECT membership.user_id, project.id, membership.access_level FROM ci_core_project AS project
     JOIN ci_core_group AS own ON own.id = project.group_id
     JOIN ci_core_groupmembership AS membership ON membership.group_id = ANY(own.traversal_ids)
-    WHERE membership.user_id = ANY(%(users)s) AND project.id = ANY(%(projects)s)
+    WHERE membership.user_id = ANY(%s::bigint[]) AND project.id = ANY(%s::bigint[])
 ) AS role GROUP BY user_id, project_id
 """
 
 _LEVELS_IN_GROUPS: Final = """
 SELECT own.id, max(membership.access_level) FROM ci_core_group AS own
 JOIN ci_core_groupmembership AS membership ON membership.group_id = ANY(own.traversal_ids)
-WHERE membership.user_id = %(user)s AND own.id = ANY(%(ids)s) GROUP BY own.id
+WHERE membership.user_id = %s::bigint AND own.id = ANY(%s::bigint[]) GROUP BY own.id
 """
 
 
 def _levels(user_ids: list[int], project_ids: list[int]) -> list[tuple[int, int, int]]:
     """User, project and level, for each user who has a role in a project."""
-    with connection.cursor() as cursor:
-        cursor.execute(_LEVELS_IN_PROJECTS, {"users": user_ids, "projects": project_ids})
-        return list(cursor.fetchall())
+    return fetch_prepared(_LEVELS_IN_PROJECTS, [user_ids, project_ids, user_ids, project_ids])[1]
 
 
 @dataclass(slots=True)
@@ -113,9 +111,7 @@ class Principal:
         every = AccessLevel.OWNER if self.user is not None and self.user.is_superuser else 0
         levels: dict[int, int] = dict.fromkeys(group_ids, every)
         if self.user is not None and not every and group_ids:
-            with connection.cursor() as cursor:
-                cursor.execute(_LEVELS_IN_GROUPS, {"user": self.user.pk, "ids": group_ids})
-                levels.update(cursor.fetchall())
+            levels.update(fetch_prepared(_LEVELS_IN_GROUPS, [self.user.pk, group_ids])[1])
         return levels
 
 
@@ -134,7 +130,8 @@ def signed_in(user: User) -> Principal:
 
 #: Hand-written, as is finding a project: it comes before everything else of a request.
 _KEY_AND_OWNER: Final = """
-FROM ci_core_personalaccesstoken AS token JOIN ci_core_user AS owner ON owner.id = token.user_id WHERE token.digest = %s
+FROM ci_core_personalaccesstoken AS token JOIN ci_core_user AS owner ON owner.id = token.user_id
+WHERE token.digest = %s::text
 """
 
 
@@ -194,12 +191,12 @@ def _may_see(project: Project, principal: Principal) -> bool:
 
 
 #: Hand-written: most requests begin with it, and Django takes longer to build it than PostgreSQL to answer it.
-_PROJECT: Final = "SELECT * FROM ci_core_project WHERE full_path = %s"
+_PROJECT: Final = "SELECT * FROM ci_core_project WHERE full_path = %s::text"
 
 
 def find_project(full_path: str, principal: Principal) -> Project | None:
     """A project by path; None if there is none, or the principal may not see it."""
-    project: Project | None = next(iter(rows_of_sql(Project, _PROJECT, [full_path])), None)
+    project: Project | None = next(iter(prepared_rows(Project, _PROJECT, [full_path])), None)
     return project if project is not None and _may_see(project, principal) else None
 
 

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any
 
-import psycopg
 from django.core.exceptions import EmptyResultSet
 from django.db import connection, models
 from django.db.models.base import ModelState
 
-_MOMENTS: Final = psycopg.adapters.get_loader(
-    psycopg.adapters.types["timestamptz"].oid, psycopg.pq.Format.TEXT
-)
+from ci_core.prepared import Value, fetch_by_cursor, fetch_prepared
+
 #: Makes rows of the values of their columns.
 Make = Callable[[Iterable[tuple[Any, ...]]], list[Any]]
 
@@ -40,14 +38,20 @@ def rows_of(rows: models.QuerySet[Any]) -> list[Any]:
 
 def rows_of_sql(model: type[models.Model], sql: str, parameters: Sequence[Any]) -> list[Any]:
     """The rows that a statement gives; what is no column of the model becomes an attribute."""
-    names, found = fetched(sql, parameters)
+    names, found = fetch_by_cursor(sql, parameters)
+    return _maker(model, names)(found)
+
+
+def prepared_rows(model: type[models.Model], sql: str, parameters: Sequence[Value]) -> list[Any]:
+    """The same for a statement that is one of a few constants (`ci_core.prepared`)."""
+    names, found = fetch_prepared(sql, parameters)
     return _maker(model, names)(found)
 
 
 def joined_rows(
-    sources: Sequence[tuple[type[models.Model], str]], tail: str, parameters: Sequence[Any]
+    sources: Sequence[tuple[type[models.Model], str]], tail: str, parameters: Sequence[Value]
 ) -> list[tuple[Any, ...]]:
-    """Rows of several models that one statement joins, side by side.
+    """Rows of several models that one prepared statement joins, side by side.
 
     sources: the models, and the aliases that they have in `tail`, which is the statement from its FROM on.
     """
@@ -55,24 +59,13 @@ def joined_rows(
     listed = ", ".join(
         f'{alias}."{name}"' for (_, alias), names in zip(sources, columns, strict=True) for name in names
     )
-    _, found = fetched(f"SELECT {listed} {tail}", parameters)
+    _, found = fetch_prepared(f"SELECT {listed} {tail}", parameters)
     made, start = [], 0
     for (model, _), names in zip(sources, columns, strict=True):
         end = start + len(names)
         made.append(_maker(model, tuple(names))([row[start:end] for row in found]))
         start = end
     return list(zip(*made, strict=True))
-
-
-def fetched(sql: str, parameters: Sequence[Any]) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
-    """The names of the columns that a statement gives, and their values as psycopg reads them."""
-    with connection.cursor() as cursor:
-        cursor.cursor.adapters.register_loader("timestamptz", _MOMENTS)
-        cursor.execute(sql, parameters)
-        found: list[tuple[Any, ...]] = cursor.fetchall()
-        # Not `description`, which makes an object with nine properties of each column.
-        result = cursor.cursor.pgresult
-        return tuple(result.fname(place).decode() for place in range(result.nfields)), found
 
 
 def converters(model: type[models.Model]) -> dict[str, Callable[..., Any]]:

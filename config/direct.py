@@ -1,24 +1,42 @@
-"""Answers requests to the GraphQL API without a thread of their own.
+"""Answers what is posted to the GraphQL API without Django's request and its middlewares.
 
-Django opens a thread for each request, hops there and back to tell its signals, opens a database connection in it and
-closes both at the end: for a small query that takes longer than the query. A request to the API that brings a token
-needs none of it: what it asks of the database runs in threads that all such requests share. One that brings cookies may
-change its session, and is left to Django.
+For a small query they take longer than the query: Django opens a thread for each request, hops there and back to tell
+its signals, and opens a database connection in it. What is posted without cookies needs none of it: nobody's session
+can be meant, and what it asks of the database runs in threads that all such requests share. The headers of the answer
+are those that the middlewares give; a test compares them.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
 
-from django.core.exceptions import RequestAborted
-from django.core.handlers.asgi import ASGIHandler, get_script_prefix
-from django.http import HttpRequest
-from django.urls import set_script_prefix
+import structlog
+from django.conf import settings
+from django.core.handlers.asgi import ASGIHandler
+from django.http.request import split_domain_port, validate_host
 
-from graphql_api.threads import in_http_thread
+from ci_core.access import Principal, anonymous
+from config.request_id import request_id_for
+from graphql_api.door import Answer, Door
+from graphql_api.http.caller import caller_by_token
+from graphql_api.http.reading import Sent, within_limit
+from graphql_api.threads import HTTP_THREADS, in_http_thread
+from graphql_api.together import Together
 
 PATH: Final = "/api/graphql"
+_COMMON: Final = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", settings.SECURE_REFERRER_POLICY.encode()),
+    (b"cross-origin-opener-policy", settings.SECURE_CROSS_ORIGIN_OPENER_POLICY.encode()),
+    (b"x-frame-options", settings.X_FRAME_OPTIONS.encode()),
+)
+
+#: The headers on which an answer depends.
+_DECIDING: Final = ("authorization", "private-token", "job-token", "accept", "content-type")
+_TOGETHER: Final = Together(HTTP_THREADS)
 
 
 class DirectHandler(ASGIHandler):
@@ -26,28 +44,14 @@ class DirectHandler(ASGIHandler):
 
     async def handle(self, scope: Any, receive: Any, send: Any) -> None:
         """Answers one request."""
-        path = scope["path"].removeprefix(scope.get("root_path", ""))
-        if path != PATH or any(name == b"cookie" for name, _ in scope["headers"]):
+        headers = _headers_of_short_way(scope)
+        if headers is None:
             await super().handle(scope, receive, send)
             return
-        scope["pipeyard.run_in_thread"] = in_http_thread
-        try:
-            body = await self.read_body(receive)
-        except RequestAborted:
+        body = await _body(receive)
+        if body is None:
             return
-        try:
-            set_script_prefix(get_script_prefix(scope))
-            request, refusal = self.create_request(scope, body)
-            if request is not None:
-                await self._unless_gone(request, receive, send)
-            elif refusal is not None:
-                await self.send_response(refusal, send)
-        finally:
-            body.close()
-
-    async def _unless_gone(self, request: HttpRequest, receive: Any, send: Any) -> None:
-        """Answers a request; gives up when its client goes away."""
-        answering = asyncio.ensure_future(self._answer(request, send))
+        answering = asyncio.ensure_future(_answer(scope, headers, *body, send))
         gone = asyncio.ensure_future(receive())
         gone.add_done_callback(lambda _: answering.cancel())
         try:
@@ -58,5 +62,69 @@ class DirectHandler(ASGIHandler):
         finally:
             gone.cancel()
 
-    async def _answer(self, request: HttpRequest, send: Any) -> None:
-        await self.send_response(await self.run_get_response(request), send)
+
+def _headers_of_short_way(scope: Any) -> Mapping[str, str] | None:
+    """The headers of a request that is answered here, by lower-case name; None for one that Django answers."""
+    if scope["method"] != "POST" or scope["path"].removeprefix(scope.get("root_path", "")) != PATH:
+        return None
+    headers = {name.decode("latin1"): value.decode("latin1") for name, value in scope["headers"]}
+    if "cookie" in headers or len(headers) != len(scope["headers"]):
+        return None
+    return headers if _is_allowed(headers.get("host", ""), tuple(settings.ALLOWED_HOSTS)) else None
+
+
+@lru_cache(256)
+def _is_allowed(host: str, allowed: tuple[str, ...]) -> bool:
+    domain, _ = split_domain_port(host)
+    return bool(domain) and validate_host(domain, allowed)
+
+
+async def _body(receive: Any) -> tuple[bytes, int] | None:
+    """The body as far as it is taken, and how many bytes were not kept; None if the client has gone."""
+    kept, more = b"", 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        chunk = message.get("body", b"")
+        if len(kept) + len(chunk) > settings.PIPEYARD_GRAPHQL_BODY_LIMIT:
+            more += len(chunk)
+        else:
+            kept += chunk
+        if not message.get("more_body", False):
+            return kept, more
+
+
+async def _answer(scope: Any, headers: Mapping[str, str], body: bytes, more: int, send: Any) -> None:
+    request_id = request_id_for(headers.get("x-request-id", ""))
+    address = (scope.get("client") or ("",))[0]
+
+    def caller() -> Principal:
+        return caller_by_token(headers, address) or anonymous()
+
+    sent = Sent(
+        method="POST",
+        accept=headers.get("accept"),
+        content_type=headers.get("content-type", ""),
+        parameters={},
+        body=lambda: within_limit(body, more),
+    )
+    key = (*(headers.get(name) for name in _DECIDING), body)
+    with structlog.contextvars.bound_contextvars(request_id=request_id):
+        given = await _TOGETHER.answer(key, sent, Door(caller, address, in_http_thread))
+    await send(
+        {"type": "http.response.start", "status": given.status, "headers": _written(given, request_id)}
+    )
+    await send({"type": "http.response.body", "body": given.body})
+
+
+def _written(given: Answer, request_id: str) -> list[tuple[bytes, bytes]]:
+    """The headers of an answer."""
+    own = [(name.lower().encode("latin1"), value.encode("latin1")) for name, value in given.headers.items()]
+    return [
+        (b"content-type", f"{given.media_type}; charset=utf-8".encode()),
+        (b"content-length", b"%d" % len(given.body)),
+        *own,
+        *_COMMON,
+        (b"x-request-id", request_id.encode()),
+    ]

@@ -82,6 +82,7 @@ class Env:
     template_registry: str
     include_templates: str
     breadth_first: bool
+    prepared_statements: bool
     graphql: GraphQLEnv
     revision: str
 
@@ -119,6 +120,7 @@ def read_env() -> Env:
         template_registry=env.str("PIPEYARD_TEMPLATE_REGISTRY_HOST", ""),
         include_templates=env.str("PIPEYARD_INCLUDE_TEMPLATES", ""),
         breadth_first=env.bool("PIPEYARD_BREADTH_FIRST", True),
+        prepared_statements=env.bool("PIPEYARD_PREPARED_STATEMENTS", True),
         graphql=_read_graphql_env(env),
         revision=env.str("PIPEYARD_REVISION", "unknown"),
     )

@@ -14,6 +14,11 @@ from django.utils.decorators import async_only_middleware
 _ACCEPTED = re.compile(r"[A-Za-z0-9_-]{8,64}")
 
 
+def request_id_for(given: str) -> str:
+    """The caller's id if it is one, otherwise a new one."""
+    return given if _ACCEPTED.fullmatch(given) else uuid.uuid4().hex
+
+
 @async_only_middleware
 def RequestIdMiddleware(
     get_response: Callable[[HttpRequest], Awaitable[HttpResponseBase]],
@@ -21,8 +26,7 @@ def RequestIdMiddleware(
     """Middleware: binds `request_id` for logs and sets the `X-Request-Id` header of the answer."""
 
     async def middleware(request: HttpRequest) -> HttpResponseBase:
-        given = request.headers.get("X-Request-Id", "")
-        request_id = given if _ACCEPTED.fullmatch(given) else uuid.uuid4().hex
+        request_id = request_id_for(request.headers.get("X-Request-Id", ""))
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             response = await get_response(request)
         response["X-Request-Id"] = request_id

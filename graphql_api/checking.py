@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any, Final
 
 from django.conf import settings
-from graphql import GraphQLError, OperationDefinitionNode, parse
+from graphql import GraphQLError, GraphQLSchema, OperationDefinitionNode, parse
 from strawberry.extensions import SchemaExtension
 from strawberry.schema.exceptions import CannotGetOperationTypeError
 
@@ -21,6 +21,27 @@ from graphql_api.persisted import digest_in, document_of, is_new
 #: Stands for a document that is not there or cannot be parsed: Strawberry gives errors to clients of both protocols
 #: only once it has a document. It is never executed.
 _NOTHING: Final = parse("{ __typename }")
+
+
+def measure(prepared: Prepared, name: str | None, operation: OperationDefinitionNode, usage: Usage) -> None:
+    """Holds the shape of an operation against its limits. Raises LimitExceeded."""
+    usage.take("tokens", prepared.tokens, limit_of("tokens"))
+    shape = prepared.shape(name, operation)
+    for limit in ("depth", "aliases", "directives"):
+        usage.take(limit, getattr(shape, limit), limit_of(limit))
+
+
+def weigh(
+    prepared: Prepared,
+    name: str | None,
+    operation: OperationDefinitionNode,
+    schema: GraphQLSchema,
+    variables: Mapping[str, Any],
+    context: Context,
+) -> None:
+    """Holds the complexity of an operation against its limit; only of a valid document. Raises LimitExceeded."""
+    score = prepared.complexity(schema, name, operation).score(variables)
+    context.usage.take("complexity", score, complexity_limit(context.principal))
 
 
 class CheckOperations(SchemaExtension):
@@ -99,15 +120,11 @@ class CheckOperations(SchemaExtension):
                 rate = usage.count(context.principal, context.address)
                 if rate.exceeded:
                     raise LimitExceeded("rate", rate.limit, rate.used)
-            usage.take("tokens", self._prepared.tokens, limit_of("tokens"))
-            shape = self._prepared.shape(self._name, self._operation)
-            for limit in ("depth", "aliases", "directives"):
-                usage.take(limit, getattr(shape, limit), limit_of(limit))
+            measure(self._prepared, self._name, self._operation, usage)
             if errors := self._prepared.errors(schema):
                 return errors
-            complexity = self._prepared.complexity(schema, self._name, self._operation)
-            score = complexity.score(self.execution_context.variables or {})
-            usage.take("complexity", score, complexity_limit(context.principal))
+            variables = self.execution_context.variables or {}
+            weigh(self._prepared, self._name, self._operation, schema, variables, context)
         except GraphQLError as error:
             return [error]
         return []

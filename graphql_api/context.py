@@ -27,6 +27,7 @@ class Context:
 
     authenticate: asked again by `renew`; None where the principal holds for the operation, as over HTTP.
     caller: what they came with, where a subscription must find out again who they are. address: where they came from.
+    usage: what it has used so far.
     live: which part of a subscription the operation is; None where nothing can be delivered later, as over HTTP.
     """
 
@@ -39,6 +40,7 @@ class Context:
         run_in_thread: ThreadRunner = in_request_thread,
         live: object | None = None,
         address: str = "",
+        usage: Usage | None = None,
     ) -> None:
         self.principal = principal or anonymous()
         self.authenticate = authenticate
@@ -48,7 +50,7 @@ class Context:
         self.address = address
         self.request_id = current_request_id()
         self.batches = Batches(self.run_in_thread)
-        self.usage = Usage()
+        self.usage = usage or Usage()
         self._remembered: dict[Any, dict[Any, Any]] = {}
         self._fields: Mapping[str, frozenset[str]] | None = None
         #: What a WebSocket client sent with connection_init; set by Strawberry.

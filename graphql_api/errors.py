@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
 from typing import Any, Final
 
@@ -120,8 +120,13 @@ def _place(error: GraphQLError) -> tuple[Any, ...]:
     return locations, [(isinstance(key, str), key) for key in error.path or ()]
 
 
+def in_order(found: Iterable[GraphQLError], request_id: str) -> list[GraphQLError]:
+    """The errors of a result as clients may see them, in the order of the document: not as they happened."""
+    return sorted((presented(error, request_id) for error in found), key=_place)
+
+
 class PresentErrors(SchemaExtension):
-    """Presents the errors of each result before it leaves, in the order of the document: not as they happened."""
+    """Presents the errors of each result before it leaves."""
 
     _streamed = False
 
@@ -140,6 +145,5 @@ class PresentErrors(SchemaExtension):
     def _present(self, result: Any) -> None:
         if isinstance(result, ExecutionResult) or hasattr(result, "errors"):
             request_id = self.execution_context.context.request_id
-            found = result.errors
-            if found:
-                result.errors = sorted((presented(error, request_id) for error in found), key=_place)
+            if result.errors:
+                result.errors = in_order(result.errors, request_id)

@@ -54,7 +54,7 @@ class InProcess:
         from graphql_api.authentication import principal_of_token
 
         self._principal = principal_of_token(token)
-        self._loop = asyncio.Runner()
+        self._loop = asyncio.new_event_loop()
 
     def answer(self, workload: Workload) -> tuple[float, bytes]:
         """Executes the document as the view does."""
@@ -72,7 +72,7 @@ class InProcess:
             assert not result.errors, result.errors
             return orjson.dumps(result.data)
 
-        return timed(lambda: self._loop.run(run()))
+        return timed(lambda: self._loop.run_until_complete(run()))
 
 
 def timed(run: Callable[[], bytes]) -> tuple[float, bytes]:

@@ -26,7 +26,7 @@ class BreadthFirst(StrawberryGraphQLCoreExecutionContext):
         if not settings.PIPEYARD_BREADTH_FIRST:
             return super().execute_operation(serially)
         try:
-            plan = self._plan()
+            plan = self.planned()
         except Exception as reason:
             # Whatever is wrong with the document, graphql-core says it in its own words.
             log.info("left to graphql-core", operation=_name(self.operation), reason=str(reason))
@@ -37,7 +37,8 @@ class BreadthFirst(StrawberryGraphQLCoreExecutionContext):
             return self._result(run, run.execute())
         return self._in_thread(run)
 
-    def _plan(self) -> Plan:
+    def planned(self) -> Plan:
+        """The plan of the operation. Raises Unplannable, and what graphql-core raises of directives."""
         if self.abort_signal is not None or not self.error_propagation:
             raise Unplannable("a way of executing that is not supported")
         if self.middleware_manager is not None and self.middleware_manager.middlewares:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cached_property
 from typing import Any
 
+import strawberry
 from graphql.pyutils import Path
 
 from graphql_api.execution.rows import Asked, Key
@@ -19,8 +21,20 @@ def raw_info(executor: Any, step: Step, keys: Iterable[Key]) -> Any:
     return executor.build_resolve_info(step.field, step.nodes, step.parent_type, path)
 
 
-def info_of(executor: Any, asked: Asked) -> Any:
-    """Strawberry's info of a field, at the first of the rows that are asked."""
-    step = asked.step
-    raw = raw_info(executor, step, [*asked.rows.path(asked.row(0)), step.key])
-    return executor.schema._strawberry_schema.config.info_class(_raw_info=raw, _field=step.definition)
+class PlannedInfo(strawberry.Info[Any, None]):
+    """Strawberry's info of a field, at the first of the rows that are asked; made of parts that few functions read."""
+
+    def __init__(self, executor: Any, asked: Asked) -> None:
+        self._executor = executor
+        self._asked = asked
+        self._field = asked.step.definition
+
+    @cached_property
+    def _raw_info(self) -> Any:  # type: ignore[override]
+        asked = self._asked
+        return raw_info(self._executor, asked.step, [*asked.rows.path(asked.row(0)), asked.step.key])
+
+    @property
+    def context(self) -> Any:
+        """What the operation carries with it."""
+        return self._executor.context_value

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from graphql.execution.values import get_argument_values
 from strawberry.schema.schema_converter import get_arguments
@@ -17,10 +17,12 @@ from strawberry.schema.schema_converter import get_arguments
 from graphql_api.batching import BatchFunction, call_batch, frozen
 from graphql_api.execution.completion import Completion
 from graphql_api.execution.errors import FieldErrors
-from graphql_api.execution.infos import info_of
+from graphql_api.execution.infos import PlannedInfo
 from graphql_api.execution.rows import Asked, Rows
 from graphql_api.execution.shapes import Plan, Step
 from graphql_api.fields import BatchedField, RootedField, refuse_nul
+
+_NO_ARGUMENTS: Final[Mapping[str, Any]] = {}
 
 
 @dataclass(slots=True)
@@ -78,7 +80,7 @@ class Run:
         if step.read is not None:
             self._completion.read(asked, step.read)
         elif isinstance(step.definition, BatchedField) and all(map(step.definition.at_hand, asked.parents)):
-            self._call(Batch(step.definition.batch, info_of(self._executor, asked), {}, [asked]))
+            self._call(Batch(step.definition.batch, PlannedInfo(self._executor, asked), {}, [asked]))
         elif asked.parents:
             self._waiting.append(asked)
         else:
@@ -92,7 +94,7 @@ class Run:
                 if len(standing) < len(asked.rows.objects):
                     kept = set(standing)
                     asked.taken = [row for row in asked.taken or standing if row in kept]
-            info = info_of(self._executor, asked)
+            info = PlannedInfo(self._executor, asked)
             try:
                 arguments = self._arguments(asked.step, info)
             except Exception as error:
@@ -129,6 +131,8 @@ class Run:
 
     def _arguments(self, step: Step, info: Any) -> Mapping[str, Any]:
         """A field's arguments as its function takes them. Raises GraphQLError and InvalidInput."""
+        if not step.definition.arguments:
+            return _NO_ARGUMENTS
         executor = self._executor
         given = get_argument_values(
             step.field, step.nodes[0], executor.variable_values, None, executor.hide_suggestions

@@ -15,7 +15,6 @@ from graphql_api.errors import Unauthenticated
 from graphql_api.http.refusal import Refused, exceeding
 from graphql_api.limits.exceeded import LimitExceeded
 from graphql_api.limits.usage import Usage
-from graphql_api.threads import ThreadRunner, in_request_thread
 
 
 class _CsrfCheck(CsrfViewMiddleware):
@@ -33,26 +32,16 @@ def _csrf_failure(request: HttpRequest) -> str | None:
     return None if reason is None else str(reason)
 
 
-def thread_runner(request: HttpRequest) -> ThreadRunner:
-    """Where what a request asks of the database runs: where its handler says, otherwise in its own thread."""
-    scope: Mapping[str, Any] = getattr(request, "scope", {})
-    runner: ThreadRunner = scope.get("pipeyard.run_in_thread", in_request_thread)
-    return runner
+def caller_of(request: HttpRequest) -> Principal:
+    """Who calls. A token wins over a session, and needs no CSRF token. Raises Refused (401, 403, 429).
 
-
-async def caller_of(request: HttpRequest, run_in_thread: ThreadRunner) -> Principal:
-    """Who calls. A token wins over a session, and needs no CSRF token. Raises Refused (401, 403, 429)."""
-    try:
-        token = token_in({name.lower(): value for name, value in request.headers.items()})
-        if token is not None:
-            by_token: Principal = await run_in_thread(lambda: principal_of_token(token))
-            return by_token
-    except Unauthenticated as error:
-        count(anonymous(), request, Usage())
-        headers = {"WWW-Authenticate": 'Bearer realm="Pipeyard"'}
-        raise Refused(401, str(error), "unauthenticated", headers=headers) from error
-    session_key = request.COOKIES.get(settings.SESSION_COOKIE_NAME)
-    principal: Principal = await run_in_thread(lambda: principal_of_session(session_key))
+    Runs where the database may be used.
+    """
+    address = request.META.get("REMOTE_ADDR", "")
+    by_token = caller_by_token({name.lower(): value for name, value in request.headers.items()}, address)
+    if by_token is not None:
+        return by_token
+    principal = principal_of_session(request.COOKIES.get(settings.SESSION_COOKIE_NAME))
     if principal.user is not None and request.method == "POST" and (why := _csrf_failure(request)):
         raise Refused(
             403, f"The request was not trusted: {why} Send the CSRF token, or use a token.", "untrusted"
@@ -60,8 +49,19 @@ async def caller_of(request: HttpRequest, run_in_thread: ThreadRunner) -> Princi
     return principal
 
 
-def count(principal: Principal, request: HttpRequest, usage: Usage) -> None:
+def caller_by_token(headers: Mapping[str, str], address: str) -> Principal | None:
+    """Who calls with a token; None without one. headers: by lower-case name. Raises Refused (401, 429)."""
+    try:
+        token = token_in(headers)
+        return None if token is None else principal_of_token(token)
+    except Unauthenticated as error:
+        count(anonymous(), address, Usage())
+        challenge = {"WWW-Authenticate": 'Bearer realm="Pipeyard"'}
+        raise Refused(401, str(error), "unauthenticated", headers=challenge) from error
+
+
+def count(principal: Principal, address: str, usage: Usage) -> None:
     """Counts an operation for its caller. Raises Refused (429)."""
-    rate = usage.count(principal, request.META.get("REMOTE_ADDR", ""))
+    rate = usage.count(principal, address)
     if rate.exceeded:
         raise exceeding(429, LimitExceeded("rate", rate.limit, rate.used), {"Retry-After": str(rate.wait)})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 from django.utils.http import parse_header_parameters
@@ -14,6 +15,7 @@ SERVED: Final = (JSON, RESPONSE)
 _MOST: Final = 32
 
 
+@lru_cache(256)
 def negotiated(accept: str | None) -> str | None:
     """The media type to answer in, by the header Accept; None if the client takes none that there is.
 
@@ -52,6 +54,7 @@ def _quality(served: str, wanted: list[tuple[str, float]]) -> tuple[float, int]:
     return 0.0, len(wanted)
 
 
+@lru_cache(256)
 def is_json(content_type: str) -> bool:
     """Whether a body of this type can be read: JSON in UTF-8, which is also meant where no charset is given."""
     name, parameters = parse_header_parameters(content_type)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -27,41 +27,59 @@ class Operation:
     extensions: dict[str, Any] = field(default_factory=dict)
 
 
-def check_method(request: HttpRequest) -> None:
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What is read of a request, whoever received it.
+
+    accept, content_type: its headers. parameters: those of its URL. body: gives its bytes; raises Refused (413).
+    """
+
+    method: str
+    accept: str | None
+    content_type: str
+    parameters: Mapping[str, str]
+    body: Callable[[], bytes]
+
+
+def check_method(sent: Sent) -> None:
     """Raises Refused (405) for any method but GET and POST."""
-    if request.method not in ("GET", "POST"):
+    if sent.method not in ("GET", "POST"):
         raise Refused(405, f"This path takes {METHODS}.", "method_not_allowed", headers={"Allow": METHODS})
 
 
-def read_operations(request: HttpRequest) -> list[Operation] | Operation:
+def read_operations(sent: Sent) -> list[Operation] | Operation:
     """The operation of a request, or several if its body is a list. Raises Refused (400, 413, 415)."""
-    if request.method == "GET":
-        return _operation(_url_parameters(request))
-    content_type = request.headers.get("Content-Type", "")
-    if not content_type:
+    if sent.method == "GET":
+        return _operation(_url_parameters(sent.parameters))
+    if not sent.content_type:
         raise bad_request("The header Content-Type is missing; send application/json.")
-    if not is_json(content_type):
+    if not is_json(sent.content_type):
         raise Refused(
             415,
             "The body must be JSON in UTF-8, with Content-Type: application/json.",
             "unsupported_media_type",
         )
-    given = _json(_body(request), "The body")
+    given = _json(sent.body(), "The body")
     if isinstance(given, list):
         _check_list(given)
         return [_operation(item) for item in given]
     return _operation(given)
 
 
-def _body(request: HttpRequest) -> bytes:
+def body_of_request(request: HttpRequest) -> bytes:
     """The body. Raises Refused (413)."""
     limit = settings.PIPEYARD_GRAPHQL_BODY_LIMIT
     announced = request.META.get("CONTENT_LENGTH") or ""
     if announced.isascii() and announced.isdigit() and int(announced) > limit:
         raise exceeding(413, LimitExceeded("body", limit, int(announced)))
-    body = request.read(limit + 1)
-    if len(body) > limit:
-        raise exceeding(413, LimitExceeded("body", limit, len(body)))
+    return within_limit(request.read(limit + 1), 0)
+
+
+def within_limit(body: bytes, more: int) -> bytes:
+    """The body, unless it and `more` bytes that were not kept exceed the limit. Raises Refused (413)."""
+    limit = settings.PIPEYARD_GRAPHQL_BODY_LIMIT
+    if len(body) + more > limit:
+        raise exceeding(413, LimitExceeded("body", limit, len(body) + more))
     return body
 
 
@@ -74,13 +92,13 @@ def _check_list(given: list[Any]) -> None:
         raise exceeding(400, LimitExceeded("batch", limit, len(given)))
 
 
-def _url_parameters(request: HttpRequest) -> dict[str, Any]:
+def _url_parameters(parameters: Mapping[str, str]) -> dict[str, Any]:
     given: dict[str, Any] = {
-        name: request.GET[name] for name in ("query", "operationName") if name in request.GET
+        name: parameters[name] for name in ("query", "operationName") if name in parameters
     }
     for name in ("variables", "extensions"):
-        if request.GET.get(name):
-            given[name] = _json(request.GET[name].encode(), f"The parameter `{name}`")
+        if parameters.get(name):
+            given[name] = _json(parameters[name].encode(), f"The parameter `{name}`")
     return given
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from ci_core import models
-from ci_core.hydration import rows_of, rows_of_sql
+from ci_core.hydration import prepared_rows, rows_of
 from ci_core.models.ids import pipeline_of
 from graphql_api.context import Context
 from graphql_api.loaders.slim import Columns
@@ -69,7 +69,7 @@ WHERE pipeline_id = ANY(%s::bigint[]) AND job_id = ANY(%s::bigint[]) ORDER BY pi
 """
 _NEEDS_OF_PIPELINES: Final = """
 SELECT {columns} FROM ci_core_need
-WHERE pipeline_id = ANY(%s::bigint[]) AND job_id BETWEEN %s AND %s ORDER BY pipeline_id, id
+WHERE pipeline_id = ANY(%s::bigint[]) AND job_id BETWEEN %s::bigint AND %s::bigint ORDER BY pipeline_id, id
 """
 _ARTIFACTS_OF_JOBS: Final = """
 SELECT * FROM ci_core_artifact
@@ -85,7 +85,7 @@ MANY_JOBS: Final = 100
 
 def stages(pipeline_ids: Iterable[int]) -> Mapping[int, Sequence[models.Stage]]:
     """The stages of each pipeline, in their order."""
-    return _grouped(rows_of_sql(models.Stage, _STAGES, [_array(pipeline_ids)]), "pipeline_id")
+    return _grouped(prepared_rows(models.Stage, _STAGES, [_array(pipeline_ids)]), "pipeline_id")
 
 
 def latest_by_stage(context: Context, stage_ids: Iterable[int]) -> Mapping[int, Sequence[models.Job] | None]:
@@ -126,7 +126,7 @@ def artifacts(context: Context, job_ids: Iterable[int]) -> Mapping[int, Sequence
 
     def read(missing: list[int]) -> Mapping[int, Sequence[models.Artifact]]:
         parameters = [_array({pipeline_of(id_) for id_ in missing}), _array(missing)]
-        return _grouped(rows_of_sql(models.Artifact, _ARTIFACTS_OF_JOBS, parameters), "job_id")
+        return _grouped(prepared_rows(models.Artifact, _ARTIFACTS_OF_JOBS, parameters), "job_id")
 
     return context.remembered("artifacts", job_ids, read)
 

@@ -46,7 +46,9 @@ PIPELINES: Final = Columns(
     otherwise=(),
 )
 #: Hand-written, as in `ci_core.access`.
-_BY_IID: Final = "SELECT {columns} FROM ci_core_pipeline WHERE project_id = ANY(%s::bigint[]) AND iid = %s"
+_BY_IID: Final = (
+    "SELECT {columns} FROM ci_core_pipeline WHERE project_id = ANY(%s::bigint[]) AND iid = %s::bigint"
+)
 
 
 @dataclass(frozen=True, slots=True)

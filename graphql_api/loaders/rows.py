@@ -8,7 +8,7 @@ from typing import Any, Final
 from django.db.models import Model
 
 from ci_core import models
-from ci_core.hydration import rows_of, rows_of_sql
+from ci_core.hydration import prepared_rows, rows_of
 from graphql_api.context import Context
 from graphql_api.loaders.jobs import JOBS
 from graphql_api.loaders.pipelines import PIPELINES
@@ -112,4 +112,4 @@ def _given(ids: Iterable[int | None]) -> list[int]:
 def _by_id(model: type[Model], ids: list[int]) -> dict[int, Any]:
     """Rows by id. Hand-written, since Django takes longer to build this than PostgreSQL to answer it."""
     statement = f"SELECT * FROM {model._meta.db_table} WHERE id = ANY(%s::bigint[])"  # noqa: S608 - a constant
-    return {row.id: row for row in rows_of_sql(model, statement, [ids])}
+    return {row.id: row for row in prepared_rows(model, statement, [ids])}

@@ -17,7 +17,8 @@ from django.core.exceptions import EmptyResultSet
 from django.db import models as django
 from django.db.models.base import ModelState
 
-from ci_core.hydration import Make, converters, fetched, maker, rows_of, rows_of_sql
+from ci_core.hydration import Make, converters, maker, prepared_rows, rows_of
+from ci_core.prepared import Value, fetch_by_cursor, fetch_prepared
 from graphql_api.context import Context
 
 
@@ -75,15 +76,19 @@ class Columns:
         except EmptyResultSet:
             return []
         plain = self._unconverted.issuperset(columns)
-        return _maker(self.model, columns)(fetched(sql, parameters)[1] if plain else values)
+        return _maker(self.model, columns)(fetch_by_cursor(sql, parameters)[1] if plain else values)
 
-    def read_sql(self, context: Context, sql: str, parameters: Sequence[Any]) -> list[Any]:
+    def read_sql(self, context: Context, sql: str, parameters: Sequence[Value]) -> list[Any]:
         """The rows of a statement with `{columns}` for its columns: for what is asked too often to build it anew."""
         columns = self.asked(context)
         if columns is None or not self._unconverted.issuperset(columns):
-            return rows_of_sql(self.model, sql.format(columns="*"), parameters)
-        found = fetched(sql.format(columns=", ".join(f'"{column}"' for column in columns)), parameters)[1]
-        return _maker(self.model, columns)(found)
+            return prepared_rows(self.model, sql.format(columns="*"), parameters)
+        return _maker(self.model, columns)(fetch_prepared(_with_columns(sql, columns), parameters)[1])
+
+
+@lru_cache(256)
+def _with_columns(sql: str, columns: tuple[str, ...]) -> str:
+    return sql.format(columns=", ".join(f'"{column}"' for column in columns))
 
 
 class _Forgetful(dict[str, Any]):

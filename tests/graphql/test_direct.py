@@ -13,9 +13,11 @@ from asgiref.testing import ApplicationCommunicator
 from django.db import connections
 
 from config.direct import DirectHandler
+from graphql_api.execution.executor import BreadthFirst
 from graphql_api.http import caller
+from graphql_api.schema import schema
 from tests.factories import UserFactory
-from tests.support.graphql_client import PATH, access_token
+from tests.support.asgi_client import ask, bearer, scope_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -37,42 +39,36 @@ def hops(monkeypatch):
     return names
 
 
-def scope_of(headers):
-    return {
-        "type": "http",
-        "asgi": {"version": "3.0"},
-        "http_version": "1.1",
-        "method": "POST",
-        "scheme": "http",
-        "path": PATH,
-        "raw_path": PATH.encode(),
-        "query_string": b"",
-        "server": ("testserver", 80),
-        "client": ("127.0.0.1", 1),
-        "headers": [(b"host", b"testserver"), (b"content-type", b"application/json"), *headers],
-    }
-
-
-async def ask(headers, document="{ currentUser { username } }"):
-    """The status, the headers and the body of the answer to a request."""
-    client = ApplicationCommunicator(DirectHandler(), scope_of(headers))
-    await client.send_input({"type": "http.request", "body": json.dumps({"query": document}).encode()})
-    start = await client.receive_output(10)
-    body = await client.receive_output(10)
-    await client.wait(10)
-    return start["status"], dict(start["headers"]), json.loads(body["body"])
-
-
-def bearer(user):
-    return (b"authorization", f"Bearer {access_token(user)}".encode())
-
-
 def test_a_request_with_a_token_hops_to_no_thread_of_its_own(hops):
     user = UserFactory()
     status, headers, body = async_to_sync(ask)([bearer(user)])
     assert (status, body["data"]) == (200, {"currentUser": {"username": user.username}})
-    assert headers[b"X-Request-Id"] and headers[b"X-Content-Type-Options"] == b"nosniff"
+    assert headers[b"x-request-id"] and headers[b"x-content-type-options"] == b"nosniff"
     assert hops == []
+
+
+@pytest.mark.parametrize("document", ["{ currentUser { username } }", "{ nothing }", "{", "mutation { x }"])
+def test_both_ways_give_the_same_answer(document, served):
+    key = bearer(UserFactory())
+    same = {}
+    for way, more in (("short", []), ("Django's", [(b"cookie", b"theme=dark")])):
+        status, headers, body = async_to_sync(ask)([key, (b"x-request-id", b"0123456789"), *more], document)
+        body.pop("extensions", None)
+        told = {name.lower(): value for name, value in headers.items() if name.lower() != b"content-length"}
+        same[way] = status, told, body
+    assert same["short"] == same["Django's"]
+
+
+@pytest.fixture
+def served(monkeypatch):
+    """The executor as it is served: the tests' comparison of both goes by Strawberry."""
+    monkeypatch.setattr(schema, "execution_context_class", BreadthFirst)
+
+
+def test_a_body_beyond_the_limit_is_refused(settings):
+    settings.PIPEYARD_GRAPHQL_BODY_LIMIT = 100
+    status, _, body = async_to_sync(ask)([bearer(UserFactory())], "{ currentUser { username } }" + " " * 100)
+    assert (status, body["errors"][0]["extensions"]["limit"]) == (413, "body")
 
 
 def test_a_request_with_a_cookie_goes_the_way_of_django(hops):
@@ -86,7 +82,7 @@ def test_a_request_with_a_cookie_goes_the_way_of_django(hops):
 def test_a_key_that_opens_nothing_is_refused(token):
     status, headers, body = async_to_sync(ask)([(b"authorization", token)])
     assert status == 401
-    assert b"WWW-Authenticate" in headers
+    assert b"www-authenticate" in headers
     assert body["errors"][0]["extensions"]["code"] == "unauthenticated"
 
 
@@ -98,7 +94,10 @@ def test_a_foreign_host_is_refused(settings):
     async def status():
         client = ApplicationCommunicator(DirectHandler(), scope_of([key]))
         await client.send_input({"type": "http.request", "body": b"{}"})
-        return (await client.receive_output(10))["status"]
+        start = await client.receive_output(10)
+        await client.receive_output(10)
+        await client.wait(10)
+        return start["status"]
 
     assert async_to_sync(status)() == 400
 

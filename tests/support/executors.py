@@ -5,17 +5,21 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
+from django.conf import settings
 from django.db import connection
-from graphql import ExecutionResult, OperationType
+from graphql import ExecutionResult, OperationType, Undefined
 from graphql.execution.executor import CollectedErrors
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.utils.await_maybe import await_maybe
 
 from ci_core import clock
 from graphql_api.execution.executor import BreadthFirst
+from graphql_api.execution.straight import carried_out
+from graphql_api.http.reading import Operation
 from graphql_api.threads import in_request_thread
 
 
@@ -43,7 +47,33 @@ class Comparing(BreadthFirst):
             if not await in_request_thread(lambda: connection.force_debug_cursor):
                 expected = await await_maybe(StrawberryGraphQLCoreExecutionContext.execute_operation(other))
                 self._compare(answer, expected)
+                await self._compare_straight(answer)
         return answer
+
+    async def _compare_straight(self, answer: Any) -> None:
+        """Queries over HTTP are carried out without Strawberry where that is possible (`execution.straight`)."""
+        source = self.operation.loc.source.body if self.operation.loc else None
+        try:
+            self.planned()
+        except Exception:
+            source = None
+        if source is None or self.context_value.live is not None or settings.PIPEYARD_GRAPHQL_TRUSTED_ONLY:
+            return
+        context = self.context_value.for_operation(None)
+        name = self.operation.name.value if self.operation.name else None
+        operation = Operation(source, self._sent_variables(), name)
+        as_served = SimpleNamespace(execution_context_class=BreadthFirst, _schema=self.schema)
+        result = await in_request_thread(lambda: carried_out(as_served, operation, context))
+        if result is None or (result.data, places(result)) != (answer.data, places(answer)):
+            self.differences.append(f"{source}\nby Strawberry: {told(answer)}\nstraight: {result}")
+
+    def _sent_variables(self) -> dict[str, Any]:
+        """The variables as they were sent."""
+        return {
+            name: source.value
+            for name, source in self.variable_values.sources.items()
+            if source.value is not Undefined
+        }
 
     def _compare(self, answer: Any, expected: Any) -> None:
         type(self).compared += 1
@@ -58,6 +88,11 @@ class Comparing(BreadthFirst):
 def told(answer: Any) -> tuple[Any, list[str]]:
     """What an answer says, whatever the order of its errors; the order of keys counts."""
     return repr(answer.data), sorted(repr(error.formatted) for error in answer.errors or ())
+
+
+def places(answer: Any) -> list[Any]:
+    """Where the errors of an answer are."""
+    return sorted(error.path or [] for error in answer.errors or ())
 
 
 @contextmanager

@@ -1,0 +1,78 @@
+"""Carries out queries without Strawberry's hooks and turns of an event loop, in the thread that calls.
+
+For a query that can be planned, Strawberry and graphql-core add only ways around the execution, which take longer than
+a small query. What is checked is the same (`graphql_api.checking`), and so is the answer: the tests compare both for
+every query they send.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import strawberry
+from django.conf import settings
+from graphql import OperationType
+from strawberry.execution import optimized_is_awaitable
+from strawberry.types import ExecutionResult
+
+from graphql_api.checking import measure, weigh
+from graphql_api.context import Context
+from graphql_api.documents import prepare
+from graphql_api.errors import in_order
+from graphql_api.execution.executor import BreadthFirst
+from graphql_api.execution.run import Run
+from graphql_api.http.reading import Operation
+from graphql_api.persisted import digest_in, document_of
+
+#: What the executor is told by Strawberry, too.
+_TOLD: Final[dict[str, Any]] = {"is_awaitable": optimized_is_awaitable}
+
+
+def carried_out(schema: strawberry.Schema, operation: Operation, context: Context) -> ExecutionResult | None:
+    """The result of a query; None for what Strawberry has to carry out: all else, and all that is to be refused.
+
+    Runs where the database may be used, within the operation's deadline.
+    """
+    if not settings.PIPEYARD_BREADTH_FIRST or schema.execution_context_class is not BreadthFirst:
+        return None
+    try:
+        executor = _executor(schema, operation, context)
+        plan = executor.planned() if executor is not None else None
+    except Exception:
+        # Whatever is wrong, Strawberry and graphql-core say it in their own words.
+        return None
+    if executor is None or plan is None:
+        return None
+    context.announce(plan.fields)
+    run = Run(executor, plan)
+    data = run.execute()
+    errors = in_order(run.errors.errors, context.request_id)
+    return ExecutionResult(data=data, errors=errors or None, extensions={"limits": context.usage.report()})
+
+
+def _executor(schema: strawberry.Schema, operation: Operation, context: Context) -> BreadthFirst | None:
+    """The executor of a query that was checked. Raises GraphQLError for one that is to be refused."""
+    text = operation.query
+    digest = digest_in(operation.extensions)
+    if digest or settings.PIPEYARD_GRAPHQL_TRUSTED_ONLY:
+        if text and digest:
+            return None
+        text = document_of(text, digest)
+    prepared, name, core = prepare(text or ""), operation.operation_name, schema._schema
+    asked = prepared.operation(name)
+    if asked is None or asked.operation is not OperationType.QUERY:
+        return None
+    measure(prepared, name, asked, context.usage)
+    if prepared.errors(core):
+        return None
+    weigh(prepared, name, asked, core, operation.variables or {}, context)
+    built = BreadthFirst.build(
+        core,
+        prepared.document,
+        context_value=context,
+        raw_variable_values=operation.variables,
+        operation_name=name,
+        operation_extensions=operation.extensions,
+        **_TOLD,
+    )
+    return built if isinstance(built, BreadthFirst) else None

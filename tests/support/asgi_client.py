@@ -1,0 +1,49 @@
+"""A client of the ASGI application for tests: requests that come without Django's test client around them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from asgiref.testing import ApplicationCommunicator
+
+from ci_core.models import User
+from config.direct import DirectHandler
+from tests.support.graphql_client import PATH, access_token
+
+Headers = list[tuple[bytes, bytes]]
+
+
+def scope_of(headers: Headers) -> dict[str, Any]:
+    """A POST to the GraphQL API."""
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": "POST",
+        "scheme": "http",
+        "path": PATH,
+        "raw_path": PATH.encode(),
+        "query_string": b"",
+        "server": ("testserver", 80),
+        "client": ("127.0.0.1", 1),
+        "headers": [(b"host", b"testserver"), (b"content-type", b"application/json"), *headers],
+    }
+
+
+async def ask(
+    headers: Headers, document: str = "{ currentUser { username } }", **variables: Any
+) -> tuple[int, dict[bytes, bytes], Any]:
+    """The status, the headers and the body of the answer to a request."""
+    client = ApplicationCommunicator(DirectHandler(), scope_of(headers))
+    body = json.dumps({"query": document, "variables": variables}).encode()
+    await client.send_input({"type": "http.request", "body": body})
+    start = await client.receive_output(10)
+    content = await client.receive_output(10)
+    await client.wait(10)
+    return start["status"], dict(start["headers"]), json.loads(content["body"])
+
+
+def bearer(user: User) -> tuple[bytes, bytes]:
+    """The header of a new token of a user."""
+    return (b"authorization", f"Bearer {access_token(user)}".encode())
