@@ -35,6 +35,7 @@ def _count() -> None:
     """Counts the executions of updates, and the statements that sockets send."""
     from django.db.backends.utils import CursorWrapper
 
+    from ci_core import prepared
     from graphql_api.subscriptions import broadcast
 
     module: Any = broadcast
@@ -50,8 +51,17 @@ def _count() -> None:
             COUNTED["statements"] += 1
         return send(self, *arguments)
 
+    statements: Any = prepared
+    send_prepared = statements._run
+
+    def sent_prepared(*arguments: Any) -> Any:
+        if threading.current_thread().name.startswith("graphql-socket"):
+            COUNTED["statements"] += 1
+        return send_prepared(*arguments)
+
     module.execute = counted
     cursors._execute = sent
+    statements._run = sent_prepared
 
 
 class Beside:

@@ -16,7 +16,7 @@ from django.db.backends.signals import connection_created
 from ci_core import models
 from config import statement_timeout
 from graphql_api.http.media_types import JSON, RESPONSE
-from graphql_api.http.reading import read_operations
+from graphql_api.http.reading import body_of_request
 from graphql_api.http.refusal import Refused
 from graphql_api.limits import rate
 from graphql_api.limits.rate import Counter
@@ -91,7 +91,7 @@ def test_body_of_a_length_that_is_not_announced(settings):
         "headers": [(b"content-type", b"application/json")],
     }
     with pytest.raises(Refused) as caught:
-        read_operations(ASGIRequest(scope, io.BytesIO(json.dumps({"query": NAME}).encode())))
+        body_of_request(ASGIRequest(scope, io.BytesIO(json.dumps({"query": NAME}).encode())))
     assert caught.value.status == 413
     assert caught.value.body["errors"][0]["extensions"]["reached"] == 11
 
@@ -312,7 +312,7 @@ def test_connections_of_the_web_process_bound_their_statements(settings, own_con
     [
         "graphql_api.http.caller.principal_of_session",
         "graphql_api.checking.prepare",
-        "graphql_api.views.read_operations",
+        "graphql_api.door.read_operations",
     ],
 )
 def test_bugs_outside_of_fields_are_masked(monkeypatch, place, caplog):

@@ -57,7 +57,8 @@ class Comparing(BreadthFirst):
             self.planned()
         except Exception:
             source = None
-        if source is None or self.context_value.live is not None or settings.PIPEYARD_GRAPHQL_TRUSTED_ONLY:
+        off = settings.PIPEYARD_GRAPHQL_TRUSTED_ONLY or not settings.PIPEYARD_BREADTH_FIRST
+        if source is None or self.context_value.live is not None or off:
             return
         context = self.context_value.for_operation(None)
         name = self.operation.name.value if self.operation.name else None

@@ -11,11 +11,13 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
+from unittest import mock
 
 from asgiref.sync import sync_to_async
 from django.db import connections
 from django.db.backends.utils import CursorWrapper
 
+from ci_core import prepared
 from ci_core.access import Principal
 from graphql_api.subscriptions import broadcast
 
@@ -77,11 +79,15 @@ def statements_of_sockets() -> Iterator[list[str]]:
             sent.append(str(sql))
         return plain(self, sql, params, *ignored)
 
-    CursorWrapper._execute = execute
-    try:
+    straight = prepared._run
+
+    def run(sql: str, *ignored: Any) -> Any:
+        if threading.current_thread().name.startswith("graphql-socket"):
+            sent.append(sql)
+        return straight(sql, *ignored)
+
+    with mock.patch.object(CursorWrapper, "_execute", execute), mock.patch.object(prepared, "_run", run):
         yield sent
-    finally:
-        CursorWrapper._execute = plain
 
 
 @contextmanager

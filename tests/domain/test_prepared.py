@@ -1,0 +1,125 @@
+"""Prepared statements give the rows that Django's cursor gives, and outlive changes of their tables."""
+
+from __future__ import annotations
+
+import gc
+
+import pytest
+from django.db import DatabaseError, connection, transaction
+from django.test.utils import CaptureQueriesContext
+
+from ci_core import prepared
+from ci_core.prepared import fetch_by_cursor, fetch_prepared
+
+VALUES = "SELECT %s::bigint AS number, %s::text AS name, %s::bigint[] AS many, now() - now() AS none, null AS nothing"
+
+
+def known():
+    """The statements that the connection has prepared."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT statement FROM pg_prepared_statements WHERE name LIKE 'pipeyard_%%'")
+        return [statement for (statement,) in cursor.fetchall()]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("values", [[1, "a", [1, 2]], [-(2**62), "ü 'quoted' {x}, \\", []], [0, "", [7]]])
+def test_both_ways_give_the_same(values):
+    assert fetch_prepared(VALUES, values) == fetch_by_cursor(VALUES, values)
+    assert any("AS nothing" in statement for statement in known())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_moments_are_those_of_django():
+    sql = "SELECT moment FROM unnest(ARRAY['2026-03-29 01:30+01', '1999-12-31 23:59:59.999999Z']::timestamptz[]) moment"
+    (_, straight), (_, by_cursor) = fetch_prepared(sql, []), fetch_by_cursor(sql, [])
+    assert [(row[0], row[0].utcoffset()) for row in straight] == [
+        (row[0], row[0].utcoffset()) for row in by_cursor
+    ]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_table_may_change():
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE changing AS SELECT 1 AS a")
+    try:
+        assert fetch_prepared("SELECT * FROM changing", []) == (("a",), [(1,)])
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE changing ADD COLUMN b text DEFAULT 'new'")
+        assert fetch_prepared("SELECT * FROM changing", []) == (("a", "b"), [(1, "new")])
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("DROP TABLE changing")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_statements_may_be_thrown_away():
+    fetch_prepared("SELECT 1 AS kept", [])
+    with connection.cursor() as cursor:
+        cursor.execute("DEALLOCATE ALL")
+    assert fetch_prepared("SELECT 1 AS kept", []) == (("kept",), [(1,)])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_transaction_sees_its_own_changes_and_is_ended_by_an_error():
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("CREATE TEMPORARY TABLE own ON COMMIT DROP AS SELECT 5 AS a")
+        assert fetch_prepared("SELECT a FROM own", []) == (("a",), [(5,)])
+    with pytest.raises(DatabaseError), transaction.atomic():
+        fetch_prepared("SELECT 1 / %s::bigint", [0])
+    assert fetch_prepared("SELECT 1 AS a", []) == (("a",), [(1,)])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_first_statement_of_a_transaction_begins_it():
+    with transaction.atomic():
+        fetch_prepared("SELECT 1 AS first", [])
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT now() <> statement_timestamp()")
+            assert cursor.fetchone() == (True,)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_more_are_kept_than_agreed(monkeypatch):
+    monkeypatch.setattr(prepared, "KEPT", 5)
+    for number in range(12):
+        fetch_prepared(f"SELECT {number} AS a", [])
+        assert len(known()) <= 5
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_closed_connection_is_not_kept():
+    fetch_prepared("SELECT 1 AS a", [])
+    before = len(prepared._BY_CONNECTION)
+    opened = connection.connection
+    assert opened in prepared._BY_CONNECTION
+    connection.close()
+    pool = connection.pool
+    if pool is not None:
+        pytest.skip("the pool keeps its connections")
+    opened.close()
+    del opened
+    gc.collect()
+    assert len(prepared._BY_CONNECTION) == before - 1
+
+
+@pytest.mark.django_db
+def test_whoever_logs_statements_sees_them():
+    with CaptureQueriesContext(
+        connection,
+    ) as captured:
+        fetch_prepared("SELECT %s::bigint AS seen", [3])
+    assert ["3" in query["sql"] and "seen" in query["sql"] for query in captured.captured_queries] == [True]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_can_be_switched_off(settings):
+    settings.PIPEYARD_PREPARED_STATEMENTS = False
+    assert fetch_prepared("SELECT %s::text AS off", ["x"]) == (("off",), [("x",)])
+    assert not any("AS off" in statement for statement in known())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_text_with_nul_is_refused():
+    with pytest.raises(ValueError, match="NUL"):
+        fetch_prepared("SELECT %s::text AS a", ["a\0b"])
