@@ -8,14 +8,19 @@ an annotation stands in: `PARENT` is the parent itself, and conditions may use i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import OrderedDict
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from threading import Lock
 from typing import Any, Final, TypeAlias
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connection, models
+from django.db.models import F
 from django.db.models.expressions import RawSQL
+from django.db.models.lookups import Lookup
 
-from ci_core.hydration import rows_of_sql
+from ci_core.hydration import prepared_rows, rows_of_sql
 
 #: Inside the statement, the first value of the parent whose rows are being read.
 PARENT: Final = RawSQL("parent.c0", (), output_field=models.BigIntegerField())
@@ -23,26 +28,112 @@ PARENT: Final = RawSQL("parent.c0", (), output_field=models.BigIntegerField())
 #: Names of the columns by which rows refer to a parent, and the values that a parent has there.
 Columns: TypeAlias = tuple[str, ...]
 Parent: TypeAlias = tuple[Any, ...]
+#: Statements that are kept.
+KEPT: Final = 256
+
+
+@dataclass(frozen=True, slots=True)
+class _Values:
+    """Stands among the parameters of a statement for the values that the parents have in one of the columns."""
+
+    place: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Built:
+    """A statement. parameters: with `_Values` in them."""
+
+    sql: str
+    parameters: tuple[Any, ...]
+
+    def filled(self, values: Sequence[list[Any]]) -> list[Any]:
+        """The parameters for parents with these values, column by column."""
+        return [values[given.place] if isinstance(given, _Values) else given for given in self.parameters]
+
+    @property
+    def may_be_prepared(self) -> bool:
+        """Whether its parameters are such as prepared statements take."""
+        return "%%" not in self.sql and all(isinstance(one, _Values | int | str) for one in self.parameters)
+
+
+class _Among(Lookup):
+    """Whether a column holds a value that one of the parents has: so the planner leaves out other partitions."""
+
+    prepare_rhs = False
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:  # type: ignore[override]
+        """See Django."""
+        column, parameters = self.process_lhs(compiler, connection)
+        given, kind = self.rhs
+        return f"{column} = ANY(%s::{kind}[])", [*parameters, given]
+
+
+class _Statements:
+    """The statements that were built last, by what they were built of."""
+
+    def __init__(self) -> None:
+        self._entries: OrderedDict[Hashable, _Built] = OrderedDict()
+        self._lock = Lock()
+
+    def get(self, key: Hashable) -> _Built | None:
+        with self._lock:
+            built = self._entries.get(key)
+            if built is not None:
+                self._entries.move_to_end(key)
+            return built
+
+    def keep(self, key: Hashable, built: _Built) -> None:
+        with self._lock:
+            self._entries[key] = built
+            while len(self._entries) > KEPT:
+                self._entries.popitem(last=False)
+
+
+_STATEMENTS: Final = _Statements()
 
 
 def rows_per_parent(
-    rows: models.QuerySet[Any], columns: Columns, parents: Iterable[Parent], order: Sequence[str], limit: int
+    rows: models.QuerySet[Any],
+    columns: Columns,
+    parents: Iterable[Parent],
+    order: Sequence[str],
+    limit: int,
+    *,
+    only: Sequence[str] | None = None,
+    kept_as: str | None = None,
 ) -> dict[Parent, list[Any]]:
-    """The first `limit` rows of each parent, by parent."""
+    """The first `limit` rows of each parent, by parent.
+
+    only: the columns that are read; None for all. kept_as: a name for the rows if the same name always stands for the
+    same rows, of whatever parents. Their statement is built once, which takes Django longer than PostgreSQL to run it.
+    """
     wanted = list(dict.fromkeys(parents))
-    try:
-        sql, parameters = _of_parent(rows, columns, wanted).order_by(*order)[:limit].query.sql_with_params()
-    except EmptyResultSet:
-        return {}
-    names, values = _parents(rows, columns, wanted)
+    values = _values(columns, wanted)
+    key = (kept_as, columns, tuple(order), limit, None if only is None else tuple(only))
+    built = _STATEMENTS.get(key) if kept_as is not None else None
+    if built is None:
+        try:
+            built = _built(rows if only is None else rows.only(*only), columns, order, limit)
+        except EmptyResultSet:
+            return {}
+        if kept_as is not None and built.may_be_prepared:
+            _STATEMENTS.keep(key, built)
+    read = prepared_rows if kept_as is not None and built.may_be_prepared else rows_of_sql
+    by_parent: dict[Parent, list[Any]] = {}
+    for row in read(rows.model, built.sql, built.filled(values)):
+        by_parent.setdefault(tuple(getattr(row, column) for column in columns), []).append(row)
+    return by_parent
+
+
+def _built(rows: models.QuerySet[Any], columns: Columns, order: Sequence[str], limit: int) -> _Built:
+    """The statement for the first rows of each parent. Raises EmptyResultSet."""
+    sql, parameters = _of_parent(rows, columns).order_by(*order)[:limit].query.sql_with_params()
+    names, given = _parents(rows, columns)
     outer_order = ", ".join(f"row.{_ordered(rows, name)}" for name in order)
     statement = (
         f"SELECT row.* FROM {names} CROSS JOIN LATERAL ({sql}) AS row ORDER BY parent.place, {outer_order}"  # noqa: S608 - built by Django
     )
-    by_parent: dict[Parent, list[Any]] = {}
-    for row in rows_of_sql(rows.model, statement, [*values, *parameters]):
-        by_parent.setdefault(tuple(getattr(row, column) for column in columns), []).append(row)
-    return by_parent
+    return _Built(statement, (*given, *parameters))
 
 
 def count_per_parent(
@@ -50,41 +141,47 @@ def count_per_parent(
 ) -> dict[Parent, int]:
     """How many rows each parent has; no further than one beyond `limit`."""
     wanted = list(dict.fromkeys(parents))
-    inner = _of_parent(rows, columns, wanted).order_by().values("pk")
+    inner = _of_parent(rows, columns).order_by().values("pk")
     if limit is not None:
         inner = inner[: limit + 1]
     try:
         sql, parameters = inner.query.sql_with_params()
     except EmptyResultSet:
         return {}
-    names, values = _parents(rows, columns, wanted)
+    names, given = _parents(rows, columns)
     statement = (
         f"SELECT parent.place, counted.total FROM {names} "  # noqa: S608 - built by Django
         f"CROSS JOIN LATERAL (SELECT count(*) AS total FROM ({sql}) AS one) AS counted"
     )
+    built = _Built(statement, (*given, *parameters))
     with connection.cursor() as cursor:
-        cursor.execute(statement, [*values, *parameters])
+        cursor.execute(statement, built.filled(_values(columns, wanted)))
         return {wanted[place - 1]: total for place, total in cursor.fetchall()}
 
 
-def _parents(
-    rows: models.QuerySet[Any], columns: Columns, parents: Sequence[Parent]
-) -> tuple[str, list[list[Any]]]:
+def _values(columns: Columns, parents: Sequence[Parent]) -> list[list[Any]]:
+    """What the parents have in each of the columns."""
+    return [[parent[place] for parent in parents] for place in range(len(columns))]
+
+
+def _parents(rows: models.QuerySet[Any], columns: Columns) -> tuple[str, list[_Values]]:
     """The parents as rows `parent(c0, c1, ..., place)`, and the parameters of that."""
-    arrays = ", ".join(f"%s::{_target(rows, column).rel_db_type(connection)}[]" for column in columns)
-    names = ", ".join(f"c{number}" for number in range(len(columns)))
-    values = [[parent[number] for parent in parents] for number in range(len(columns))]
-    return f"unnest({arrays}) WITH ORDINALITY AS parent({names}, place)", values
+    arrays = ", ".join(f"%s::{_kind(rows, column)}[]" for column in columns)
+    names = ", ".join(f"c{place}" for place in range(len(columns)))
+    given = [_Values(place) for place in range(len(columns))]
+    return f"unnest({arrays}) WITH ORDINALITY AS parent({names}, place)", given
 
 
-def _of_parent(
-    rows: models.QuerySet[Any], columns: Columns, parents: Sequence[Parent]
-) -> models.QuerySet[Any]:
-    for number, column in enumerate(columns):
-        # The list of parents again, as constants: so the planner leaves out partitions that hold none of them.
-        among = {f"{column}__in": sorted({parent[number] for parent in parents})}
-        rows = rows.filter(**among, **{column: RawSQL(f"parent.c{number}", ())})  # noqa: S611 - a constant
+def _of_parent(rows: models.QuerySet[Any], columns: Columns) -> models.QuerySet[Any]:
+    for place, column in enumerate(columns):
+        among = _Among(F(column), (_Values(place), _kind(rows, column)))
+        rows = rows.filter(among, **{column: RawSQL(f"parent.c{place}", ())})  # noqa: S611 - a constant
     return rows
+
+
+def _kind(rows: models.QuerySet[Any], column: str) -> str:
+    """The type of a column in SQL."""
+    return str(_target(rows, column).rel_db_type(connection))
 
 
 def column_field(rows: models.QuerySet[Any], column: str) -> Any:

@@ -177,7 +177,8 @@ class Listing:
     """The pages of one field with the same arguments, for all its parents; read together.
 
     columns: by which the rows refer to their parent; none where the list has no parent. read: which columns the
-    operation needs of the rows; None for all of them. Raises InvalidInput for a cursor that is none of this list.
+    operation needs of the rows; None for all of them. kept_as: a name for the list where nothing narrows it, under
+    which its statement is kept. Raises InvalidInput for a cursor that is none of this list.
     """
 
     def __init__(
@@ -187,7 +188,10 @@ class Listing:
         keyset: Keyset = NEWEST_FIRST,
         columns: Columns = (),
         read: Callable[[Context], Sequence[str] | None] | None = None,
+        kept_as: str | None = None,
     ) -> None:
+        first = arguments.after is None and arguments.before is None
+        self._kept_as = kept_as if first else None
         self._rows = rows
         self._read = read
         self._between = rows
@@ -218,11 +222,13 @@ class Listing:
         else:
             asked_columns = self._read(context) if self._read else None
             found = rows_per_parent(
-                rows if asked_columns is None else rows.only(*asked_columns, *keyset.columns, *self._columns),
+                rows,
                 self._columns,
                 (page.parent for page in self._pages),
                 order,
                 size + 1,
+                only=None if asked_columns is None else (*asked_columns, *keyset.columns, *self._columns),
+                kept_as=self._kept_as,
             )
         for page in self._pages:
             self._fill(page, found.get(page.parent, []), size)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum
 from typing import Any
 
@@ -22,6 +23,11 @@ def filtered(filter_set: type[FilterSet], rows: QuerySet[Any], **values: Any) ->
         raise InvalidInput(f"{name}: {' '.join(messages)}")
     found: QuerySet[Any] = applied.qs
     return found
+
+
+def unless_narrowed(name: str, values: Mapping[str, Any]) -> str | None:
+    """The name of a list of which no value filters anything; None for any other."""
+    return name if all(value is None for value in values.values()) else None
 
 
 def _plain(value: Any) -> Any:

@@ -80,6 +80,7 @@ def _last_deployment(
         [(environment.pk,) for environment in parents],
         ["-id"],
         1,
+        kept_as=f"deployments with status {status.value}",
     )
     return [next(iter(found.get((environment.pk,), [])), None) for environment in parents]
 

@@ -16,7 +16,7 @@ from graphql_api import detailed_status, links, permissions
 from graphql_api.batching import BatchFunction
 from graphql_api.context import Info
 from graphql_api.fields import argument
-from graphql_api.filters.filtering import filtered
+from graphql_api.filters.filtering import filtered, unless_narrowed
 from graphql_api.loaders import facts, rows, runners
 from graphql_api.loaders import jobs as job_loader
 from graphql_api.loaders import pipelines as loader
@@ -86,21 +86,20 @@ def jobs(
     ] = None,
 ) -> list[Page[models.Job]]:
     """The jobs of each pipeline."""
-    found = filtered(
-        JobFilter,
-        models.Job.objects.all(),
-        kind=job_kind,
-        report_types=security_report_types,
-        retried=retried,
-        statuses=statuses,
-        when=when_executed,
-    )
+    given = {
+        "kind": job_kind,
+        "report_types": security_report_types,
+        "retried": retried,
+        "statuses": statuses,
+        "when": when_executed,
+    }
     listing = Listing(
-        found,
+        filtered(JobFilter, models.Job.objects.all(), **given),
         PageArguments(after, before, first, last),
         Keyset(("number", "id")),
         ("pipeline_id",),
         job_loader.JOBS.asked,
+        unless_narrowed("jobs of pipeline", given),
     )
     return [listing.page(row.pk) for row in parents]
 

@@ -12,7 +12,7 @@ from ci_core.errors import InvalidInput
 from ci_core.filters import JobFilter, PipelineFilter
 from graphql_api.context import Info
 from graphql_api.fields import argument, leaf
-from graphql_api.filters.filtering import filtered
+from graphql_api.filters.filtering import filtered, unless_narrowed
 from graphql_api.filters.jobs import listed_with
 from graphql_api.lateral import rows_per_parent
 from graphql_api.loaders import pipelines as loader
@@ -74,21 +74,25 @@ def pipelines(
 ) -> list[Page[models.Pipeline]]:
     """The pipelines of each project; child pipelines if they are asked for by source or by id."""
     every = models.Pipeline.objects.all()
-    found = filtered(
-        PipelineFilter,
-        every if source is not None or ids is not None else every.without_children(),
-        ref=ref,
-        scope=scope,
-        sha=sha,
-        source=source,
-        status=status,
-        updated_after=updated_after,
-        updated_before=updated_before,
-        username=username,
-        ids=None if ids is None else [parse(id_, "Ci::Pipeline") for id_ in ids],
+    given = {
+        "ref": ref,
+        "scope": scope,
+        "sha": sha,
+        "source": source,
+        "status": status,
+        "updated_after": updated_after,
+        "updated_before": updated_before,
+        "username": username,
+        "ids": None if ids is None else [parse(id_, "Ci::Pipeline") for id_ in ids],
+    }
+    rows_asked = every if source is not None or ids is not None else every.without_children()
+    listing = Listing(
+        filtered(PipelineFilter, rows_asked, **given),
+        PageArguments(after, before, first, last),
+        columns=("project_id",),
+        read=loader.PIPELINES.asked,
+        kept_as=unless_narrowed("pipelines of project", given),
     )
-    arguments = PageArguments(after, before, first, last)
-    listing = Listing(found, arguments, columns=("project_id",), read=loader.PIPELINES.asked)
     return [listing.page(row.pk) for row in parents]
 
 
@@ -151,19 +155,19 @@ def jobs(
     kind: Annotated[CiJobKind | None, argument("Only jobs of this kind.")] = None,
 ) -> list[Page[models.Job]]:
     """The jobs of each project."""
-    found = filtered(
-        JobFilter,
-        listed_with(statuses),
-        name=name,
-        sources=sources,
-        statuses=statuses,
-        with_artifacts=with_artifacts,
-        kind=kind,
-    )
+    given = {
+        "name": name,
+        "sources": sources,
+        "statuses": statuses,
+        "with_artifacts": with_artifacts,
+        "kind": kind,
+    }
+    found = filtered(JobFilter, listed_with(statuses), **given)
     # By way of the project's pipelines: those an index gives newest first, and each has its jobs in one partition.
     found = found.filter(pipeline__project_id=F("project_id"))
     arguments = PageArguments(after, before, first, last)
-    listing = Listing(found, arguments, NEWEST_IN_PARTITIONS, ("project_id",), JOBS.asked)
+    kept_as = unless_narrowed("jobs of project", given)
+    listing = Listing(found, arguments, NEWEST_IN_PARTITIONS, ("project_id",), JOBS.asked, kept_as)
     return [listing.page(row.pk) for row in parents]
 
 
@@ -203,6 +207,9 @@ def environments(
         PageArguments(after, before, first, last),
         Keyset(("name", "id")),
         ("project_id",),
+        kept_as=unless_narrowed(
+            "environments of project", {"name": name, "search": search, "states": states}
+        ),
     )
     return [listing.page(row.pk) for row in parents]
 
