@@ -61,6 +61,7 @@ class Env:
     template_registry: host of the images that shared templates name (CI_TEMPLATE_REGISTRY_HOST); may be empty.
     include_templates: base URL of `include:template`, itself under one of those prefixes; empty for none.
     breadth_first: whether GraphQL operations are executed breadth-first; otherwise graphql-core executes all of them.
+    prepared_statements: whether hand-written statements are prepared; not behind a pooler that cannot keep them.
     graphql: bounds of the GraphQL API.
     revision: commit that this installation was made from, for people to see.
     """
