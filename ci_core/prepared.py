@@ -1,7 +1,7 @@
 """Runs hand-written statements that come with every request, as statements that PostgreSQL has planned before.
 
-To plan one of these takes PostgreSQL two to five times as long as to run it, and Django's cursor as long again. So they
-are prepared once a connection, planned for all values alike (`plan_cache_mode`), and sent by libpq itself. Where
+To plan one of these takes PostgreSQL as long as to run it, or up to five times as long, and so does Django's cursor.
+They are prepared once a connection, planned for all values alike (`plan_cache_mode`), and sent by libpq itself. Where
 somebody keeps a log of the statements (`force_debug_cursor`), and where a transaction is yet to be begun, they go by
 Django's cursor, with the same rows.
 """

@@ -261,6 +261,21 @@ def load(pages: Iterable[Page[Any]], context: Context) -> None:
             page.listing.load(context)
 
 
+def whole_of_each(
+    lists: Iterable[Sequence[Row] | None], arguments: PageArguments, key: Callable[[Row], Sequence[Any]]
+) -> list[Page[Row]]:
+    """The same of many lists; None is an empty one."""
+    if not arguments.everything:
+        return [whole(rows or (), arguments, key) for rows in lists]
+    pages: list[Page[Row]] = []
+    for rows in lists:
+        page: Page[Row] = Page(None, (), key)
+        page.rows = rows or ()
+        page.total = len(page.rows)
+        pages.append(page)
+    return pages
+
+
 def whole(rows: Sequence[Row], arguments: PageArguments, key: Callable[[Row], Sequence[Any]]) -> Page[Row]:
     """A page of rows that are all at hand, in ascending order of `key`; not cut unless the client asks for it."""
     page: Page[Row] = Page(None, (), key)

@@ -30,7 +30,7 @@ def _times_out(values: list[datetime | None]) -> list[str | None] | None:
     """
     if not {datetime, NoneType}.issuperset(map(type, values)):
         return None
-    if any(value is not None and value.tzinfo is not UTC for value in values):
+    if not {UTC}.issuperset({value.tzinfo for value in values if value is not None}):
         return None
     written: list[str | None] = orjson.loads(orjson.dumps(values, option=orjson.OPT_UTC_Z))
     return written

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import chain
-from typing import Any
+from typing import Any, Final
 
 from graphql import GraphQLError, Undefined, get_named_type, is_abstract_type
 from graphql.execution.collect_fields import FieldDetails
@@ -18,6 +18,8 @@ from graphql_api.execution.infos import raw_info
 from graphql_api.execution.leaves import Failed, LeafType
 from graphql_api.execution.rows import Asked, Link, Rows
 from graphql_api.execution.shapes import Step
+
+_LISTS: Final = frozenset({list, tuple})
 
 
 class Completion:
@@ -82,7 +84,7 @@ class Completion:
 
     def _listed(self, asked: Asked, values: Sequence[Any]) -> Link:
         """Where each value is a list of objects, or null."""
-        if {list}.issuperset(map(type, values)):
+        if _LISTS.issuperset(map(type, values)):
             flat = list(chain.from_iterable(values))
             link = Link(asked.rows, asked.step, asked.taken, len(flat), list(map(len, values)))
             self._fill(link, flat)

@@ -7,9 +7,9 @@ the objects of one of their fields: it has slots, one for each value (or item of
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate, islice
+from itertools import accumulate
 from typing import Any
 
 from graphql_api.execution.shapes import Shape, Step
@@ -130,7 +130,7 @@ class Link:
     def write(self, count: int) -> Sequence[Any]:
         """The column of the parent's rows."""
         flat = self._flat()
-        values = flat if self.sizes is None else list(_cut(flat, self.sizes))
+        values = flat if self.sizes is None else _cut(flat, self.sizes)
         if self.taken is not None:
             column: list[Any] = [None] * count
             for row, value in zip(self.taken, values, strict=True):
@@ -152,10 +152,16 @@ class Link:
         return flat
 
 
-def _cut(flat: list[Any], sizes: Sequence[int | None]) -> Iterator[list[Any] | None]:
-    rest = iter(flat)
+def _cut(flat: list[Any], sizes: Sequence[int | None]) -> list[list[Any] | None]:
+    lists: list[list[Any] | None] = []
+    start = 0
     for size in sizes:
-        yield None if size is None else list(islice(rest, size))
+        if size is None:
+            lists.append(None)
+        else:
+            lists.append(flat[start : start + size])
+            start += size
+    return lists
 
 
 def written(column: Sequence[Any] | Link, count: int) -> Sequence[Any]:

@@ -116,10 +116,10 @@ class Run:
     def _call(self, batch: Batch) -> None:
         """Calls a function once for all different parents, and gives each place its values."""
         parents = [parent for asked in batch.asked for parent in asked.parents]
-        different = {id(parent): parent for parent in parents}
-        if len(different) == len(parents):
+        if len(set(map(id, parents))) == len(parents):
             values = call_batch(batch.function, parents, batch.info, batch.arguments)
         else:
+            different = {id(parent): parent for parent in parents}
             found = call_batch(batch.function, list(different.values()), batch.info, batch.arguments)
             by_parent = dict(zip(different, found, strict=True))
             values = [by_parent[id(parent)] for parent in parents]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -187,8 +188,8 @@ def _array(ids: Iterable[int]) -> str:
 
 
 def _grouped(rows: Iterable[Any], attribute: str) -> dict[int, list[Any]]:
-    found: dict[int, list[Any]] = {}
+    found: defaultdict[int, list[Any]] = defaultdict(list)
     for row in rows:
         # Not by getattr: a foreign key's column is read by a descriptor in Python.
-        found.setdefault(row.__dict__[attribute], []).append(row)
-    return found
+        found[row.__dict__[attribute]].append(row)
+    return dict(found)

@@ -112,4 +112,4 @@ _READ: Final = _Read()
 @lru_cache(256)
 def _maker(model: type[django.Model], columns: tuple[str, ...]) -> Make:
     """Makes rows of their columns' values."""
-    return maker(model, columns, lambda: _READ)
+    return maker(model, columns, _READ)

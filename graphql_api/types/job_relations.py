@@ -20,7 +20,7 @@ from graphql_api.loaders import jobs as loader
 from graphql_api.loaders import rows
 from graphql_api.loaders import runners as runner_loader
 from graphql_api.loaders import traces as trace_loader
-from graphql_api.pagination import After, Before, First, Last, Page, PageArguments, whole
+from graphql_api.pagination import After, Before, First, Last, Page, PageArguments, whole, whole_of_each
 
 #: Lines of a log that are shown by default, and at most.
 DEFAULT_LINES: Final = 10
@@ -112,7 +112,7 @@ def artifacts(
     """The artifacts of each job."""
     arguments = PageArguments(after, before, first, last)
     found = loader.artifacts(info.context, (job.id for job in parents))
-    return [whole(found[job.id] or (), arguments, by_id) for job in parents]
+    return whole_of_each((found[job.id] for job in parents), arguments, by_id)
 
 
 def by_id(row: Any) -> tuple[int]:
@@ -156,7 +156,7 @@ def needs(
     """The needs of each job."""
     arguments = PageArguments(after, before, first, last)
     found = loader.needs(info.context, (job.id for job in parents))
-    return [whole(found[job.id] or (), arguments, by_id) for job in parents]
+    return whole_of_each((found[job.id] for job in parents), arguments, by_id)
 
 
 def previous_stage_jobs_or_needs(

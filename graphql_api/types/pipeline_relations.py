@@ -32,6 +32,7 @@ from graphql_api.pagination import (
     Page,
     PageArguments,
     whole,
+    whole_of_each,
 )
 from graphql_api.types import messages
 from graphql_api.types.enums_ci import CiJobKind, CiJobStatus
@@ -59,7 +60,7 @@ def stages(
     """The stages of each pipeline."""
     arguments = PageArguments(after, before, first, last)
     found = job_loader.stages(row.pk for row in parents)
-    return [whole(found.get(row.pk, ()), arguments, lambda stage: (stage.position,)) for row in parents]
+    return whole_of_each((found.get(row.pk) for row in parents), arguments, lambda stage: (stage.position,))
 
 
 def coverages(parents: list[models.Pipeline], info: Info) -> list[float | None]:

@@ -13,7 +13,7 @@ from graphql_api.fields import batched, leaf
 from graphql_api.job_groups import Group as GroupRow
 from graphql_api.loaders import facts, jobs, rows
 from graphql_api.node_ids import GlobalIds
-from graphql_api.pagination import After, Before, First, Last, Page, PageArguments, whole
+from graphql_api.pagination import After, Before, First, Last, Page, PageArguments, whole, whole_of_each
 from graphql_api.types import references as refs
 from graphql_api.types.statuses import DetailedStatus
 
@@ -53,7 +53,7 @@ def _jobs_of_stage(
 ) -> list[Page[models.Job]]:
     arguments = PageArguments(after, before, first, last)
     found = jobs.latest_by_stage(info.context, (stage.pk for stage in parents))
-    return [whole(found[stage.pk] or (), arguments, job_order) for stage in parents]
+    return whole_of_each((found[stage.pk] for stage in parents), arguments, job_order)
 
 
 def _stage_status(parents: list[models.Stage], info: Info) -> list[Any]:
