@@ -19,6 +19,7 @@ from django.db import connection, models
 from django.db.models import F
 from django.db.models.expressions import RawSQL
 from django.db.models.lookups import Lookup
+from psycopg.sql import quote
 
 from ci_core.hydration import prepared_rows, rows_of_sql
 
@@ -51,13 +52,30 @@ class _Built:
         return [values[given.place] if isinstance(given, _Values) else given for given in self.parameters]
 
     @property
-    def may_be_prepared(self) -> bool:
-        """Whether its parameters are such as prepared statements take."""
-        return "%%" not in self.sql and all(isinstance(one, _Values | int | str) for one in self.parameters)
+    def constant(self) -> _Built | None:
+        """The statement with all other parameters written into it; None where that cannot be.
+
+        A statement that is planned for all values alike must show the planner those that never change: what it thinks
+        of an unknown one may be far off.
+        """
+        parts = self.sql.split("%s")
+        if "%" in "".join(parts):
+            return None
+        sql, left = parts[0], []
+        for given, part in zip(self.parameters, parts[1:], strict=True):
+            if isinstance(given, _Values):
+                left.append(given)
+                sql += "%s"
+            elif isinstance(given, int | str) and "%" not in str(given):
+                sql += quote(given)
+            else:
+                return None
+            sql += part
+        return _Built(sql, tuple(left))
 
 
 class _Among(Lookup):
-    """Whether a column holds a value that one of the parents has: so the planner leaves out other partitions."""
+    """Whether a column holds a value that one of the parents has."""
 
     prepare_rhs = False
 
@@ -110,24 +128,29 @@ def rows_per_parent(
     wanted = list(dict.fromkeys(parents))
     values = _values(columns, wanted)
     key = (kept_as, columns, tuple(order), limit, None if only is None else tuple(only))
-    built = _STATEMENTS.get(key) if kept_as is not None else None
-    if built is None:
+    kept = _STATEMENTS.get(key) if kept_as is not None else None
+    if kept is not None:
+        found = prepared_rows(rows.model, kept.sql, kept.filled(values))
+    else:
+        rows = rows if only is None else rows.only(*only)
         try:
-            built = _built(rows if only is None else rows.only(*only), columns, order, limit)
+            built = _built(rows, columns, order, limit, known=kept_as is None)
         except EmptyResultSet:
             return {}
-        if kept_as is not None and built.may_be_prepared:
-            _STATEMENTS.keep(key, built)
-    read = prepared_rows if kept_as is not None and built.may_be_prepared else rows_of_sql
+        if kept_as is not None and (constant := built.constant) is not None:
+            _STATEMENTS.keep(key, constant)
+        found = rows_of_sql(rows.model, built.sql, built.filled(values))
     by_parent: dict[Parent, list[Any]] = {}
-    for row in read(rows.model, built.sql, built.filled(values)):
+    for row in found:
         by_parent.setdefault(tuple(getattr(row, column) for column in columns), []).append(row)
     return by_parent
 
 
-def _built(rows: models.QuerySet[Any], columns: Columns, order: Sequence[str], limit: int) -> _Built:
-    """The statement for the first rows of each parent. Raises EmptyResultSet."""
-    sql, parameters = _of_parent(rows, columns).order_by(*order)[:limit].query.sql_with_params()
+def _built(
+    rows: models.QuerySet[Any], columns: Columns, order: Sequence[str], limit: int, *, known: bool
+) -> _Built:
+    """The statement for the first rows of each parent. known: as in `_of_parent`. Raises EmptyResultSet."""
+    sql, parameters = _of_parent(rows, columns, known=known).order_by(*order)[:limit].query.sql_with_params()
     names, given = _parents(rows, columns)
     outer_order = ", ".join(f"row.{_ordered(rows, name)}" for name in order)
     statement = (
@@ -141,7 +164,7 @@ def count_per_parent(
 ) -> dict[Parent, int]:
     """How many rows each parent has; no further than one beyond `limit`."""
     wanted = list(dict.fromkeys(parents))
-    inner = _of_parent(rows, columns).order_by().values("pk")
+    inner = _of_parent(rows, columns, known=True).order_by().values("pk")
     if limit is not None:
         inner = inner[: limit + 1]
     try:
@@ -172,10 +195,13 @@ def _parents(rows: models.QuerySet[Any], columns: Columns) -> tuple[str, list[_V
     return f"unnest({arrays}) WITH ORDINALITY AS parent({names}, place)", given
 
 
-def _of_parent(rows: models.QuerySet[Any], columns: Columns) -> models.QuerySet[Any]:
+def _of_parent(rows: models.QuerySet[Any], columns: Columns, *, known: bool) -> models.QuerySet[Any]:
+    """The rows of one parent. known: whether the planner will see the parents' values, and can judge by them."""
     for place, column in enumerate(columns):
-        among = _Among(F(column), (_Values(place), _kind(rows, column)))
-        rows = rows.filter(among, **{column: RawSQL(f"parent.c{place}", ())})  # noqa: S611 - a constant
+        rows = rows.filter(**{column: RawSQL(f"parent.c{place}", ())})  # noqa: S611 - a constant
+        # By the list of all parents the planner leaves out partitions, be it when the statement is run.
+        if known or column == "pipeline_id":
+            rows = rows.filter(_Among(F(column), (_Values(place), _kind(rows, column))))
     return rows
 
 

@@ -30,7 +30,7 @@ def main() -> None:
     with database():
         from bench.graphql.data import seed
 
-        data = seed((*SIZES, LOAD_SIZE))
+        data = seed(SIZES, LOAD_SIZE)
         # As the web process does when it starts.
         gc.collect()
         gc.freeze()

@@ -18,12 +18,13 @@ from bench.graphql.contestants import Floor, InProcess, Selects
 from bench.graphql.data import Data
 from bench.graphql.peers import Peer, peers
 from bench.graphql.served import OverHttp, PostGraphileTarget, Target, free_port, load, web_process
-from bench.graphql.workloads import Workload, graph_of
+from bench.graphql.workloads import Workload, graph_of, graphs_of_load
 from bench.graphql.workloads import pages as page_workloads
 
 #: Answers that are not counted: caches fill, plans are made, compilers warm up.
 WARM_UP: Final = 5
-CONCURRENCIES: Final = (1, 8, 64)
+#: Connections, and different pipelines that they ask for.
+LOADS: Final = ((1, 1), (8, 1), (8, 8), (64, 1), (64, 64))
 LOAD_SECONDS: Final = 8.0
 
 
@@ -39,18 +40,19 @@ def pages(data: Data, rounds: int) -> list[Table]:
 
 def loads(data: Data, size: int) -> list[Table]:
     """Requests per second over HTTP."""
-    workload = graph_of(data, size)
-    table = Table(title=f"{workload.title}, over HTTP, {LOAD_SECONDS:.0f} s each")
-    for heading in ("", "connections", "requests/s", "median ms", "p99 ms"):
+    workloads = graphs_of_load(data, size)
+    table = Table(title=f"{workloads[0].title}, over HTTP, {LOAD_SECONDS:.0f} s each")
+    for heading in ("", "connections", "pipelines", "requests/s", "median ms", "p99 ms"):
         table.add_column(heading, justify="left" if not heading else "right")
     with _served(data) as (_, targets):
         for target in targets:
-            load(target, workload, 4, 2.0)
-            for concurrency in CONCURRENCIES:
-                done = load(target, workload, concurrency, LOAD_SECONDS)
+            load(target, workloads, 4, 2.0)
+            for concurrency, asked in LOADS:
+                done = load(target, workloads[:asked], concurrency, LOAD_SECONDS)
                 table.add_row(
                     target.name,
                     str(concurrency),
+                    str(asked),
                     f"{done.per_second:,.0f}",
                     f"{statistics.median(done.milliseconds):.1f}",
                     f"{statistics.quantiles(done.milliseconds, n=100)[98]:.1f}",

@@ -25,6 +25,8 @@ check: {stage: test, script: make check}
 release: {stage: deploy, script: make release, environment: production}
 """
 ENVIRONMENTS: Final = 200
+#: Pipelines that are asked for at the same time.
+LOADS: Final = 64
 RUNNERS: Final = 20
 
 #: What happened to every job since it was created.
@@ -76,15 +78,16 @@ class Graph:
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """What was made. graphs: by number of jobs. token: of a user who may read it all."""
+    """What was made. graphs: by number of jobs. loads: of one size. token: of a user who may read it all."""
 
     graphs: dict[int, Graph]
+    loads: list[Graph]
     pages_project_id: int
     token: str
 
 
-def seed(sizes: Iterable[int]) -> Data:
-    """Fills an empty database."""
+def seed(sizes: Iterable[int], load_size: int) -> Data:
+    """Fills an empty database. load_size: jobs of each of the pipelines of the load."""
     from django.db import connection
 
     user, token = _user()
@@ -92,6 +95,9 @@ def seed(sizes: Iterable[int]) -> Data:
     for size in sizes:
         pipeline = _pipeline(f"bench/graph-{size}", graph_configuration(size), user)
         graphs[size] = Graph(f"bench/graph-{size}", pipeline.pk, pipeline.iid)
+    first = _pipeline("bench/load", graph_configuration(load_size), user)
+    copy_pipeline(first, LOADS - 1)
+    loads = [Graph("bench/load", first.pk + number, first.iid + number) for number in range(LOADS)]
     listed = _pipeline(PAGES_PATH, LISTED, user)
     copy_pipeline(listed, PIPELINES - 1)
     _runners_and_environments(listed.project_id)
@@ -103,7 +109,7 @@ def seed(sizes: Iterable[int]) -> Data:
         cursor.execute(_DEPLOYMENTS, [ENVIRONMENTS, listed.project_id, listed.project_id])
         # With the statistics and the visibility map of tables that have been there for a while.
         cursor.execute("VACUUM ANALYZE")
-    return Data(graphs, listed.project_id, token)
+    return Data(graphs, loads, listed.project_id, token)
 
 
 def _runners_and_environments(project_id: int) -> None:

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -126,9 +126,13 @@ class Load:
     milliseconds: list[float]
 
 
-def load(target: Target, workload: Workload, concurrency: int, seconds: float) -> Load:
-    """Keeps so many connections busy for so long."""
-    body = target.body(workload)
+def load(target: Target, workloads: Sequence[Workload], concurrency: int, seconds: float) -> Load:
+    """Keeps so many connections busy for so long; each asks one of the questions, in turn."""
+    requests = [_request(target, target.body(workload)) for workload in workloads]
+    return asyncio.run(_keep_busy(target.port, requests, concurrency, seconds))
+
+
+def _request(target: Target, body: bytes) -> bytes:
     headers = {
         "Host": HOST,
         "Content-Type": "application/json",
@@ -136,16 +140,15 @@ def load(target: Target, workload: Workload, concurrency: int, seconds: float) -
         **target.headers,
     }
     lines = [f"POST {target.path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
-    request = "\r\n".join(lines).encode() + b"\r\n\r\n" + body
-    return asyncio.run(_keep_busy(target.port, request, concurrency, seconds))
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
-async def _keep_busy(port: int, request: bytes, concurrency: int, seconds: float) -> Load:
+async def _keep_busy(port: int, requests: Sequence[bytes], concurrency: int, seconds: float) -> Load:
     taken: list[float] = []
     started = time.perf_counter()
     until = started + seconds
 
-    async def client() -> None:
+    async def client(request: bytes) -> None:
         reader, writer = await asyncio.open_connection(HOST, port, limit=2**20)
         while (begun := time.perf_counter()) < until:
             writer.write(request)
@@ -153,7 +156,7 @@ async def _keep_busy(port: int, request: bytes, concurrency: int, seconds: float
             taken.append((time.perf_counter() - begun) * 1000)
         writer.close()
 
-    await asyncio.gather(*(client() for _ in range(concurrency)))
+    await asyncio.gather(*(client(requests[number % len(requests)]) for number in range(concurrency)))
     return Load(len(taken) / (time.perf_counter() - started), taken)
 
 

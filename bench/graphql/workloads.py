@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from bench.graphql.data import PAGES_PATH, Data
+from bench.graphql.data import PAGES_PATH, Data, Graph
 
 #: Rows of a page.
 PAGE: Final = 100
@@ -119,9 +119,17 @@ class Workload:
 
 def graph_of(data: Data, size: int) -> Workload:
     """The pipeline graph of so many jobs."""
-    graph = data.graphs[size]
+    return _graph(data.graphs[size], f"graph of {size:,} jobs")
+
+
+def graphs_of_load(data: Data, size: int) -> list[Workload]:
+    """The graphs of the pipelines of the load, which have so many jobs each."""
+    return [_graph(graph, f"graph of {size:,} jobs") for graph in data.loads]
+
+
+def _graph(graph: Graph, title: str) -> Workload:
     return Workload(
-        f"graph of {size:,} jobs",
+        title,
         "graph",
         GRAPH_DOCUMENT,
         {"path": graph.project_path, "iid": str(graph.iid)},
