@@ -19,9 +19,8 @@ from django.db import connection, models
 from django.db.models import F
 from django.db.models.expressions import RawSQL
 from django.db.models.lookups import Lookup
-from psycopg.sql import quote
 
-from ci_core.hydration import prepared_rows, rows_of_sql
+from ci_core.hydration import rows_of_sql
 
 #: Inside the statement, the first value of the parent whose rows are being read.
 PARENT: Final = RawSQL("parent.c0", (), output_field=models.BigIntegerField())
@@ -35,9 +34,17 @@ KEPT: Final = 256
 
 @dataclass(frozen=True, slots=True)
 class _Values:
-    """Stands among the parameters of a statement for the values that the parents have in one of the columns."""
+    """Stands among the parameters of a statement for the values that the parents have in one of the columns.
+
+    single: it is the value of the only parent instead.
+    """
 
     place: int
+    single: bool = False
+
+    def of(self, values: Sequence[list[Any]]) -> Any:
+        """What it stands for, given all values of each column."""
+        return values[self.place][0] if self.single else values[self.place]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,29 +56,7 @@ class _Built:
 
     def filled(self, values: Sequence[list[Any]]) -> list[Any]:
         """The parameters for parents with these values, column by column."""
-        return [values[given.place] if isinstance(given, _Values) else given for given in self.parameters]
-
-    @property
-    def constant(self) -> _Built | None:
-        """The statement with all other parameters written into it; None where that cannot be.
-
-        A statement that is planned for all values alike must show the planner those that never change: what it thinks
-        of an unknown one may be far off.
-        """
-        parts = self.sql.split("%s")
-        if "%" in "".join(parts):
-            return None
-        sql, left = parts[0], []
-        for given, part in zip(self.parameters, parts[1:], strict=True):
-            if isinstance(given, _Values):
-                left.append(given)
-                sql += "%s"
-            elif isinstance(given, int | str) and "%" not in str(given):
-                sql += quote(given)
-            else:
-                return None
-            sql += part
-        return _Built(sql, tuple(left))
+        return [given.of(values) if isinstance(given, _Values) else given for given in self.parameters]
 
 
 class _Among(Lookup):
@@ -83,7 +68,7 @@ class _Among(Lookup):
         """See Django."""
         column, parameters = self.process_lhs(compiler, connection)
         given, kind = self.rhs
-        return f"{column} = ANY(%s::{kind}[])", [*parameters, given]
+        return f"{column} = " + ("%s" if given.single else f"ANY(%s::{kind}[])"), [*parameters, given]
 
 
 class _Statements:
@@ -124,33 +109,32 @@ def rows_per_parent(
 
     only: the columns that are read; None for all. kept_as: a name for the rows if the same name always stands for the
     same rows, of whatever parents. Their statement is built once, which takes Django longer than PostgreSQL to run it.
+    It is not prepared: planned for any parents alike, it reads a large project's list whole.
     """
     wanted = list(dict.fromkeys(parents))
-    values = _values(columns, wanted)
-    key = (kept_as, columns, tuple(order), limit, None if only is None else tuple(only))
-    kept = _STATEMENTS.get(key) if kept_as is not None else None
-    if kept is not None:
-        found = prepared_rows(rows.model, kept.sql, kept.filled(values))
-    else:
-        rows = rows if only is None else rows.only(*only)
+    if not wanted:
+        return {}
+    single = len(wanted) == 1
+    key = (kept_as, columns, tuple(order), limit, None if only is None else tuple(only), single)
+    built = _STATEMENTS.get(key) if kept_as is not None else None
+    if built is None:
         try:
-            built = _built(rows, columns, order, limit, known=kept_as is None)
+            built = _built(rows if only is None else rows.only(*only), columns, order, limit, single)
         except EmptyResultSet:
             return {}
-        if kept_as is not None and (constant := built.constant) is not None:
-            _STATEMENTS.keep(key, constant)
-        found = rows_of_sql(rows.model, built.sql, built.filled(values))
+        if kept_as is not None:
+            _STATEMENTS.keep(key, built)
     by_parent: dict[Parent, list[Any]] = {}
-    for row in found:
+    for row in rows_of_sql(rows.model, built.sql, built.filled(_values(columns, wanted))):
         by_parent.setdefault(tuple(getattr(row, column) for column in columns), []).append(row)
     return by_parent
 
 
 def _built(
-    rows: models.QuerySet[Any], columns: Columns, order: Sequence[str], limit: int, *, known: bool
+    rows: models.QuerySet[Any], columns: Columns, order: Sequence[str], limit: int, single: bool
 ) -> _Built:
-    """The statement for the first rows of each parent. known: as in `_of_parent`. Raises EmptyResultSet."""
-    sql, parameters = _of_parent(rows, columns, known=known).order_by(*order)[:limit].query.sql_with_params()
+    """The statement for the first rows of each parent. Raises EmptyResultSet."""
+    sql, parameters = _of_parent(rows, columns, single).order_by(*order)[:limit].query.sql_with_params()
     names, given = _parents(rows, columns)
     outer_order = ", ".join(f"row.{_ordered(rows, name)}" for name in order)
     statement = (
@@ -164,7 +148,7 @@ def count_per_parent(
 ) -> dict[Parent, int]:
     """How many rows each parent has; no further than one beyond `limit`."""
     wanted = list(dict.fromkeys(parents))
-    inner = _of_parent(rows, columns, known=True).order_by().values("pk")
+    inner = _of_parent(rows, columns, len(wanted) == 1).order_by().values("pk")
     if limit is not None:
         inner = inner[: limit + 1]
     try:
@@ -195,13 +179,12 @@ def _parents(rows: models.QuerySet[Any], columns: Columns) -> tuple[str, list[_V
     return f"unnest({arrays}) WITH ORDINALITY AS parent({names}, place)", given
 
 
-def _of_parent(rows: models.QuerySet[Any], columns: Columns, *, known: bool) -> models.QuerySet[Any]:
-    """The rows of one parent. known: whether the planner will see the parents' values, and can judge by them."""
+def _of_parent(rows: models.QuerySet[Any], columns: Columns, single: bool) -> models.QuerySet[Any]:
+    """The rows of one parent. single: there is only one, for which the planner's judgement is best."""
     for place, column in enumerate(columns):
-        rows = rows.filter(**{column: RawSQL(f"parent.c{place}", ())})  # noqa: S611 - a constant
-        # By the list of all parents the planner leaves out partitions, be it when the statement is run.
-        if known or column == "pipeline_id":
-            rows = rows.filter(_Among(F(column), (_Values(place), _kind(rows, column))))
+        # All parents again, for the planner: it leaves out partitions, and judges by how many rows these parents have.
+        among = _Among(F(column), (_Values(place, single), _kind(rows, column)))
+        rows = rows.filter(among, **{column: RawSQL(f"parent.c{place}", ())})  # noqa: S611 - a constant
     return rows
 
 
