@@ -21,6 +21,7 @@ from ci_core.models import (
     PersonalAccessToken,
     Pipeline,
     PipelineSchedule,
+    PipelineTrigger,
     Project,
     Stage,
     User,
@@ -29,7 +30,7 @@ from ci_core.models import (
 from ci_core.models.ids import pipeline_of
 from ci_core.statuses import AccessLevel
 
-R = TypeVar("R", bound="Pipeline | Environment | Deployment")
+R = TypeVar("R", bound="Pipeline | Environment | Deployment | PipelineTrigger")
 
 READ_SCOPES: Final = frozenset({"read_api", "api"})
 WRITE_SCOPES: Final = frozenset({"api"})
@@ -287,6 +288,18 @@ def access_deployment(deployment_id: int, principal: Principal, at_least: int = 
     """A deployment by id, with its environment. Raises NotFound or Forbidden as `access_project` does."""
     rows = Deployment.objects.select_related("project", "environment").filter(pk=deployment_id)
     return _visible(rows, "deployment", principal, at_least)
+
+
+def access_trigger(trigger_id: int, principal: Principal, *, own: bool = False) -> PipelineTrigger:
+    """A trigger token by id, for maintainers of its project. own: only for its owner among them.
+
+    Raises NotFound or Forbidden as `access_project` does.
+    """
+    rows = PipelineTrigger.objects.filter(pk=trigger_id)
+    trigger = _visible(rows, "trigger token", principal, AccessLevel.MAINTAINER)
+    if own and (principal.user is None or trigger.owner_id != principal.user.pk):
+        raise Forbidden("Only the owner of a trigger token may change it.")
+    return trigger
 
 
 def schedule_abilities(schedule: PipelineSchedule, principal: Principal) -> frozenset[str]:

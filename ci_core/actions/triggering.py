@@ -100,6 +100,11 @@ def _family(pipeline: Pipeline) -> list[Any]:
         return list(cursor.fetchall())
 
 
+def root_of(pipeline: Pipeline) -> int:
+    """The id of the pipeline in which the family of a pipeline began."""
+    return int(_family(pipeline)[-1][0])
+
+
 def _refuse_deep(family: list[Any]) -> None:
     levels = next((depth for depth, row in enumerate(family) if not row[4]), len(family))
     if levels >= MAX_CHILD_LEVELS:
