@@ -67,9 +67,15 @@ def create_trigger(
 ) -> PipelineTrigger:
     """A new trigger token, whose pipelines run with the rights of whoever makes it.
 
-    `new_token` of the row is the token itself, which is not stored. Raises InvalidInput with the field at fault, and
-    TriggerLimitReached (https://docs.gitlab.com/administration/instance_limits/#limit-the-number-of-pipeline-triggers).
+    `new_token` of the row is the token itself, which is not stored. Raises InvalidInput with the field at fault, also
+    for somebody who is no maintainer, and TriggerLimitReached
+    (https://docs.gitlab.com/administration/instance_limits/#limit-the-number-of-pipeline-triggers).
     """
+    if access.signed_in(acting_user).level_in(project.pk) < AccessLevel.MAINTAINER:
+        raise InvalidInput(
+            f"{acting_user.username} is no maintainer of {project.full_path}, as the owner of a trigger token must be.",
+            field="owner",
+        )
     Project.objects.select_for_update(no_key=True).get(pk=project.pk)
     limit = settings.PIPEYARD_TRIGGERS_PER_PROJECT
     if PipelineTrigger.objects.filter(project=project).count() >= limit:

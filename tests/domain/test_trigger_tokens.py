@@ -67,9 +67,16 @@ def test_a_project_has_only_so_many(project: Project, owner: User, settings: Any
     first = create_trigger(project, acting_user=owner, description="a")
     with pytest.raises(TriggerLimitReached, match="has 1 trigger tokens, the most"):
         create_trigger(project, acting_user=owner, description="b")
-    create_trigger(ProjectFactory(), acting_user=owner, description="of another")
+    other = ProjectFactory()
+    create_trigger(other, acting_user=member(other, AccessLevel.OWNER), description="of another")
     delete_trigger(first.pk)
     create_trigger(project, acting_user=owner, description="b")
+
+
+def test_an_owner_must_be_a_maintainer(project: Project) -> None:
+    with pytest.raises(InvalidInput, match="is no maintainer of"):
+        create_trigger(project, acting_user=member(project), description="d")
+    assert not PipelineTrigger.objects.exists()
 
 
 def test_a_description_is_changed(project: Project, owner: User) -> None:

@@ -49,12 +49,10 @@ def post_json(project: Project | str, data: Any, **more: Any) -> Any:
     return post(project, json.dumps(data), content_type="application/json", **more)
 
 
-def owned(
-    config: Any = BUILD, level: int = AccessLevel.MAINTAINER, **fields: Any
-) -> tuple[Project, User, str]:
+def owned(config: Any = BUILD, **fields: Any) -> tuple[Project, User, str]:
     """A project, the owner of a trigger token of it, and the token."""
     project = project_with(config, **fields)
-    owner = member(project, level)
+    owner = member(project, AccessLevel.MAINTAINER)
     return project, owner, token_of(project, owner)
 
 

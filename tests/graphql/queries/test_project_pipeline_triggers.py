@@ -47,7 +47,7 @@ def listed(user, **variables):
 def test_all_fields_and_no_secret(project, ada):
     made = trigger(project, ada, expires_at=clock.now().replace(year=2100, microsecond=0))
     PipelineTrigger.objects.update(last_used_at=made.created_at)
-    trigger(ProjectFactory(), ada)
+    trigger(ProjectFactory())
     found = listed(maintainer(project))
     assert found["count"] == 1
     assert found["nodes"] == [
