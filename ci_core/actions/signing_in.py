@@ -58,7 +58,7 @@ def count_try(address: str | None) -> None:
 
     Raises TooManyTries, also for the right secret. Whoever finds that it was no guess takes it back.
     """
-    _count(_of_address(address))
+    _count(_of_address(address), "Too many keys that nobody has came from this address: wait ten minutes.")
 
 
 def take_back_try(address: str | None) -> None:
@@ -74,13 +74,13 @@ def _of_address(address: str | None) -> dict[str, int]:
     return {_key("address", address): settings.PIPEYARD_PASSWORD_TRIES_PER_ADDRESS}
 
 
-def _count(limits: dict[str, int]) -> None:
-    """Counts a try under each key. Raises TooManyTries where that is beyond its limit."""
+def _count(limits: dict[str, int], message: str | None = None) -> None:
+    """Counts a try under each key. Raises TooManyTries, with the message, where that is beyond its limit."""
     now = clock.now()
     with connection.cursor() as cursor:
         cursor.execute(_COUNT, {"keys": list(limits), "now": now, "since": now - WINDOW})
         if any(tries > limits[key] for key, tries in cursor.fetchall()):
-            raise TooManyTries
+            raise TooManyTries(message)
 
 
 def forget_old_tries() -> int:
