@@ -237,20 +237,29 @@ def _require_developer(user: User | None, project: Project, who: str) -> None:
 
 
 def _situation(asked: TriggerRequest, source: PipelineSource, upstream: Upstream | None = None) -> Situation:
-    """What is asked for, as the compiler takes it. Raises InvalidInput for variables that cannot be."""
+    """What is asked for, as the compiler takes it. Raises InvalidInput for variables and inputs that cannot be."""
     if len(asked.variables) > MAX_VARIABLES:
         raise InvalidInput(f"There are {len(asked.variables)} variables; {MAX_VARIABLES} are the most.")
-    for key, value in asked.variables.items():
+    for key in asked.variables:
         if not VARIABLE_KEY.fullmatch(key) or len(key) > 255:
             raise InvalidInput(
                 f"{key[:80]!r} is not the key of a variable: letters, digits and _, no digit first."
             )
         if key == PAYLOAD:
             raise InvalidInput(f"{PAYLOAD} is not for giving: it holds the request.")
-        if "\0" in value:
-            raise InvalidInput(f"The value of {key} must not contain the character NUL.")
+    if _holds_nul(asked.inputs) or _holds_nul(asked.variables):
+        raise InvalidInput("Variables and inputs must not contain the character NUL.")
     variables = [
         *(GivenVariable(key, value) for key, value in asked.variables.items()),
         GivenVariable(PAYLOAD, asked.payload, VariableType.FILE.value, raw=True),
     ]
     return Situation(asked.ref, source, variables, asked.inputs, upstream=upstream)
+
+
+def _holds_nul(value: Any) -> bool:
+    """Whether a text in a value of JSON holds the character NUL, which the database cannot store."""
+    if isinstance(value, str):
+        return "\0" in value
+    if isinstance(value, Mapping):
+        return any(_holds_nul(part) for item in value.items() for part in item)
+    return isinstance(value, list) and any(_holds_nul(item) for item in value)

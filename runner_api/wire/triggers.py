@@ -32,6 +32,7 @@ def trigger_request(project: str, ref: str, query: Fields, body: Fields) -> Trig
 
     What is in the body wins over the query. Raises Refused (400, 413), InvalidInput.
     """
+    project, ref = project.replace("\0", ""), ref.replace("\0", "")
     given = _merged(_nested(query.members()), _nested(body.members()))
     parameters = Fields(given)
     token = parameters.text("token", MAX_TOKEN)
@@ -39,9 +40,8 @@ def trigger_request(project: str, ref: str, query: Fields, body: Fields) -> Trig
     for name, value in (("token", token), ("ref", ref)):
         if not value:
             raise Refused(400, f"{name} is missing")
-    return TriggerRequest(
-        project, token, ref, _variables(given), _inputs(given), _payload({"id": project, **given, "ref": ref})
-    )
+    payload = _payload({"id": project, **given, "ref": ref})
+    return TriggerRequest(project, token, ref, _variables(given), _inputs(given), payload)
 
 
 def _nested(flat: Mapping[str, Any]) -> dict[str, Any]:

@@ -131,6 +131,13 @@ def test_jobs_that_ask_at_once_do_not_pass_the_limit_of_their_family(
     assert all("are 3 pipelines" in str(each) for each in results if not isinstance(each, Pipeline))
 
 
+def test_guesses_at_once_find_no_more_room_than_one_after_the_other(settings: Any) -> None:
+    settings.PIPEYARD_PASSWORD_TRIES_PER_ADDRESS = 3
+    project, _ = owned()
+    results = at_once([using(project, f"glptt-{number}") for number in range(8)])
+    assert sorted(type(each).__name__ for each in results) == ["NotFound"] * 3 + ["TooManyTries"] * 5
+
+
 def test_tokens_that_are_made_at_once_do_not_pass_the_limit(settings: Any) -> None:
     settings.PIPEYARD_TRIGGERS_PER_PROJECT = 2
     project, owner = owned()

@@ -250,10 +250,12 @@ def test_a_configuration_with_errors_is_told_and_kept() -> None:
         ({"variables": {"A" * 256: "x"}}, "is not the key of a variable"),
         ({"variables": {"TRIGGER_PAYLOAD": "x"}}, "TRIGGER_PAYLOAD is not for giving"),
         ({"variables": {"A": "\0"}}, "NUL"),
+        ({"inputs": {"a": ["x", {"b": "\0"}]}}, "NUL"),
+        ({"inputs": {"a\0": 1}}, "NUL"),
         ({"variables": {f"A{number}": "x" for number in range(1001)}}, "There are 1001 variables"),
     ],
 )
-def test_variables_that_cannot_be(wrong: Any, sentence: str) -> None:
+def test_variables_and_inputs_that_cannot_be(wrong: Any, sentence: str) -> None:
     project, _, token = owned()
     assert sentence in base(post_json(project, {"token": token, "ref": "main", **wrong}))
     assert not Pipeline.objects.exists()
@@ -293,6 +295,13 @@ def test_bodies_that_cannot_be_read() -> None:
     assert (answer.status_code, answer.json()["message"]) == (400, "The request is nested too deeply.")
     many = post(project, {f"a{number}": "x" for number in range(1100)})
     assert many.status_code == 400
+    assert (
+        post(project, '{"token": "x", "ref": "\\ud800"}', content_type="application/json").status_code == 400
+    )
+    assert post("a%00b", {"token": token, "ref": "main"}).status_code == 404
+    assert base(post(project, {"token": token}, ref="ma%00on")) == base(
+        post(project, {"token": token}, ref="maon")
+    )
     nul = post_json(project, {"token": token, "ref": "main", "more": "a\0b"})
     assert nul.status_code == 201, "as \\u0000 of JSON"
 
