@@ -143,4 +143,8 @@ def test_a_pipeline_tells_which_job_asked_for_it(browser: Client, project: Proje
     assert "created by" in text
     assert url(job, "change") in text
     assert job_token(job) not in text
+    text = page(browser, url(job, "change"))
+    assert "Pipelines that its job token created" in text
+    assert url(second, "change") in text
+    assert "Pipelines that its job token created" not in page(browser, url(take(), "change"))
     assert Pipeline.objects.count() == 2
