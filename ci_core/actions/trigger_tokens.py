@@ -198,7 +198,7 @@ def _by_job(asked: TriggerRequest, job: Job, project: Project | None) -> Pipelin
         raise NotFound
     _require_developer(user, project, "Whoever started the job")
     try:
-        root_id = root_of(Pipeline.objects.get(pk=job.pipeline_id))
+        root_id = root_of(job.pipeline_id)
         refuse_large(root_id)
         upstream = Upstream(of_upstream(job.pipeline_id, job.project_id, job.pk))
         situation = _situation(asked, PipelineSource.PIPELINE, upstream)

@@ -111,6 +111,20 @@ def test_a_job_whose_pipeline_is_deleted_while_it_asks_for_one() -> None:
         assert not Pipeline.objects.filter(pk=job.pipeline_id).exists()
 
 
+def test_a_job_whose_pipeline_is_gone_once_its_token_was_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    project, job = running_job()
+    root_of = trigger_tokens.root_of
+
+    def after_deletion(pipeline_id: int) -> int:
+        delete_pipeline(pipeline_id)
+        return root_of(pipeline_id)
+
+    monkeypatch.setattr(trigger_tokens, "root_of", after_deletion)
+    with pytest.raises(NotFound):
+        using(project, job_token(job))()
+    assert not Pipeline.objects.exists()
+
+
 def test_jobs_that_ask_at_once_do_not_pass_the_limit_of_their_family(
     settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
