@@ -20,6 +20,7 @@ from ci_core.models import (
     PersonalAccessToken,
     Pipeline,
     PipelineSchedule,
+    PipelineTrigger,
     Project,
     Stage,
     User,
@@ -29,7 +30,7 @@ from ci_core.models.ids import pipeline_of
 from ci_core.prepared import fetch_prepared
 from ci_core.statuses import AccessLevel
 
-R = TypeVar("R", bound="Pipeline | Environment | Deployment")
+R = TypeVar("R", bound="Pipeline | Environment | Deployment | PipelineTrigger")
 
 READ_SCOPES: Final = frozenset({"read_api", "api"})
 WRITE_SCOPES: Final = frozenset({"api"})
@@ -113,6 +114,17 @@ class Principal:
         if self.user is not None and not every and group_ids:
             levels.update(fetch_prepared(_LEVELS_IN_GROUPS, [self.user.pk, group_ids])[1])
         return levels
+
+
+def levels_of(places: Sequence[tuple[User, int]]) -> list[int]:
+    """The level of each user in the project whose id stands beside them, 0 for a blocked one; one statement for all."""
+    users, projects = {user.pk for user, _ in places}, {project_id for _, project_id in places}
+    found = {(user_id, project_id): level for user_id, project_id, level in _levels([*users], [*projects])}
+    highest = (AccessLevel.OWNER if user.is_superuser else 0 for user, _ in places)
+    return [
+        max(found.get((user.pk, project_id), 0), high) if user.is_active else 0
+        for (user, project_id), high in zip(places, highest, strict=True)
+    ]
 
 
 ANONYMOUS_SCOPES: Final = frozenset({"read_api"})
@@ -284,6 +296,18 @@ def access_deployment(deployment_id: int, principal: Principal, at_least: int = 
     """A deployment by id, with its environment. Raises NotFound or Forbidden as `access_project` does."""
     rows = Deployment.objects.select_related("project", "environment").filter(pk=deployment_id)
     return _visible(rows, "deployment", principal, at_least)
+
+
+def access_trigger(trigger_id: int, principal: Principal, *, own: bool = False) -> PipelineTrigger:
+    """A trigger token by id, for maintainers of its project. own: only for its owner among them.
+
+    Raises NotFound or Forbidden as `access_project` does.
+    """
+    rows = PipelineTrigger.objects.filter(pk=trigger_id)
+    trigger = _visible(rows, "trigger token", principal, AccessLevel.MAINTAINER)
+    if own and (principal.user is None or trigger.owner_id != principal.user.pk):
+        raise Forbidden("Only the owner of a trigger token may change it.")
+    return trigger
 
 
 def schedule_abilities(schedule: PipelineSchedule, principal: Principal) -> frozenset[str]:

@@ -40,6 +40,12 @@ class ScheduleLimitReached(InvalidInput):
     code = "schedule_limit_reached"
 
 
+class TriggerLimitReached(InvalidInput):
+    """The project has as many trigger tokens as a project may have."""
+
+    code = "trigger_limit_reached"
+
+
 class PlayedTooOften(InvalidInput):
     """The schedule was run by hand a moment ago."""
 

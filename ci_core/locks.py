@@ -10,8 +10,10 @@
 4. Deployments, then environments: changed by whoever holds the pipeline of the job that deploys, and read or stopped by
    others who hold no pipeline.
 
-Before all of these, by those who need them: a project's row, `FOR NO KEY UPDATE`, while its schedules are counted; then
-one schedule's row, while it is changed or fires. Firing creates a pipeline and so goes on with 1. Whoever makes a
+Before all of these, by those who need them: a project's row, `FOR NO KEY UPDATE`, while its schedules or
+trigger tokens are counted; then
+one schedule's row, while it is changed or fires. Firing creates a pipeline and so goes on with 1. So does whoever
+creates one with a trigger token, and keeps the token from being revoked meanwhile (`FOR KEY SHARE`). Whoever makes a
 project or a group takes the lock on paths first of all. Whoever adds a pipeline to a family takes the family's lock
 after 2, when nobody can wait for the new pipeline, and takes no pipeline afterwards that it did not hold before.
 
@@ -136,6 +138,15 @@ def lock_family(root_id: int) -> None:
     _require_transaction()
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_FAMILY_LOCKS | root_id])
+
+
+def hold_trigger(trigger_id: int) -> None:
+    """Keeps a trigger token from being revoked until the transaction ends; others may hold it too. Raises NotFound."""
+    _require_transaction()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT FROM ci_core_pipelinetrigger WHERE id = %s FOR KEY SHARE", [trigger_id])
+        if cursor.fetchone() is None:
+            raise NotFound("There is no such trigger token (any more).")
 
 
 def _require_transaction() -> None:

@@ -122,7 +122,7 @@ class PipelineSource(StrEnum):
     WEB = "web"
 
 
-#: Sources of pipelines that a trigger job created: a child pipeline, and one of another project.
+#: Sources of pipelines that a job created: a child pipeline, and one of another project or by a job token.
 DOWNSTREAM_SOURCES: Final = frozenset({PipelineSource.PARENT_PIPELINE, PipelineSource.PIPELINE})
 
 

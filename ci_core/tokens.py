@@ -16,6 +16,7 @@ PERSONAL_PREFIX: Final = "glpat-"
 RUNNER_PREFIX: Final = "glrt-"
 REGISTRATION_PREFIX: Final = "GR1348941"
 JOB_PREFIX: Final = "glcbt-"
+TRIGGER_PREFIX: Final = "glptt-"
 
 
 def new_token(prefix: str) -> str:

@@ -161,6 +161,8 @@ PIPEYARD_PASSWORD_TRIES = 10
 PIPEYARD_PASSWORD_TRIES_PER_ADDRESS = 50
 #: Pipeline schedules that a project may have.
 PIPEYARD_SCHEDULES_PER_PROJECT = 50
+#: Pipeline trigger tokens that a project may have.
+PIPEYARD_TRIGGERS_PER_PROJECT = 25_000
 #: Seconds that must lie between two runs of a schedule, by its pattern.
 PIPEYARD_SCHEDULE_MIN_INTERVAL_SECONDS = 60
 #: Days that the record of a schedule's run is kept.

@@ -59,6 +59,7 @@ DELIVERY: Final[Mapping[type[CiError], Delivery]] = {
     errors.DependencyMissing: Delivery.MESSAGE,
     errors.JobLimitReached: Delivery.MESSAGE,
     errors.ScheduleLimitReached: Delivery.MESSAGE,
+    errors.TriggerLimitReached: Delivery.MESSAGE,
     errors.PlayedTooOften: Delivery.MESSAGE,
     errors.EnvironmentStateConflict: Delivery.MESSAGE,
     errors.JobNotRunning: Delivery.MESSAGE,

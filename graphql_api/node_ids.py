@@ -22,6 +22,7 @@ CiProcessableID = NewType("CiProcessableID", int)
 CiPipelineID = NewType("CiPipelineID", int)
 CiPipelineScheduleID = NewType("CiPipelineScheduleID", int)
 CiPipelineScheduleVariableID = NewType("CiPipelineScheduleVariableID", int)
+CiTriggerID = NewType("CiTriggerID", int)
 CiStageID = NewType("CiStageID", int)
 CiRunnerID = NewType("CiRunnerID", int)
 CiRunnerManagerID = NewType("CiRunnerManagerID", int)
@@ -42,6 +43,7 @@ _MODELS: Final[dict[object, tuple[str, ...]]] = {
     CiPipelineID: ("Ci::Pipeline",),
     CiPipelineScheduleID: ("Ci::PipelineSchedule",),
     CiPipelineScheduleVariableID: ("Ci::PipelineScheduleVariable",),
+    CiTriggerID: ("Ci::Trigger",),
     CiStageID: ("Ci::Stage",),
     CiRunnerID: ("Ci::Runner",),
     CiRunnerManagerID: ("Ci::RunnerManager",),

@@ -27,6 +27,7 @@ from graphql_api.mutations.artifacts import ArtifactMutations
 from graphql_api.mutations.environments import EnvironmentMutations
 from graphql_api.mutations.jobs import JobMutations
 from graphql_api.mutations.lint import LintMutations
+from graphql_api.mutations.pipeline_triggers import PipelineTriggerMutations
 from graphql_api.mutations.pipelines import PipelineMutations
 from graphql_api.mutations.protected_environments import ProtectedEnvironmentMutations
 from graphql_api.mutations.resource_groups import ResourceGroupMutations
@@ -55,6 +56,7 @@ class Mutation(
     JobMutations,
     ArtifactMutations,
     ScheduleMutations,
+    PipelineTriggerMutations,
     EnvironmentMutations,
     ProtectedEnvironmentMutations,
     ResourceGroupMutations,

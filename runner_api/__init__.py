@@ -1,1 +1,1 @@
-"""The GitLab Runner's HTTP protocol, and git over HTTP for its jobs."""
+"""The GitLab Runner's HTTP protocol, git over HTTP for its jobs, and the path of trigger tokens."""

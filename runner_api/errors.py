@@ -34,6 +34,7 @@ HTTP_STATUS: Final[Mapping[type[CiError], int]] = {
     domain.DependencyMissing: 409,
     domain.JobLimitReached: 409,
     domain.ScheduleLimitReached: 409,
+    domain.TriggerLimitReached: 409,
     domain.PlayedTooOften: 429,
     domain.EnvironmentStateConflict: 409,
     domain.JobNotRunning: 403,

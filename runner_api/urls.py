@@ -1,12 +1,15 @@
-"""The exact paths that runners and git call. No trailing slash, since a redirect would turn a POST into a GET."""
+"""The exact paths that runners, git and triggers call.
+
+No trailing slash, since a redirect would turn a POST into a GET.
+"""
 
 from __future__ import annotations
 
 from typing import Final
 
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, re_path
 
-from runner_api.views import artifacts, git, jobs, runners, traces
+from runner_api.views import artifacts, git, jobs, runners, traces, triggers
 
 API: Final = "api/v4"
 
@@ -22,6 +25,7 @@ urlpatterns: list[URLPattern] = [
     path(f"{API}/jobs/<int:job_id>", jobs.job),
     path(f"{API}/jobs/<int:job_id>/trace", traces.trace),
     path(f"{API}/jobs/<int:job_id>/artifacts", artifacts.artifacts),
+    re_path(rf"^{API}/projects/(?P<project>.+?)(?:/ref/(?P<ref>.+))?/trigger/pipeline$", triggers.trigger),
     path("<path:full_path>.git/info/refs", git.info_refs),
     path("<path:full_path>.git/git-upload-pack", git.git_upload_pack),
     path("<path:full_path>.git/git-receive-pack", git.git_receive_pack),

@@ -1,4 +1,7 @@
-"""Signing in with a password, which nobody may guess: a user name and an address have so many tries in a while."""
+"""Signing in with a password, which nobody may guess: a user name and an address have so many tries in a while.
+
+Other secrets that somebody could try are counted with them, by address.
+"""
 
 from __future__ import annotations
 
@@ -41,22 +44,43 @@ def sign_in(
     answer tells nothing. Every process counts in the same table.
     """
     by_name = _key("name", user_name.casefold())
-    limits = {by_name: settings.PIPEYARD_PASSWORD_TRIES}
-    if address is not None:
-        limits[_key("address", address)] = settings.PIPEYARD_PASSWORD_TRIES_PER_ADDRESS
-    now = clock.now()
-    with connection.cursor() as cursor:
-        cursor.execute(_COUNT, {"keys": list(limits), "now": now, "since": now - WINDOW})
-        if any(tries > limits[key] for key, tries in cursor.fetchall()):
-            raise TooManyTries
+    _count({by_name: settings.PIPEYARD_PASSWORD_TRIES, **_of_address(address)})
     user = authenticate(request, username=user_name, password=password)
     if not isinstance(user, User):
         return None
     PasswordTries.objects.filter(key=by_name).delete()
+    take_back_try(address)
+    return user
+
+
+def count_try(address: str | None) -> None:
+    """Counts a try of a secret that is nobody's by name, such as a trigger token, with the passwords from its address.
+
+    Raises TooManyTries, also for the right secret. Whoever finds that it was no guess takes it back.
+    """
+    _count(_of_address(address), "Too many keys that nobody has came from this address: wait ten minutes.")
+
+
+def take_back_try(address: str | None) -> None:
+    """Makes the try from an address that was counted last no try."""
     if address is not None:
         with connection.cursor() as cursor:
             cursor.execute(_TAKE_BACK, {"key": _key("address", address)})
-    return user
+
+
+def _of_address(address: str | None) -> dict[str, int]:
+    if address is None:
+        return {}
+    return {_key("address", address): settings.PIPEYARD_PASSWORD_TRIES_PER_ADDRESS}
+
+
+def _count(limits: dict[str, int], message: str | None = None) -> None:
+    """Counts a try under each key. Raises TooManyTries, with the message, where that is beyond its limit."""
+    now = clock.now()
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNT, {"keys": list(limits), "now": now, "since": now - WINDOW})
+        if any(tries > limits[key] for key, tries in cursor.fetchall()):
+            raise TooManyTries(message)
 
 
 def forget_old_tries() -> int:

@@ -12,6 +12,7 @@ from django.db import connection
 
 from ci_core import access
 from ci_core.decisions.bridges import Strategy
+from ci_core.errors import NotFound
 from ci_core.models import DownstreamPipeline, Job, Pipeline, Project, User
 from ci_core.statuses import AccessLevel, FailureReason
 
@@ -71,7 +72,7 @@ def target_of(pipeline: Pipeline, job: Job, trigger: Mapping[str, Any]) -> Targe
             FailureReason.INVALID_BRIDGE_TRIGGER,
             "trigger:project names the job's own project: use trigger:include for a child pipeline.",
         )
-    family = _family(pipeline)
+    family = _family(pipeline.pk)
     root_id = family[-1][0]
     if child:
         _refuse_deep(family)
@@ -92,12 +93,20 @@ def _visible(full_path: str, user: User | None) -> Project:
     return found
 
 
-def _family(pipeline: Pipeline) -> list[Any]:
-    """The pipeline and its upstream pipelines, nearest first: (id, project id, ref, source, whether a child)."""
+def _family(pipeline_id: int) -> list[Any]:
+    """A pipeline and its upstream pipelines, nearest first: (id, project id, ref, source, whether a child)."""
     limit = settings.PIPEYARD_PIPELINE_FAMILY_SIZE
     with connection.cursor() as cursor:
-        cursor.execute(_UPSTREAMS, {"pipeline": pipeline.pk, "limit": limit})
+        cursor.execute(_UPSTREAMS, {"pipeline": pipeline_id, "limit": limit})
         return list(cursor.fetchall())
+
+
+def root_of(pipeline_id: int) -> int:
+    """The id of the pipeline in which the family of a pipeline began. Raises NotFound for one that is gone."""
+    family = _family(pipeline_id)
+    if not family:
+        raise NotFound("The pipeline does not exist.")
+    return int(family[-1][0])
 
 
 def _refuse_deep(family: list[Any]) -> None:

@@ -9,6 +9,7 @@ from ci_core.admin import (
     runners,
     tasks,
     tokens,
+    triggers,
     users,
     variables,
 )
@@ -22,6 +23,7 @@ __all__ = [
     "runners",
     "tasks",
     "tokens",
+    "triggers",
     "users",
     "variables",
 ]

@@ -112,6 +112,20 @@ class TokenRows(df.FilterSet):
         return rows.filter(Q(expires_at=None) | Q(expires_at__gt=now))
 
 
+class TriggerRows(OfProject):
+    """Pipeline trigger tokens."""
+
+    owner = df.CharFilter(field_name="owner__username")
+    state = df.ChoiceFilter(choices=[("active", "active"), ("expired", "expired")], method="by_state")
+
+    def by_state(self, rows: QuerySet[Any], _name: str, value: str) -> QuerySet[Any]:
+        """Tokens that have run out, or not."""
+        now = clock.now()
+        if value == "expired":
+            return rows.filter(expires_at__lte=now)
+        return rows.filter(Q(expires_at=None) | Q(expires_at__gt=now))
+
+
 class RegistrationTokenRows(OfProject):
     """Registration tokens."""
 

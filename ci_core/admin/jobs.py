@@ -24,6 +24,9 @@ from ci_core.models import Artifact, BridgeMessage, DownstreamPipeline, Job, Job
 from ci_core.models.ids import pipeline_of
 from ci_core.statuses import CANCELABLE, PLAYABLE, RETRYABLE, Status
 
+#: Pipelines that a job created, newest first, that its page shows.
+MOST_CREATED: Final = 100
+_CREATED: Final = ("Pipeline", "Project", "Status", "Strategy")
 #: Pipelines, newest first, whose jobs the list shows while nothing narrows it.
 REACH: Final = 10_000
 #: Copies of a job that its page shows, newest first.
@@ -176,7 +179,7 @@ class JobAdmin(DeskAdmin[Job]):
     def sections(self, request: HttpRequest, row: Job) -> Iterable[Section]:
         """Needs with the state of what is needed, the log's end, artifacts, and the other runs of the job.
 
-        A trigger job has its pipeline instead of log and artifacts.
+        A trigger job has its pipeline instead of log and artifacts; another one has those that it asked for, if any.
         """
         yield _needs(row)
         if row.kind == JobKind.BRIDGE:
@@ -184,6 +187,9 @@ class JobAdmin(DeskAdmin[Job]):
         else:
             yield _log(row)
             yield _artifacts(row)
+            created = _created(row)
+            if created:
+                yield display.table("Pipelines that its job token created", _CREATED, created)
         yield _runs(row)
 
     @admin.display(description="Status")
@@ -265,23 +271,27 @@ class JobAdmin(DeskAdmin[Job]):
 def _downstream(job: Job) -> Table:
     """The pipeline that a trigger job created, or why it could not."""
     message = BridgeMessage.objects.filter(job_id=job.pk).first()
+    return display.table(
+        "Downstream pipeline",
+        _CREATED,
+        _created(job),
+        note=message.content if message else "",
+        empty="It has created none.",
+    )
+
+
+def _created(job: Job) -> list[Sequence[Any]]:
+    """The newest pipelines that a job created."""
     links = DownstreamPipeline.objects.select_related("pipeline__project").filter(source_job_id=job.pk)
-    rows = [
+    return [
         (
             display.link("pipeline", link.pk, f"#{link.pk}"),
             link.pipeline.project.full_path,
             display.badge(link.pipeline.status),
             link.strategy or display.NOTHING,
         )
-        for link in links
+        for link in links.order_by("-pk")[:MOST_CREATED]
     ]
-    return display.table(
-        "Downstream pipeline",
-        ("Pipeline", "Project", "Status", "Strategy"),
-        rows,
-        note=message.content if message else "",
-        empty="It has created none.",
-    )
 
 
 def _needs(job: Job) -> Table:

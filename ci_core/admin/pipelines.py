@@ -20,8 +20,18 @@ from ci_core.admin.display import Group, Section, Table
 from ci_core.admin.filters import from_filterset
 from ci_core.admin.filtersets import PipelineRows
 from ci_core.admin.verbs import Verb
-from ci_core.models import DownstreamPipeline, Event, Job, Pipeline, PipelineVariable, Project, Stage
-from ci_core.statuses import COMPLETED
+from ci_core.models import (
+    DownstreamPipeline,
+    Event,
+    Job,
+    Pipeline,
+    PipelineTrigger,
+    PipelineVariable,
+    Project,
+    Stage,
+    TriggeredPipeline,
+)
+from ci_core.statuses import COMPLETED, PipelineSource
 
 #: Jobs that a pipeline's page shows; the list of jobs shows the others.
 MOST_JOBS: Final = 1000
@@ -74,10 +84,10 @@ class PipelineAdmin(DeskAdmin[Pipeline]):
     search_help_text = "Id, #iid, commit, ref or project path"
     fieldsets = (
         (None, {"fields": (("state", "reason"), ("project", "iid"), ("ref", "kind"), "sha", "before_sha")}),
-        ("Origin", {"fields": (("source", "user"), "name", "cancel_on_job_failure")}),
+        ("Origin", {"fields": (("source", "user"), "token", "name", "cancel_on_job_failure")}),
         ("Times", {"fields": (("created", "started"), ("finished", "took"))}),
     )
-    readonly_fields = ("state", "reason", "kind", "created", "started", "finished", "took")
+    readonly_fields = ("state", "reason", "kind", "token", "created", "started", "finished", "took")
     verbs = (
         Verb("cancel", "Cancel", "cancelled", _cancel, lambda row: row.status not in COMPLETED, caution=True),
         Verb(
@@ -142,6 +152,17 @@ class PipelineAdmin(DeskAdmin[Pipeline]):
     def by(self, row: Pipeline) -> str:
         """Who asked for the pipeline."""
         return row.user.username if row.user else display.NOTHING
+
+    @admin.display(description="Trigger token")
+    def token(self, row: Pipeline) -> SafeString | str:
+        """The trigger token that created it."""
+        if row.source != PipelineSource.TRIGGER:
+            return display.NOTHING
+        link = TriggeredPipeline.objects.filter(pk=row.pk).first()
+        if link is None:
+            return display.NOTHING
+        trigger = PipelineTrigger.objects.filter(pk=link.trigger_id).first()
+        return display.link("pipelinetrigger", trigger.pk, trigger) if trigger else f"{link} (revoked)"
 
     @admin.display(description="Created (UTC)")
     def created(self, row: Pipeline) -> str:
@@ -224,7 +245,7 @@ def _job_row(job: Job, retries: int) -> Sequence[Any]:
 
 
 def _family(pipeline: Pipeline) -> Table | None:
-    """The trigger job that created the pipeline, and the pipelines that its own trigger jobs created, newest first."""
+    """The job that created the pipeline, and the pipelines that its own jobs created, newest first."""
     links = list(
         DownstreamPipeline.objects.select_related("pipeline")
         .filter(Q(pk=pipeline.pk) | Q(source_pipeline_id=pipeline.pk))
@@ -236,13 +257,14 @@ def _family(pipeline: Pipeline) -> Table | None:
     rows = [_family_row(pipeline, link, bridges.get(link.source_job_id)) for link in links[:MOST_DOWNSTREAM]]
     more = f"The newest {MOST_DOWNSTREAM} are shown." if len(links) > MOST_DOWNSTREAM else ""
     return display.table(
-        "Upstream and downstream", ("Which", "Pipeline", "Status", "Trigger job", "Strategy"), rows, note=more
+        "Upstream and downstream", ("Which", "Pipeline", "Status", "Job", "Strategy"), rows, note=more
     )
 
 
 def _family_row(pipeline: Pipeline, link: DownstreamPipeline, bridge: Job | None) -> Sequence[Any]:
     upstream = link.pk == pipeline.pk
-    which = "created by" if upstream else "child" if link.child else "of another project"
+    kind = "by job token" if link.by_token else "child" if link.child else "of another project"
+    which = "created by" if upstream else kind
     other_id = link.source_pipeline_id if upstream else link.pk
     return (
         which,

@@ -30,6 +30,7 @@ from ci_core.models.schedules import (
     ScheduleRunKind,
 )
 from ci_core.models.traces import Trace, TraceChunk
+from ci_core.models.triggers import PipelineTrigger, TriggeredPipeline
 from ci_core.models.users import PersonalAccessToken, User
 from ci_core.models.variables import (
     VARIABLE_KEY,
@@ -70,6 +71,7 @@ __all__ = [
     "PipelineExplanation",
     "PipelineSchedule",
     "PipelineScheduleVariable",
+    "PipelineTrigger",
     "PipelineVariable",
     "ProcessMode",
     "Project",
@@ -90,6 +92,7 @@ __all__ = [
     "Stage",
     "Trace",
     "TraceChunk",
+    "TriggeredPipeline",
     "User",
     "VariableType",
     "Visibility",

@@ -1,4 +1,4 @@
-"""Pipelines that trigger jobs created, and the queue of trigger jobs."""
+"""Pipelines that jobs created, and the queue of trigger jobs."""
 
 from __future__ import annotations
 
@@ -10,22 +10,27 @@ from ci_core.models.pipelines import Pipeline
 
 
 class DownstreamPipeline(models.Model):
-    """The link from a trigger job to the pipeline that it created, which is the primary key.
+    """The link from a job to the pipeline that it created, which is the primary key.
 
-    What it names may be deleted before it: only the downstream pipeline takes the link along. `root_id` is the pipeline
-    in which the family began. A retry of the trigger job creates a pipeline of its own; the old link stays.
+    The job is a trigger job, which has one link, or one that asked for the pipeline with its job token (`by_token`),
+    which may have many. What it names may be deleted before it: only the downstream pipeline takes the link along.
+    `root_id` is the pipeline in which the family began. A retry of the job creates pipelines of its own; the old links
+    stay.
     """
 
     pipeline = models.OneToOneField(
         Pipeline, on_delete=models.CASCADE, primary_key=True, related_name="source_link"
     )
     source_pipeline_id = models.BigIntegerField()
-    source_job_id = models.BigIntegerField(unique=True)
+    source_job_id = models.BigIntegerField(db_index=True)
     source_project_id = models.BigIntegerField()
     root_id = models.BigIntegerField()
     child = models.BooleanField(help_text="Of the same project, from files that the trigger job includes.")
     strategy = models.CharField(
         max_length=8, blank=True, choices=choices(Strategy), help_text="How the trigger job follows it."
+    )
+    by_token = models.BooleanField(
+        default=False, db_default=False, help_text="The job asked for it with its job token."
     )
     cancel_wanted_since = models.DateTimeField(
         null=True,
@@ -35,7 +40,14 @@ class DownstreamPipeline(models.Model):
     created_at = models.DateTimeField()
 
     class Meta:
-        constraints = [one_of(Strategy, "strategy", "ci_downstream_strategy")]
+        constraints = [
+            one_of(Strategy, "strategy", "ci_downstream_strategy"),
+            models.UniqueConstraint(
+                fields=["source_job_id"],
+                condition=models.Q(by_token=False),
+                name="ci_downstream_of_bridge_once",
+            ),
+        ]
         indexes = [
             models.Index(fields=["source_pipeline_id"], name="ci_downstream_by_source"),
             models.Index(fields=["root_id"], name="ci_downstream_by_root"),

@@ -26,6 +26,7 @@ from ci_core.models import (
     Runner,
     ScheduleRun,
     Stage,
+    TriggeredPipeline,
     VariableType,
 )
 from ci_core.repositories import Commit
@@ -62,6 +63,7 @@ def job_variables(
         *_plain(predefined.of_commit(commit, pipeline.before_sha, pipeline.protected, pipeline.source)),
         *_plain(_of_pipeline(pipeline)),
         *_plain(_of_schedule(pipeline)),
+        *_plain(_of_trigger(pipeline)),
         *_plain(_of_upstream(pipeline)),
         *_plain(_of_job(job, stage, pipeline, runner)),
         *(_secret(job, project) if runner else ()),
@@ -98,7 +100,6 @@ def _plain(values: Mapping[str, str]) -> Iterator[JobVariable]:
 def _of_pipeline(pipeline: Pipeline) -> dict[str, str]:
     user = pipeline.user
     return {
-        **({"CI_PIPELINE_TRIGGERED": "true"} if pipeline.source == PipelineSource.TRIGGER else {}),
         "CI_PIPELINE_ID": str(pipeline.pk),
         "CI_PIPELINE_IID": str(pipeline.iid),
         "CI_PIPELINE_SOURCE": pipeline.source,
@@ -117,6 +118,13 @@ def _of_schedule(pipeline: Pipeline) -> dict[str, str]:
         return {}
     run = ScheduleRun.objects.select_related("schedule").filter(pipeline_id=pipeline.pk).first()
     return {"CI_PIPELINE_SCHEDULE_DESCRIPTION": run.schedule.description} if run else {}
+
+
+def _of_trigger(pipeline: Pipeline) -> dict[str, str]:
+    if pipeline.source != PipelineSource.TRIGGER:
+        return {}
+    link = TriggeredPipeline.objects.filter(pk=pipeline.pk).first()
+    return {"CI_PIPELINE_TRIGGERED": "true"} | ({"CI_TRIGGER_SHORT_TOKEN": link.short_token} if link else {})
 
 
 def _of_upstream(pipeline: Pipeline) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
@@ -25,7 +25,6 @@ LATE: Final = frozenset(
         "GITLAB_USER_ID",
         "GITLAB_USER_LOGIN",
         "GITLAB_USER_NAME",
-        "TRIGGER_PAYLOAD",
     }
 )
 #: A title this long or longer is repeated in the description.
@@ -163,7 +162,7 @@ def for_rules(
     iid: int,
     before_sha: str,
     protected: bool,
-    given: Iterable[GivenVariable],
+    given: Sequence[GivenVariable],
     user: User | None = None,
     schedule: str | None = None,
     upstream: Mapping[str, str] | None = None,
@@ -204,6 +203,8 @@ def for_rules(
         values={**predefined, **overriding},
         predefined=frozenset(predefined.keys() - overriding.keys()),
         masked=frozenset(item.key for item in stored.values() if item.masked or item.hidden),
-        raw=frozenset(predefined) | frozenset(item.key for item in stored.values() if item.raw),
+        raw=frozenset(predefined)
+        | frozenset(item.key for item in stored.values() if item.raw)
+        | frozenset(item.key for item in given if item.raw),
         late=LATE - overriding.keys(),
     )

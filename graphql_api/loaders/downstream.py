@@ -1,4 +1,4 @@
-"""Owns reading what trigger jobs created, as far as the caller may see the projects at either end."""
+"""Owns reading what jobs created, as far as the caller may see the projects at either end."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from graphql_api.context import Context
 
 
 def links_to(context: Context, pipeline_ids: Iterable[int]) -> Mapping[int, models.DownstreamPipeline | None]:
-    """The link to the trigger job that created each pipeline."""
+    """The link to the job that created each pipeline."""
 
     def read(missing: list[int]) -> Mapping[int, models.DownstreamPipeline]:
         return {row.pk: row for row in models.DownstreamPipeline.objects.filter(pk__in=missing)}
@@ -24,7 +24,7 @@ def of_jobs(job_ids: Iterable[int]) -> Mapping[int, int]:
 
 
 def of_pipelines(pipeline_ids: Iterable[int]) -> Mapping[int, Sequence[int]]:
-    """The ids of the pipelines that the trigger jobs of each pipeline created, oldest first."""
+    """The ids of the pipelines that the jobs of each pipeline created, oldest first."""
     links = models.DownstreamPipeline.objects.filter(source_pipeline_id__in=list(pipeline_ids)).order_by("pk")
     found: dict[int, list[int]] = {}
     for source_id, pipeline_id in links.values_list("source_pipeline_id", "pipeline_id"):

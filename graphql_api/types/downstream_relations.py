@@ -1,4 +1,4 @@
-"""Owns what trigger jobs and the pipelines that they create are to one another; what the caller may not see is null."""
+"""Owns what jobs and the pipelines that they create are to one another; what the caller may not see is null."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def is_child(row: models.Pipeline) -> bool:
 
 
 def _links(context: Context, parents: list[models.Pipeline]) -> Mapping[int, models.DownstreamPipeline]:
-    """The links to the trigger jobs that created the pipelines, where the caller may see those."""
+    """The links to the jobs that created the pipelines, where the caller may see those."""
     created = [row.pk for row in parents if row.source in DOWNSTREAM_SOURCES]
     if not created:
         return {}
@@ -31,7 +31,7 @@ def _links(context: Context, parents: list[models.Pipeline]) -> Mapping[int, mod
 
 
 def upstreams(parents: list[models.Pipeline], info: Info) -> list[models.Pipeline | None]:
-    """The pipeline whose trigger job created each pipeline."""
+    """The pipeline a job of which created each pipeline."""
     by_pipeline = _links(info.context, parents)
     found = rows.pipelines(info.context, (link.source_pipeline_id for link in by_pipeline.values()))
     wanted = (by_pipeline.get(row.pk) for row in parents)
@@ -39,7 +39,7 @@ def upstreams(parents: list[models.Pipeline], info: Info) -> list[models.Pipelin
 
 
 def source_jobs(parents: list[models.Pipeline], info: Info) -> list[models.Job | None]:
-    """The trigger job that created each pipeline."""
+    """The job that created each pipeline."""
     by_pipeline = _links(info.context, parents)
     found = (
         rows.jobs(info.context, [link.source_job_id for link in by_pipeline.values()]) if by_pipeline else {}
@@ -49,7 +49,7 @@ def source_jobs(parents: list[models.Pipeline], info: Info) -> list[models.Job |
 
 
 def upstream_paths(parents: list[models.Pipeline], info: Info) -> list[str | None]:
-    """The page of the pipeline whose trigger job created each pipeline."""
+    """The page of the pipeline a job of which created each pipeline."""
     found = upstreams(parents, info)
     there = [row for row in found if row is not None]
     projects = {project.pk: project for project in rows.projects_of(info.context, there)} if there else {}
@@ -64,7 +64,7 @@ def downstreams(
     first: First = None,
     last: Last = None,
 ) -> list[Page[models.Pipeline]]:
-    """The pipelines that the trigger jobs of each pipeline created, those of retried ones included."""
+    """The pipelines that the jobs of each pipeline created, those of retried ones included."""
     arguments = PageArguments(after, before, first, last)
     by_parent = loader.of_pipelines(row.pk for row in parents)
     found = _seen(info.context, (id_ for ids in by_parent.values() for id_ in ids))

@@ -114,7 +114,7 @@ class CiJobSource(Enum):
         "ondemand_dast_validation", description="An on-demand DAST validation."
     )
     PARENT_PIPELINE = enum_value("parent_pipeline", description="A parent pipeline.")
-    PIPELINE = enum_value("pipeline", description="A pipeline of another project.")
+    PIPELINE = enum_value("pipeline", description="A pipeline of another project, or a job token.")
     PIPELINE_EXECUTION_POLICY = enum_value(
         "pipeline_execution_policy", description="A pipeline execution policy."
     )

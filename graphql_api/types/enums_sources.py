@@ -28,7 +28,7 @@ class CiPipelineSources(Enum):
         "ondemand_dast_validation", description="An on-demand DAST validation."
     )
     PARENT_PIPELINE = enum_value("parent_pipeline", description="A parent pipeline.")
-    PIPELINE = enum_value("pipeline", description="A pipeline of another project.")
+    PIPELINE = enum_value("pipeline", description="A pipeline of another project, or a job token.")
     PIPELINE_EXECUTION_POLICY_SCHEDULE = enum_value(
         "pipeline_execution_policy_schedule", description="A scheduled pipeline execution policy."
     )

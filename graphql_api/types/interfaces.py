@@ -45,7 +45,7 @@ class JobInterface:
     scheduled = leaf(bool | None, "Whether it waits for its timer.")
     scheduling_type = leaf(str | None, "`dag` if it has `needs`, otherwise `stage`.")
     stuck = leaf(bool | None, "Whether it waits while no runner that is online takes it.")
-    triggered = leaf(bool | None, "Whether another pipeline started its pipeline.")
+    triggered = leaf(bool | None, "Whether a trigger token created its pipeline.")
     tags = leaf(list[str] | None, "Tags that a runner must have.")
     user_permissions = leaf(JobPermissions | None, "What the caller may do with it.")
     created_at = leaf(Time | None, "When it was made.")

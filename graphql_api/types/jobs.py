@@ -5,7 +5,7 @@ from __future__ import annotations
 import strawberry
 
 from ci_core import clock, models
-from ci_core.statuses import ACTIVE, Status
+from ci_core.statuses import ACTIVE, PipelineSource, Status
 from graphql_api.detailed_status import is_cancelable, is_playable, is_retryable
 from graphql_api.fields import batched, leaf, told_by
 from graphql_api.node_ids import JobID, job_id
@@ -59,7 +59,11 @@ class Job(CiJobInterface):
         relations.waiting_reasons,
         "Extension of Pipeyard: why it waits; null if it does not.",
     )
-    triggered = leaf(bool | None, "Always false: there are no trigger tokens here.", lambda row: False)
+    triggered = batched(
+        bool | None,
+        relations.of_pipeline(lambda row: row.source == PipelineSource.TRIGGER),
+        "Whether a trigger token created its pipeline.",
+    )
     tags = leaf(list[str] | None, "Tags that a runner must have.")
     can_play_job = batched(bool, relations.can_play, "Whether the caller can start it by hand.")
     user_permissions = batched(JobPermissions, relations.job_permissions, "What the caller may do with it.")

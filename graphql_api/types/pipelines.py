@@ -180,7 +180,7 @@ class Pipeline(PipelineInterface):
     )
 
     trigger = leaf(
-        bool, "Whether a trigger token started it.", lambda row: row.source == PipelineSource.TRIGGER
+        bool, "Whether a trigger token created it.", lambda row: row.source == PipelineSource.TRIGGER
     )
     triggered_by_path = batched(
         str | None,
@@ -195,18 +195,19 @@ class Pipeline(PipelineInterface):
     upstream = batched(
         refs.PIPELINE | None,
         downstream_relations.upstreams,
-        "The pipeline whose trigger job created it; null where there is none that the caller may see.",
+        "The pipeline a job of which created it; null where there is none that the caller may see.",
     )
     downstream = batched(
         refs.PIPELINES,
         downstream_relations.downstreams,
-        "The pipelines that its trigger jobs created, as far as the caller may see them. All of them by default, those "
-        "of trigger jobs that were retried included.",
+        "The pipelines that its jobs created, as far as the caller may see them. All of them by default, those of jobs "
+        "that were retried included.",
     )
     source_job = batched(
         refs.JOB | None,
         downstream_relations.source_jobs,
-        "The trigger job that created it; null where there is none that the caller may see.",
+        "The job that created it, by `trigger` or with its job token; null where there is none that the caller may "
+        "see.",
     )
     troubleshoot_job_with_ai = leaf(bool, "Always false: there is no such assistant here.", _false)
 

@@ -12,6 +12,7 @@ from graphql_api.types import (
     creation_inputs,
     group_relations,
     nested_environments,
+    pipeline_triggers,
     protected_environments,
     resource_groups,
     runner_lists,
@@ -102,6 +103,11 @@ class Project:
         refs.SCHEDULES,
         schedule_relations.of_projects,
         "The schedules that create pipelines of it by the clock.",
+    )
+    pipeline_triggers = batched(
+        refs.TRIGGERS,
+        pipeline_triggers.of_projects,
+        "The tokens with which other systems create pipelines of it, newest first; null for all but its maintainers.",
     )
     ci_config_variables = batched(
         list[CiConfigVariable] | None,

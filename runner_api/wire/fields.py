@@ -106,6 +106,10 @@ class Fields:
         value = self._values.get(name)
         return Fields(value if isinstance(value, dict) else {})
 
+    def members(self) -> Mapping[str, Any]:
+        """All members as they were sent."""
+        return self._values
+
     def flags(self) -> dict[str, bool]:
         """The members that are truth values."""
         return {

@@ -18,6 +18,7 @@ from ci_core.actions.environments import create_environment, protect_environment
 from ci_core.actions.groups import create_group
 from ci_core.actions.runners import create_runner
 from ci_core.actions.schedules import create_schedule
+from ci_core.actions.trigger_tokens import create_trigger
 from ci_core.models import (
     Artifact,
     Deployment,
@@ -27,6 +28,7 @@ from ci_core.models import (
     PendingJob,
     Pipeline,
     PipelineSchedule,
+    PipelineTrigger,
     ProjectMembership,
     ProtectedEnvironment,
     ResourceGroup,
@@ -98,6 +100,9 @@ class World:
             ref="main",
             cron="0 3 * * *",
         )
+        self.trigger = create_trigger(
+            self.project, acting_user=self.users["maintainer"], description="deploy"
+        )
         self.runner = create_runner(acting_user=None, projects=[self.project], description="r")[0]
 
     def ids(self):
@@ -114,6 +119,7 @@ class World:
             "stopped": f"gid://gitlab/Environment/{self.stopped.pk}",
             "schedule": f"gid://gitlab/Ci::PipelineSchedule/{self.schedule.pk}",
             "runner": f"gid://gitlab/Ci::Runner/{self.runner.pk}",
+            "trigger": f"gid://gitlab/Ci::Trigger/{self.trigger.pk}",
         }
 
     def client(self, caller, scopes=("api",)):
@@ -124,7 +130,7 @@ def everything() -> list[Any]:
     """All rows that a field could change, what is told of changes, and what is to be done in the background."""
     tables = (
         Artifact, Deployment, Environment, Event, Job, PendingJob, Pipeline, PipelineSchedule,
-        ProjectMembership, ProtectedEnvironment, ResourceGroup, Runner, Stage, User, ProcrastinateJob,
+        PipelineTrigger, ProjectMembership, ProtectedEnvironment, ResourceGroup, Runner, Stage, User, ProcrastinateJob,
     )  # fmt: skip
     return [list(table.objects.order_by("pk").values()) for table in tables]
 
@@ -177,6 +183,9 @@ MUTATIONS = {
     "pipelineScheduleDelete": Change('id: "%(schedule)s"', "developer"),
     "pipelineSchedulePlay": Change('id: "%(schedule)s"', "developer"),
     "pipelineScheduleTakeOwnership": Change('id: "%(schedule)s"', "maintainer"),
+    "pipelineTriggerCreate": Change('projectPath: "%(path)s", description: "d"', "maintainer"),
+    "pipelineTriggerUpdate": Change('id: "%(trigger)s", description: "other"', "maintainer"),
+    "pipelineTriggerDelete": Change('id: "%(trigger)s"', "maintainer"),
     "environmentCreate": Change('projectPath: "%(path)s", name: "new"', "developer"),
     "environmentUpdate": Change('id: "%(environment)s", externalUrl: "https://example.com"', "developer"),
     "environmentStop": Change('id: "%(environment)s"', "developer"),

@@ -116,6 +116,7 @@ def test_names_of_the_kinds():
         "CiRunnerID",
         "CiRunnerManagerID",
         "CiStageID",
+        "CiTriggerID",
         "ClustersAgentID",
         "Date",
         "Duration",

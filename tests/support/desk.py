@@ -13,6 +13,7 @@ from django.urls import reverse
 
 from ci_core import clock, tokens
 from ci_core.actions import groups, jobs, pipelines, projects, runners, traces, users, variables
+from ci_core.actions.trigger_tokens import create_trigger
 from ci_core.models import Job, Pipeline, Project, Runner, User
 from ci_core.statuses import AccessLevel, FailureReason, PipelineSource
 from ci_core.variables.given import GivenVariable
@@ -85,6 +86,7 @@ class World:
         runners.touch_runner(runner, f"system{number}", {"name": "gitlab-runner"}, "127.0.0.1")
         token = users.create_personal_token(user, "laptop", ["api"])
         registration = runners.create_registration_token(project)
+        trigger = create_trigger(project, acting_user=user, description="deploy")
         given = [GivenVariable("GIVEN", f"given-secret-{number}")]
         pipeline = pipelines.create_pipeline(
             project, "main", PipelineSource.PUSH, acting_user=user, variables=given
@@ -94,6 +96,7 @@ class World:
             runner_token,
             token,
             registration,
+            trigger.new_token or "",
             variable.value,
             shared.value,
             given[0].value,
@@ -101,6 +104,7 @@ class World:
             f"pepper{number}",
         ]
         self.secrets += [tokens.digest(each) for each in (runner_token, token, registration)]
+        self.secrets.append(trigger.digest)
 
     def _run(self, pipeline: Pipeline, runner: Runner) -> None:
         job = Job.objects.in_pipeline(pipeline.pk).get(name="compile")

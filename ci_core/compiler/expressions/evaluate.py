@@ -14,6 +14,8 @@ Lookup: TypeAlias = Callable[[str], "str | None"]
 
 MASKED = "[MASKED]"
 _LONGEST_STEP = 500
+#: Characters of a variable's value that are told; the payload of a trigger may have a million.
+_LONGEST_VALUE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,9 @@ def is_true(value: Value) -> bool:
 
 
 def _shown(name: str, value: str | None, masked: frozenset[str]) -> str | None:
-    return MASKED if value and name in masked else value
+    if value and name in masked:
+        return MASKED
+    return value if value is None or len(value) <= _LONGEST_VALUE else f"{value[:_LONGEST_VALUE]}..."
 
 
 def _value(node: Expression, lookup: Lookup, steps: list[Step], parent: str = "") -> Value:

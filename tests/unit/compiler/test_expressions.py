@@ -164,6 +164,13 @@ def test_trace_tells_values_and_what_was_not_needed() -> None:
     }
 
 
+def test_trace_tells_the_beginning_of_a_long_value() -> None:
+    tree = parse("$A =~ /b$/")
+    trace = evaluate(tree, "", {"A": "a" * 2_000 + "b"}.get, variable_names(tree))
+    assert trace.value
+    assert dict(trace.variables) == {"A": "a" * 1_000 + "..."}
+
+
 _names = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,8}", fullmatch=True)
 _texts = st.text(st.characters(exclude_characters="'", exclude_categories=["Cs"]), max_size=8)
 _operands = st.one_of(st.just(Null()), _names.map(Variable), _texts.map(Text))
