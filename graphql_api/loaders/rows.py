@@ -8,12 +8,19 @@ from typing import Any, Final
 from django.db.models import Model
 
 from ci_core import models
-from ci_core.hydration import prepared_rows, rows_of
+from ci_core.hydration import prepared_rows
+from ci_core.models.ids import pipeline_of
 from graphql_api.context import Context
 from graphql_api.loaders.jobs import JOBS
 from graphql_api.loaders.pipelines import PIPELINES
 
 _PIPELINES: Final = "SELECT {columns} FROM ci_core_pipeline WHERE id = ANY(%s::bigint[])"
+_JOBS: Final = (
+    "SELECT {columns} FROM ci_core_job WHERE pipeline_id = ANY(%s::bigint[]) AND id = ANY(%s::bigint[])"
+)
+_STAGES: Final = (
+    "SELECT * FROM ci_core_stage WHERE pipeline_id = ANY(%s::bigint[]) AND id = ANY(%s::bigint[])"
+)
 
 
 def projects(context: Context, ids: Iterable[int]) -> Mapping[int, models.Project | None]:
@@ -68,20 +75,25 @@ def environments(context: Context, ids: Iterable[int]) -> Mapping[int, models.En
 
 def stages(context: Context, ids: Iterable[int]) -> Mapping[int, models.Stage | None]:
     """Stages by id."""
-    return context.remembered(
-        models.Stage,
-        ids,
-        lambda missing: {row.pk: row for row in rows_of(models.Stage.objects.by_ids(missing))},
-    )
+
+    def read(missing: list[int]) -> Mapping[int, models.Stage]:
+        return {row.id: row for row in prepared_rows(models.Stage, _STAGES, _with_pipelines(missing))}
+
+    return context.remembered(models.Stage, ids, read)
 
 
 def jobs(context: Context, ids: Iterable[int]) -> Mapping[int, models.Job | None]:
     """Jobs by id."""
-    return context.remembered(
-        models.Job,
-        ids,
-        lambda missing: {row.pk: row for row in JOBS.read(context, models.Job.objects.by_ids(missing))},
-    )
+
+    def read(missing: list[int]) -> Mapping[int, models.Job]:
+        return {row.id: row for row in JOBS.read_sql(context, _JOBS, _with_pipelines(missing))}
+
+    return context.remembered(models.Job, ids, read)
+
+
+def _with_pipelines(ids: list[int]) -> list[list[int]]:
+    """The pipelines that ids carry, by which partitions are left out, and the ids."""
+    return [list({pipeline_of(id_) for id_ in ids}), ids]
 
 
 def of_each(rows: Iterable[Any], found: Mapping[int, Any], attribute: str) -> list[Any]:
