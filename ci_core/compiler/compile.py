@@ -267,4 +267,5 @@ def _dependencies(
     listed = draft.values.get("dependencies")
     if listed is None:
         return None
-    return [copy for name, _ in listed for copy in copies.get(name, (name,)) if copy in included]
+    names = dict.fromkeys(copy for name, _ in listed for copy in copies.get(name, (name,)))
+    return [name for name in names if name in included]

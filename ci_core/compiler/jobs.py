@@ -62,10 +62,14 @@ class JobDraft:
     def needs(self) -> tuple[NeedSpec, ...] | None:
         """The jobs of this pipeline that are needed; None when the job waits for its stage.
 
-        A job that only takes something from other pipelines waits for its stage.
+        A job that only takes artifacts from other pipelines waits for nothing; one that only mirrors another
+        pipeline waits for its stage.
+        Source: GitLab, lib/gitlab/ci/config/entry/job.rb and bridge.rb, scheduling_type
         """
         spec = self.needs_spec
-        return None if spec is None or (spec.cross and not spec.jobs) else spec.jobs
+        if spec is None or (not spec.jobs and any(need.job is None for need in spec.cross)):
+            return None
+        return spec.jobs
 
 
 def read_defaults(session: Session, root: Map, at: At) -> dict[str, Any]:

@@ -298,9 +298,15 @@ def _trigger(
 def _tags(
     scope: Scope, draft: JobDraft, yaml: tuple[CompiledVariable, ...], variables: Mapping[str, str]
 ) -> tuple[str, ...]:
-    """Source: docs.gitlab.com/ci/yaml/#tags"""
+    """The tags with their variables, each once; one that comes to nothing is left out.
+
+    Source: docs.gitlab.com/ci/yaml/#tags
+    """
     tags: tuple[str, ...] = draft.values.get("tags") or ()
-    return tuple([_expanded(scope, tag, draft.at, yaml, variables) if "$" in tag else tag for tag in tags])
+    if not any("$" in tag for tag in tags):
+        return tags
+    filled = [_expanded(scope, tag, draft.at, yaml, variables) for tag in tags]
+    return tuple({tag: None for tag in filled if tag.strip()})
 
 
 def _expanded(

@@ -147,7 +147,10 @@ def parse_interruptible(session: Session, value: Any, at: At) -> bool | None:
 
 
 def parse_tags(session: Session, value: Any, at: At) -> tuple[str, ...] | None:
-    """Source: docs.gitlab.com/ci/yaml/#tags"""
+    """The tags, each once; blank ones are left out.
+
+    Source: docs.gitlab.com/ci/yaml/#tags
+    """
     tags = read_texts(session, value, at, "tags")
     if tags is None:
         return None
@@ -157,16 +160,13 @@ def parse_tags(session: Session, value: Any, at: At) -> tuple[str, ...] | None:
             f"A job has {len(tags)} tags, more than the limit of {limit} (tags_per_job).", at, "limit"
         )
         return None
-    if any(not tag.strip() for tag in tags):
-        session.report.error("tags must not hold a blank tag.", at)
-        return None
     longest = session.limits.name_length
     if any(len(tag) > longest for tag in tags):
         session.report.error(
             f"A tag is longer than the limit of {longest} characters (name_length).", at, "limit"
         )
         return None
-    return tuple(dict.fromkeys(tags))
+    return tuple({tag: None for tag in tags if tag.strip()})
 
 
 def parse_coverage(session: Session, value: Any, at: At) -> str | None:
