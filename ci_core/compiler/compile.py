@@ -39,7 +39,7 @@ def compile_config(
     Source: docs.gitlab.com/ci/yaml/
     """
     sources: dict[str, str] = {}
-    report = Report(sources, limits.diagnostics)
+    report = Report(sources, limits.diagnostics, context.redact)
     session = Session(report, limits, context, sources)
     try:
         with collector_paused():

@@ -127,7 +127,7 @@ def _pattern(session: Session, pattern: str, files: Sequence[str], folders: bool
     else:
         matcher = path_matcher(pattern)
         found = [] if matcher is None else [name for name in names if matcher.search(name)]
-    redact = session.redact
+    redact = session.context.redact
     return PatternTrace(redact(pattern), bool(found), tuple([redact(name) for name in found[:_SHOWN]]))
 
 

@@ -135,6 +135,7 @@ def _read_job(
         return None
     values = read_keywords(session, body, at, "job")
     check_job(session, values, body, at)
+    _check_publish(session, name, values, body, at)
     stage = values.get("stage") or DEFAULT_STAGE
     if stage not in stages:
         _unknown_stage(session, stage, body, at, stages)
@@ -145,6 +146,17 @@ def _read_job(
             if key in defaults and key not in values and takes(choice, key):
                 values[key] = defaults[key]
     return draft
+
+
+def _check_publish(session: Session, name: str, values: dict[str, Any], body: Map, at: At) -> None:
+    """`publish` belongs to jobs that publish a site.
+
+    Source: GitLab, lib/gitlab/ci/config/entry/job.rb
+    """
+    pages = values.get("pages")
+    if "publish" in values and not (pages or (name == "pages" and pages is None)):
+        text = "publish works in jobs with pages only. Write pages: {publish: FOLDER} instead."
+        session.report.error(text, body.at_key("publish", at))
 
 
 def _unknown_stage(session: Session, stage: str, body: Map, at: At, stages: Mapping[str, int]) -> None:

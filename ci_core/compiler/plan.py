@@ -255,9 +255,8 @@ def _pages(draft: JobDraft) -> dict[str, Any] | None:
     pages = draft.values.get("pages")
     if pages is False or draft.values.get("trigger") is not None:
         return None
-    older: dict[str, Any] | None = draft.values.get("publish")
-    if pages is None and (older is not None or draft.base == "pages"):
-        return older or {"publish": "public"}
+    if pages is None and draft.base == "pages":
+        return draft.values.get("publish") or {"publish": "public"}
     found: dict[str, Any] | None = pages
     return found
 
@@ -321,6 +320,11 @@ def _expanded(
     return result
 
 
+def _shown(scope: Scope, value: str) -> str:
+    """The beginning of a value with variables in it, as a message may show it."""
+    return scope.session.context.redact(value)[:60]
+
+
 def _environment(
     scope: Scope,
     spec: EnvironmentSpec | None,
@@ -349,7 +353,9 @@ def _environment(
     if stop is not None and stop != "never":
         seconds = parse_duration(stop)
         if seconds is None:
-            report.error(f"environment:auto_stop_in comes to '{stop[:60]}', which is no duration.", spec.at)
+            report.error(
+                f"environment:auto_stop_in comes to '{_shown(scope, stop)}', which is no duration.", spec.at
+            )
     tier = None if spec.deployment_tier is None else _tier(scope, spec, yaml, variables)
     return CompiledEnvironment(
         name, url, spec.action, spec.on_stop, seconds, tier, spec.name, spec.kubernetes
@@ -365,6 +371,6 @@ def _tier(
     """Source: docs.gitlab.com/ci/yaml/#environmentdeployment_tier"""
     tier = _expanded(scope, spec.deployment_tier or "", spec.at, yaml, variables)
     if tier not in TIERS:
-        text = f"environment:deployment_tier comes to '{tier[:60]}'; it must come to {quote_list(TIERS)}."
+        text = f"environment:deployment_tier comes to '{_shown(scope, tier)}'; it must come to {quote_list(TIERS)}."
         scope.session.report.error(text, spec.at)
     return tier

@@ -20,24 +20,20 @@ from ci_core.compiler.keywords.reading import (
 )
 from ci_core.compiler.session import Session
 from ci_core.compiler.tree import Map, Seq
+from ci_core.statuses import FailureReason
 
 JOB_WHENS = ("on_success", "on_failure", "always", "manual", "delayed")
 _WEEK = 604_800
-_RETRY_WHENS = (
-    "always",
-    "unknown_failure",
-    "script_failure",
-    "api_failure",
-    "stuck_or_timeout_failure",
-    "runner_system_failure",
-    "runner_unsupported",
-    "stale_schedule",
-    "job_execution_timeout",
-    "archived_failure",
-    "unmet_prerequisites",
-    "scheduler_failure",
-    "data_integrity_failure",
-)
+# GitLab takes all its reasons of failure, also those that its page does not list.
+# Source: docs.gitlab.com/ci/yaml/#retrywhen; GitLab, lib/gitlab/ci/config/entry/retry.rb
+_RETRY_WHENS = tuple(
+    dict.fromkeys((
+        "always", "unknown_failure", "script_failure", "api_failure", "stuck_or_timeout_failure",
+        "runner_system_failure", "runner_unsupported", "stale_schedule", "job_execution_timeout",
+        "archived_failure", "unmet_prerequisites", "scheduler_failure", "data_integrity_failure",
+        *(reason.value for reason in FailureReason),
+    ))
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

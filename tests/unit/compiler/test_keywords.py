@@ -104,6 +104,10 @@ def test_definition(plan: Plan, keyword: str, value: Any, expected: Any) -> None
         ),
         ({"retry": {"max": 1, "when": "always"}}, {"retry_max": 1, "retry_when": ("always",)}),
         (
+            {"retry": {"max": 1, "when": "missing_dependency_failure"}},
+            {"retry_max": 1, "retry_when": ("missing_dependency_failure",)},
+        ),
+        (
             {"allow_failure": {"exit_codes": 137}},
             {"allow_failure": False, "allow_failure_exit_codes": (137,)},
         ),
