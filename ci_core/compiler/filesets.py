@@ -102,6 +102,8 @@ def _refused(session: Session, spec: PathsSpec, refusal: Refusal) -> None:
 def _evaluate(
     session: Session, spec: PathsSpec, patterns: tuple[str, ...], files: Files, compare: str | None
 ) -> PathsTrace:
+    if compare is not None:
+        compare = session.context.redact(compare)
     if files is None:
         return PathsTrace(spec.keyword, True, compared_with=compare, note="no_push")
     if isinstance(files, Refusal):
