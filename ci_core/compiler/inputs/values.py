@@ -12,7 +12,7 @@ from ci_core.compiler.expressions import evaluate
 from ci_core.compiler.expressions.patterns import compile_pattern
 from ci_core.compiler.scalars import scalar_text
 from ci_core.compiler.session import Session
-from ci_core.compiler.tree import describe
+from ci_core.compiler.tree import Map, describe
 
 if TYPE_CHECKING:
     from ci_core.compiler.inputs.spec import Header, InputSpec
@@ -104,7 +104,7 @@ class Values:
             if name not in self._header.inputs:
                 hint = self._session.report.did_you_mean(name, self._header.inputs)
                 text = f"The input '{name}' is given, but the file does not declare it in spec:inputs.{hint}"
-                self._session.report.error(text, self._at, "inputs")
+                self._session.report.error(text, self._place(name), "inputs")
         for name in self._header.inputs:
             self._value(name)
         return {name: value for name, value in self._values.items() if value is not _MISSING}
@@ -129,10 +129,17 @@ class Values:
             text = f"The input '{name}' must be given: it has no default."
             self._session.report.error(text, self._at, "inputs")
         elif (problem := misfit(spec, value, options)) is not None:
-            self._session.report.error(f"The input '{name}' {problem}.", self._at, "inputs")
+            self._session.report.error(f"The input '{name}' {problem}.", self._place(name), "inputs")
             value = _MISSING
         self._values[name] = value
         return value
+
+    def _place(self, name: str) -> At:
+        """Where a value is written, or should have been."""
+        given = self._given
+        if isinstance(given, Map) and name in given:
+            return given.at(name, self._at.down("inputs"))
+        return self._at
 
     def _choices(self, spec: InputSpec) -> tuple[Any, tuple[Any, ...] | None]:
         """The default and the options in force: those of the first rule whose condition is true.

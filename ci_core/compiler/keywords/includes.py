@@ -133,4 +133,4 @@ def _inputs(session: Session, options: Map, at: At) -> dict[str, Any]:
     if not isinstance(value, Map):
         wrong(session, options.at(key, at), f"include:{key}", "a map of names and values", value)
         return {}
-    return dict(value)
+    return value
