@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from ci_core.compiler.diagnostics import At, quote_list
@@ -19,6 +19,7 @@ from ci_core.compiler.tree import Map, Seq, describe
 from ci_core.compiler.variables import CompiledVariable
 
 _INHERIT_ALL = Inherit()
+UNDECIDED = Decision(True, "no_rules")
 
 
 @dataclass(slots=True)
@@ -37,9 +38,12 @@ class JobDraft:
     index: int | None = None
     total: int | None = None
     matrix: tuple[CompiledVariable, ...] = ()
-    variables: dict[str, str] = field(default_factory=dict)
     rule: RuleSpec | None = None
-    decision: Decision = field(default_factory=lambda: Decision(True, "no_rules"))
+    decision: Decision = UNDECIDED
+
+    def copy(self, name: str, index: int, total: int, matrix: tuple[CompiledVariable, ...] = ()) -> JobDraft:
+        """The draft of one of the copies of this job."""
+        return JobDraft(name, self.at, self.body, self.values, self.stage, self.base, index, total, matrix)
 
     @property
     def inherit(self) -> Inherit:
