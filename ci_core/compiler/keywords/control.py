@@ -128,11 +128,19 @@ def parse_retry(session: Session, value: Any, at: At) -> Retry | None:
 
 
 def parse_timeout(session: Session, value: Any, at: At) -> int | None:
-    """Source: docs.gitlab.com/ci/yaml/#timeout"""
+    """The seconds that a job may run, a month at most.
+
+    Source: docs.gitlab.com/ci/yaml/#timeout; GitLab, Project::MAX_BUILD_TIMEOUT
+    """
     text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
     seconds = parse_duration(text) if isinstance(text, str) else None
     if not seconds:
         wrong(session, at, "timeout", "a duration such as '1 hour 30 minutes'", value)
+        return None
+    limit = session.limits.job_timeout
+    if seconds > limit:
+        text = f"timeout comes to {seconds} seconds, more than the limit of {limit} (job_timeout), a month."
+        session.report.error(text, at, "limit")
         return None
     return seconds
 

@@ -299,6 +299,8 @@ def test_environment(plan: Plan) -> None:
         ({"variables": {"a": {"value": "b", "expand": "no"}}}, "expand must be true or false"),
         ({"timeout": "soon"}, "timeout must be a duration"),
         ({"timeout": 0}, "timeout must be a duration"),
+        ({"timeout": "3 months"}, "more than the limit of 2629746 (job_timeout), a month"),
+        ({"environment": {"name": "a", "url": "https://e.com/" + "x" * 250}}, "more than the limit of 255"),
         ({"retry": 3}, "from 0 to 2"),
         ({"retry": {"max": 1, "when": "sometimes"}}, "retry:when must be"),
         ({"retry": {"max": 1, "unless": "x"}}, "unknown keys: unless"),
