@@ -65,12 +65,17 @@ def from_text(text: str, kind: str) -> Any:
 def misfit(spec: InputSpec, value: Any, options: tuple[Any, ...] | None) -> str | None:
     """Why an input cannot have a value, as the end of a sentence about it; None if it can.
 
-    options: those in force. Source: docs.gitlab.com/ci/inputs/#define-input-parameters-with-specinputs
+    options: those in force; of a list each item must be among them.
+    Source: docs.gitlab.com/ci/inputs/#define-input-parameters-with-specinputs,
+    docs.gitlab.com/ci/yaml/#specinputsoptions
     """
     if not has_type(value, spec.type):
         return f"must be {TYPES[spec.type]}, not {described(value)}"
-    if options is not None and value not in options:
-        return f"must be {quote_list(as_text(option) for option in options)}, not {described(value)}"
+    if options is not None:
+        for item in value if isinstance(value, list) else (value,):
+            if not any(item == option and type(item) is type(option) for option in options):
+                verb = "may hold only" if isinstance(value, list) else "must be"
+                return f"{verb} {quote_list(as_text(option) for option in options)}, not {described(item)}"
     if spec.regex is not None and not _matches(spec.regex, value):
         return f"does not match the regular expression {spec.regex[:100]}"
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -246,7 +247,17 @@ def test_rules_of_inputs_refuse(errors: Errors, inputs: dict[str, Any], message:
         ("{a: {default: x, regex: ^v}}", "does not match the regular expression ^v"),
         ("{a: {regex: '(', default: x}}", "is not a valid RE2 regular expression"),
         ("{a: {type: number, default: 1, regex: x}}", "works with inputs of the type string only"),
-        ("{a: {type: boolean, default: true, options: [true]}}", "only inputs of the type string or number"),
+        ("{a: {type: boolean, default: true, options: [true]}}", "which inputs of the type boolean may not"),
+        (
+            "{a: {type: array, default: [a, c], options: [a, b]}}",
+            "may hold only 'a' or 'b', not the text 'c'.",
+        ),
+        ("{a: {type: array, default: [true], options: [1]}}", "may hold only '1', not the boolean true."),
+        ("{a: {type: array, default: [[a]], options: [a]}}", "may hold only 'a', not a list."),
+        (
+            "{a: {type: array, default: [a], options: [[a]]}}",
+            "an option must be a text or a number, not a list.",
+        ),
         ("{a: {default: x, bogus: 1}}", "unknown keys: bogus"),
         ("{a: {default: x, options: [" + "x, " * 51 + "]}}", "more than the limit of 50 (input_options)"),
         ("{a: {rules: [{if: '$[[ inputs.b ]]'}]}, b: {rules: [{if: '$[[ inputs.a ]]'}]}}", "go in a circle"),
@@ -256,6 +267,14 @@ def test_rules_of_inputs_refuse(errors: Errors, inputs: dict[str, Any], message:
 )
 def test_wrong_headers(errors: Errors, spec: str, message: str) -> None:
     assert message in " ".join(errors(f"spec:\n  inputs: {spec}\n---\na: {{script: x}}"))
+
+
+@pytest.mark.parametrize("chosen", [["a"], ["b", "a"], [], '["b"]'])
+def test_a_list_is_chosen_from_options(plan: Plan, chosen: Any) -> None:
+    # docs.gitlab.com/ci/yaml/#specinputsoptions
+    text = "spec: {inputs: {i: {type: array, options: [a, b, 3]}}}\n---\nj: {script: 'say $[[ inputs.i ]]'}"
+    shown = chosen if isinstance(chosen, str) else json.dumps(chosen)
+    assert plan(text, given={"inputs": {"i": chosen}}).jobs[0].definition()["script"] == [f"say {shown}"]
 
 
 def test_a_header_is_told_from_a_body(errors: Errors, plan: Plan) -> None:
