@@ -31,6 +31,10 @@ _RETRY_WHENS = tuple(
         "always", "unknown_failure", "script_failure", "api_failure", "stuck_or_timeout_failure",
         "runner_system_failure", "runner_unsupported", "stale_schedule", "job_execution_timeout",
         "archived_failure", "unmet_prerequisites", "scheduler_failure", "data_integrity_failure",
+        "runner_configuration_error", "runner_external_dependency_failure", "runner_interrupted",
+        "stuck_pending_no_matching_runners", "stuck_pending_with_matching_runners",
+        "no_updates_canceling", "no_updates_running",
+        "server_timeout_canceling", "server_timeout_running",
         *(reason.value for reason in FailureReason),
     ))
 )  # fmt: skip

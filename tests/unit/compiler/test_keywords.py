@@ -108,6 +108,10 @@ def test_definition(plan: Plan, keyword: str, value: Any, expected: Any) -> None
             {"retry_max": 1, "retry_when": ("missing_dependency_failure",)},
         ),
         (
+            {"retry": {"max": 1, "when": ["runner_interrupted", "stuck_pending_no_matching_runners"]}},
+            {"retry_max": 1, "retry_when": ("runner_interrupted", "stuck_pending_no_matching_runners")},
+        ),
+        (
             {"allow_failure": {"exit_codes": 137}},
             {"allow_failure": False, "allow_failure_exit_codes": (137,)},
         ),
