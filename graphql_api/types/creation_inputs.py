@@ -107,6 +107,8 @@ def creation_inputs(parents: list[models.Project], info: Info, ref: Ref) -> list
 
 
 def _required(spec: InputSpec) -> bool:
+    if spec.type == "string" and spec.rules:
+        return False
     return not spec.has_default and not any(rule.has_default for rule in spec.rules)
 
 

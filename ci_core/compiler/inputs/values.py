@@ -149,11 +149,15 @@ class Values:
     def _choices(self, spec: InputSpec) -> tuple[Any, tuple[Any, ...] | None]:
         """The default and the options in force: those of the first rule whose condition is true.
 
-        Source: docs.gitlab.com/ci/inputs/#define-conditional-input-options-with-specinputsrules
+        A text that no rule is about is empty.
+        Source: docs.gitlab.com/ci/inputs/#define-conditional-input-options-with-specinputsrules; GitLab,
+        Ci::Inputs::StringInput#coerced_value
         """
         for rule in spec.rules:
             if rule.condition is None or evaluate(rule.condition, "", self._lookup, ()).value:
                 return rule.default if rule.has_default else _MISSING, rule.options
+        if spec.rules and spec.type == "string":
+            return "", None
         return spec.default if spec.has_default else _MISSING, spec.options
 
     def _lookup(self, name: str) -> str | None:

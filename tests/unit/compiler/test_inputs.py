@@ -205,19 +205,25 @@ spec:
         - if: $[[ inputs.cloud ]] == 'gcp'
           default: null
         - default: none
+    note:
+      rules:
+        - if: $[[ inputs.cloud ]] == 'gcp'
+          options: [x, y]
+          default: x
 ---
-a: {script: '$[[ inputs.size ]] $[[ inputs.own ]]'}
+a: {script: '$[[ inputs.size ]] $[[ inputs.own ]] ($[[ inputs.note ]])'}
 """
 
 
 @pytest.mark.parametrize(
     ("inputs", "script"),
     [
-        ({}, "micro none"),
-        ({"big": True}, "xl none"),
-        ({"big": True, "size": "xxl"}, "xxl none"),
-        ({"cloud": "gcp", "own": "mine"}, "small mine"),
-        ({"cloud": "gcp", "own": "mine", "size": "large"}, "large mine"),
+        ({}, "micro none ()"),
+        ({"big": True}, "xl none ()"),
+        ({"big": True, "size": "xxl"}, "xxl none ()"),
+        ({"cloud": "gcp", "own": "mine"}, "small mine (x)"),
+        ({"cloud": "gcp", "own": "mine", "size": "large"}, "large mine (x)"),
+        ({"note": "free"}, "micro none (free)"),
     ],
 )
 def test_rules_of_inputs(plan: Plan, inputs: dict[str, Any], script: str) -> None:
