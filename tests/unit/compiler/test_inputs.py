@@ -185,6 +185,65 @@ def test_wrong_blocks(errors: Errors, block: str, message: str) -> None:
     assert found[0].startswith("4 jobs:a:script")
 
 
+ARRAYS = """
+spec:
+  inputs:
+    supported-versions: {type: array, default: ['2.0', 1]}
+    servers: {type: array, default: [{host: one.example.com, ports: ['80', 443]}]}
+    matrix: {type: array, default: [[a, b], [c, d]]}
+    text: {default: abc}
+---
+a:
+  script:
+    - BLOCK
+    - <BLOCK>
+"""
+
+
+@pytest.mark.parametrize(
+    ("block", "script"),
+    [
+        ("inputs.supported-versions[0]", ["2.0", "<2.0>"]),
+        ("inputs.supported-versions[0] | truncate(0,1)", ["2", "<2>"]),
+        ("inputs.servers[0].host", ["one.example.com", "<one.example.com>"]),
+        ("inputs.servers[0].ports[0]", ["80", "<80>"]),
+        ("inputs.matrix[0][1]", ["b", "<b>"]),
+        ("inputs.matrix[1]", ["c", "d", '<["c", "d"]>']),
+    ],
+)
+def test_items_of_arrays(plan: Plan, block: str, script: list[str]) -> None:
+    # docs.gitlab.com/ci/inputs/#access-individual-array-elements
+    job = plan(ARRAYS.replace("BLOCK", f"$[[ {block} ]]")).jobs[0]
+    assert job.definition()["script"] == script
+
+
+@pytest.mark.parametrize(
+    ("block", "message"),
+    [
+        ("inputs.matrix[2]", "asks for item 2 of 2; the first has the number 0."),
+        ("inputs.matrix[0].x", "asks for 'x', which is not there."),
+        ("inputs.servers[0].port", "asks for 'port', which is not there."),
+        ("inputs.text[0]", "asks for item 0 of what is not a list."),
+        ("inputs.text.x", "asks for 'x', which is not there."),
+        ("inputs.matrix[-1]", "cannot be read. Write $[[ inputs.name ]]."),
+        ("inputs.matrix[0][0][0][0][0][0]", "cannot be read."),
+        ("inputs.other[0]", "is not declared: spec:inputs has no 'other'."),
+        ("component.name[0]", "cannot be read."),
+    ],
+)
+def test_items_of_arrays_refuse(errors: Errors, block: str, message: str) -> None:
+    (found,) = errors(ARRAYS.replace("    - BLOCK\n", "").replace("BLOCK", f"$[[ {block} ]]"))
+    assert message in found
+    assert found.startswith("11 jobs:a:script")
+
+
+def test_an_item_right_before_the_end_of_its_block(errors: Errors) -> None:
+    found = errors(ARRAYS.replace("BLOCK", "$[[inputs.matrix[0]]]"))
+    assert (
+        "$[[ inputs.matrix[0 ]] cannot be read. Write $[[ inputs.name ]]. Put a space before ]]." in found[0]
+    )
+
+
 RULES = """
 spec:
   inputs:
