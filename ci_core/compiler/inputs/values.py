@@ -160,8 +160,10 @@ class Values:
             return "", None
         return spec.default if spec.has_default else _MISSING, spec.options
 
-    def _lookup(self, name: str) -> str | None:
+    def _lookup(self, name: str) -> str | bool | None:
         if name not in self._header.inputs:
             return None
         value = self._value(name)
+        if isinstance(value, bool):
+            return value
         return None if value is _MISSING else as_text(value)

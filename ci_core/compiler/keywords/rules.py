@@ -7,7 +7,7 @@ from typing import Any
 
 from ci_core.compiler.diagnostics import At
 from ci_core.compiler.expressions import Expression, ExpressionError, parse, variable_names
-from ci_core.compiler.expressions.syntax import Binary, Text
+from ci_core.compiler.expressions.syntax import Binary, Not, Text
 from ci_core.compiler.filesets import PathsSpec
 from ci_core.compiler.keywords.control import (
     AllowFailure,
@@ -194,6 +194,8 @@ def _condition(session: Session, text: str) -> Condition | ExpressionError:
 
 
 def _matches_text(node: Expression) -> bool:
+    if isinstance(node, Not):
+        return _matches_text(node.operand)
     if not isinstance(node, Binary):
         return False
     if (

@@ -185,6 +185,30 @@ def test_wrong_blocks(errors: Errors, block: str, message: str) -> None:
     assert found[0].startswith("4 jobs:a:script")
 
 
+@pytest.mark.parametrize(
+    ("condition", "big", "holds"),
+    [
+        ("$[[ inputs.big ]]", True, True),
+        ("$[[ inputs.big ]]", False, False),
+        ("!$[[ inputs.big ]]", False, True),
+        ("$[[ inputs.big ]] == true", True, True),
+        ("$[[ inputs.big ]] == 'false'", False, True),
+        ("$[[ inputs.big ]] != false", False, False),
+    ],
+)
+def test_boolean_inputs_in_rules(plan: Plan, condition: str, big: bool, holds: bool) -> None:
+    # docs.gitlab.com/ci/inputs/#use-boolean-inputs-with-specinputsrules
+    text = f"""
+        spec:
+          inputs:
+            big: {{type: boolean, default: {str(big).lower()}}}
+            size: {{rules: [{{if: "{condition}", default: "yes"}}, {{options: ["no"], default: "no"}}]}}
+        ---
+        a: {{script: '$[[ inputs.size ]]'}}
+    """
+    assert plan(text).jobs[0].definition()["script"] == ["yes" if holds else "no"]
+
+
 ARRAYS = """
 spec:
   inputs:

@@ -78,7 +78,11 @@ _atoms = st.one_of(
     st.tuples(st.sampled_from(["=~", "!~"]), _side, _pattern.map(lambda source: ("pattern", source))),
 )
 _trees = st.recursive(
-    _atoms, lambda inner: st.tuples(st.sampled_from(["&&", "||"]), inner, inner), max_leaves=8
+    _atoms,
+    lambda inner: st.one_of(
+        st.tuples(st.sampled_from(["&&", "||"]), inner, inner), st.tuples(st.just("!"), inner)
+    ),
+    max_leaves=8,
 )
 
 
@@ -91,6 +95,9 @@ def written(tree: Any, around: str = "") -> str:
             right = f"({right})"
         text = f"{written(tree[1], kind)} {kind} {right}"
         return f"({text})" if (around, kind) == ("&&", "||") else text
+    if kind == "!":
+        text = written(tree[1])
+        return f"!{text}" if tree[1][0] in ("!", "variable") else f"!({text})"
     if kind in ("==", "!=", "=~", "!~"):
         return f"{written(tree[1])} {kind} {written(tree[2])}"
     return {"variable": f"${tree[1]}", "text": f'"{tree[1]}"', "null": "null", "pattern": f"/{tree[1]}/"}[
@@ -105,6 +112,8 @@ def meant(tree: Any, known: Mapping[str, str]) -> Any:
         return bool(meant(tree[1], known)) and bool(meant(tree[2], known))
     if kind == "||":
         return bool(meant(tree[1], known)) or bool(meant(tree[2], known))
+    if kind == "!":
+        return not meant(tree[1], known)
     if kind in ("==", "!="):
         return (meant(tree[1], known) == meant(tree[2], known)) is (kind == "==")
     if kind in ("=~", "!~"):
