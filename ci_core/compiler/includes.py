@@ -77,9 +77,9 @@ class Includer:
             return None
 
     def _declared(self, value: Any, at: At, place: Place) -> dict[str, InputSpec] | None:
-        """Those of a later file over those of an earlier one.
+        """Those of all the files; no two of them may declare the same.
 
-        Source: docs.gitlab.com/ci/yaml/#specinclude
+        Source: docs.gitlab.com/ci/inputs/#override-inputs-from-an-external-file
         """
         before = self._report.error_count
         found: dict[str, InputSpec] = {}
@@ -93,7 +93,11 @@ class Includer:
                 if documents is not None:
                     taken.append(file)
                     within = At(None, "", PlainMark(file.label))
-                    found |= read_declarations(self._session, documents, within)
+                    declared = read_declarations(self._session, documents, within)
+                    for name in (name for name in declared if name in found):
+                        text = f"The input {name} is declared by two files of spec:include. Take one out."
+                        self._report.error(text, declared[name].at, "inputs")
+                    found |= declared
             self._explain(spec, _ALWAYS, taken)
         return None if self._report.error_count > before else found
 

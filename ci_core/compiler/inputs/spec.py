@@ -82,7 +82,7 @@ def read_header(session: Session, value: Map, at: At, external: External | None)
         read_text(session, spec["description"], spec.at("description", place), "spec:description")
     included = _included(session, spec, place, external)
     own = _inputs(session, spec, place)
-    for name in own.keys() & (included or {}).keys():
+    for name in (name for name in own if name in (included or {})):
         text = f"The input {name} is declared here and in a file of spec:include. Take one of them out."
         session.report.error(text, own[name].at, "inputs")
     inputs = {**(included or {}), **own}
