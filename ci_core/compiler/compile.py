@@ -17,10 +17,11 @@ from ci_core.compiler.keywords.workflow import POST, PRE, WorkflowSpec, parse_st
 from ci_core.compiler.limits import Limits
 from ci_core.compiler.merge import Extender
 from ci_core.compiler.needs import NeedsCompiler, check_graph
-from ci_core.compiler.plan import Scope, check_cycles, job_variables, plan_job
+from ci_core.compiler.plan import check_cycles, plan_job
 from ci_core.compiler.policies import decide_by_policies
 from ci_core.compiler.references import Resolver
 from ci_core.compiler.rules import decide, decide_without_rules
+from ci_core.compiler.scope import JobVariables, Scope
 from ci_core.compiler.session import OutOfBudget, Session
 from ci_core.compiler.tree import Map
 from ci_core.compiler.types import CompileContext, CompiledJob, CompiledPipeline, CompileResult
@@ -39,7 +40,7 @@ def compile_config(
     Source: docs.gitlab.com/ci/yaml/
     """
     sources: dict[str, str] = {}
-    report = Report(sources, limits.diagnostics)
+    report = Report(sources, limits.diagnostics, context.redact)
     session = Session(report, limits, context, sources)
     try:
         with collector_paused():
@@ -172,7 +173,7 @@ class _Compilation:
         if rules is None and only is None and except_ is None:
             return decide_without_rules(self._session, workflow)
         yaml = self._scope.yaml_variables(draft)
-        variables = self._scope.layers(yaml, job_variables(draft))
+        variables = self._scope.layers(yaml, JobVariables(draft))
         if rules is None:
             return decide_by_policies(self._session, only, except_, variables, workflow)
         draft.rule, decision = decide(self._session, rules, get("when") or "on_success", variables)
@@ -267,4 +268,5 @@ def _dependencies(
     listed = draft.values.get("dependencies")
     if listed is None:
         return None
-    return [copy for name, _ in listed for copy in copies.get(name, (name,)) if copy in included]
+    names = dict.fromkeys(copy for name, _ in listed for copy in copies.get(name, (name,)))
+    return [name for name in names if name in included]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import TypeAlias
 
 from ci_core.compiler.jobs import JobDraft
@@ -49,12 +48,8 @@ def _count(parallel: int | Matrix | None) -> int:
 
 
 def _numbered(draft: JobDraft, total: int) -> dict[str, JobDraft]:
-    return {
-        f"{draft.name} {index}/{total}": replace(
-            draft, name=f"{draft.name} {index}/{total}", index=index, total=total
-        )
-        for index in range(1, total + 1)
-    }
+    names = [f"{draft.name} {index}/{total}" for index in range(1, total + 1)]
+    return {name: draft.copy(name, index, total) for index, name in enumerate(names, start=1)}
 
 
 def _matrix(session: Session, draft: JobDraft, matrix: Matrix) -> dict[str, JobDraft]:
@@ -74,6 +69,6 @@ def _matrix(session: Session, draft: JobDraft, matrix: Matrix) -> dict[str, JobD
         session.report.error(text, place, "limit")
         named = {name: values for name, values in named.items() if len(name) <= limit}
     return {
-        name: replace(draft, name=name, index=index, total=len(named), matrix=values)
+        name: draft.copy(name, index, len(named), values)
         for index, (name, values) in enumerate(named.items(), start=1)
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any, Protocol
@@ -97,10 +97,16 @@ class At:
 
 
 class Report:
-    """Collects diagnostics of one compilation; the same finding at the same place is kept once."""
+    """Collects diagnostics of one compilation; the same finding at the same place is kept once.
 
-    def __init__(self, sources: Mapping[str, str], limit: int) -> None:
+    `redact` takes out of a message what it must not show.
+    """
+
+    def __init__(
+        self, sources: Mapping[str, str], limit: int, redact: Callable[[str], str] = lambda text: text
+    ) -> None:
         self._sources = sources
+        self._redact = redact
         self._limit = limit
         self._seen: set[tuple[str, int, int, str]] = set()
         self._errors: list[Diagnostic] = []
@@ -144,7 +150,7 @@ class Report:
         self._add(message, at, WARNING, code, None)
 
     def _add(self, message: str, at: At, severity: str, code: str, offset: tuple[str, int] | None) -> None:
-        mark = at.mark
+        mark, message = at.mark, self._redact(message)
         key = (mark.name, mark.line, mark.column, message)
         if key in self._seen:
             return

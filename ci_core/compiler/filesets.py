@@ -102,6 +102,8 @@ def _refused(session: Session, spec: PathsSpec, refusal: Refusal) -> None:
 def _evaluate(
     session: Session, spec: PathsSpec, patterns: tuple[str, ...], files: Files, compare: str | None
 ) -> PathsTrace:
+    if compare is not None:
+        compare = session.context.redact(compare)
     if files is None:
         return PathsTrace(spec.keyword, True, compared_with=compare, note="no_push")
     if isinstance(files, Refusal):
@@ -127,7 +129,7 @@ def _pattern(session: Session, pattern: str, files: Sequence[str], folders: bool
     else:
         matcher = path_matcher(pattern)
         found = [] if matcher is None else [name for name in names if matcher.search(name)]
-    redact = session.redact
+    redact = session.context.redact
     return PatternTrace(redact(pattern), bool(found), tuple([redact(name) for name in found[:_SHOWN]]))
 
 

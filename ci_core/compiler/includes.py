@@ -77,9 +77,9 @@ class Includer:
             return None
 
     def _declared(self, value: Any, at: At, place: Place) -> dict[str, InputSpec] | None:
-        """Those of a later file over those of an earlier one.
+        """Those of all the files; no two of them may declare the same.
 
-        Source: docs.gitlab.com/ci/yaml/#specinclude
+        Source: docs.gitlab.com/ci/inputs/#override-inputs-from-an-external-file
         """
         before = self._report.error_count
         found: dict[str, InputSpec] = {}
@@ -93,7 +93,11 @@ class Includer:
                 if documents is not None:
                     taken.append(file)
                     within = At(None, "", PlainMark(file.label))
-                    found |= read_declarations(self._session, documents, within)
+                    declared = read_declarations(self._session, documents, within)
+                    for name in (name for name in declared if name in found):
+                        text = f"The input {name} is declared by two files of spec:include. Take one out."
+                        self._report.error(text, declared[name].at, "inputs")
+                    found |= declared
             self._explain(spec, _ALWAYS, taken)
         return None if self._report.error_count > before else found
 
@@ -137,7 +141,7 @@ class Includer:
 
     def _explain(self, spec: IncludeSpec, decision: Decision, taken: list[_File]) -> None:
         """Notes what came of an entry."""
-        mark, redact = spec.at.mark, self._session.redact
+        mark, redact = spec.at.mark, self._session.context.redact
         target = redact(spec.target)
         self.explained.append(
             IncludeExplanation(
@@ -183,7 +187,7 @@ class Includer:
             ask = self._fetcher.remote if spec.kind == "remote" else self._fetcher.template
             label = url if spec.kind == "remote" else f"template:{url}"
             content = self._content((spec.kind, url), lambda: ask(url))
-            yield _File(NOWHERE, url, self._session.redact(label), self._intact(spec, content))
+            yield _File(NOWHERE, url, self._session.context.redact(label), self._intact(spec, content))
 
     def _intact(self, spec: IncludeSpec, content: bytes | Refusal) -> bytes | Refusal:
         """Source: docs.gitlab.com/ci/yaml/#includeintegrity"""
@@ -256,7 +260,7 @@ class Includer:
 
     def _at(self, place: Place, path: str) -> _File:
         content = self._content((place, path), lambda: self._fetcher.read(place, path))
-        return _File(place, path, self._session.redact(place.label(path)), content)
+        return _File(place, path, self._session.context.redact(place.label(path)), content)
 
     def _content(self, key: tuple[Any, ...], ask: Any) -> bytes | Refusal:
         if key not in self._contents:
@@ -266,12 +270,12 @@ class Includer:
     def _has_extension(self, spec: IncludeSpec, path: str) -> bool:
         if path.split("?")[0].endswith((".yml", ".yaml")):
             return True
-        text = f"include:{spec.kind} '{self._session.redact(path)}' must end in .yml or .yaml."
+        text = f"include:{spec.kind} '{path}' must end in .yml or .yaml."
         self._report.error(text, spec.at, "include")
         return False
 
     def _refused(self, spec: IncludeSpec, what: str, refusal: Refusal) -> None:
-        text = f"include:{spec.kind} '{self._session.redact(what)}' cannot be had: {refusal.detail}."
+        text = f"include:{spec.kind} '{what}' cannot be had: {refusal.detail}."
         self._report.error(text, spec.at, "include")
 
     def _load(self, spec: IncludeSpec, file: _File) -> list[Any] | None:

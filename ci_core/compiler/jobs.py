@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from ci_core.compiler.diagnostics import At, quote_list
@@ -19,6 +19,7 @@ from ci_core.compiler.tree import Map, Seq, describe
 from ci_core.compiler.variables import CompiledVariable
 
 _INHERIT_ALL = Inherit()
+UNDECIDED = Decision(True, "no_rules")
 
 
 @dataclass(slots=True)
@@ -37,9 +38,12 @@ class JobDraft:
     index: int | None = None
     total: int | None = None
     matrix: tuple[CompiledVariable, ...] = ()
-    variables: dict[str, str] = field(default_factory=dict)
     rule: RuleSpec | None = None
-    decision: Decision = field(default_factory=lambda: Decision(True, "no_rules"))
+    decision: Decision = UNDECIDED
+
+    def copy(self, name: str, index: int, total: int, matrix: tuple[CompiledVariable, ...] = ()) -> JobDraft:
+        """The draft of one of the copies of this job."""
+        return JobDraft(name, self.at, self.body, self.values, self.stage, self.base, index, total, matrix)
 
     @property
     def inherit(self) -> Inherit:
@@ -62,10 +66,14 @@ class JobDraft:
     def needs(self) -> tuple[NeedSpec, ...] | None:
         """The jobs of this pipeline that are needed; None when the job waits for its stage.
 
-        A job that only takes something from other pipelines waits for its stage.
+        A job that only takes artifacts from other pipelines waits for nothing; one that only mirrors another
+        pipeline waits for its stage.
+        Source: GitLab, lib/gitlab/ci/config/entry/job.rb and bridge.rb, scheduling_type
         """
         spec = self.needs_spec
-        return None if spec is None or (spec.cross and not spec.jobs) else spec.jobs
+        if spec is None or (not spec.jobs and any(need.job is None for need in spec.cross)):
+            return None
+        return spec.jobs
 
 
 def read_defaults(session: Session, root: Map, at: At) -> dict[str, Any]:
@@ -131,6 +139,7 @@ def _read_job(
         return None
     values = read_keywords(session, body, at, "job")
     check_job(session, values, body, at)
+    _check_publish(session, name, values, body, at)
     stage = values.get("stage") or DEFAULT_STAGE
     if stage not in stages:
         _unknown_stage(session, stage, body, at, stages)
@@ -141,6 +150,17 @@ def _read_job(
             if key in defaults and key not in values and takes(choice, key):
                 values[key] = defaults[key]
     return draft
+
+
+def _check_publish(session: Session, name: str, values: dict[str, Any], body: Map, at: At) -> None:
+    """`publish` belongs to jobs that publish a site.
+
+    Source: GitLab, lib/gitlab/ci/config/entry/job.rb
+    """
+    pages = values.get("pages")
+    if "publish" in values and not (pages or (name == "pages" and pages is None)):
+        text = "publish works in jobs with pages only. Write pages: {publish: FOLDER} instead."
+        session.report.error(text, body.at_key("publish", at))
 
 
 def _unknown_stage(session: Session, stage: str, body: Map, at: At, stages: Mapping[str, int]) -> None:

@@ -39,6 +39,7 @@ class Limits:
     parallel: int = 200
     caches_per_job: int = 4
     tags_per_job: int = 50
+    job_timeout: int = 2_629_746
     expression_length: int = 10_000
     expression_depth: int = 100
     expression_operators: int = 200

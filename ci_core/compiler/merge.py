@@ -126,7 +126,7 @@ class Extender:
     def _parents(self, value: Any, place: At) -> list[str]:
         if isinstance(value, str):
             return [value]
-        if isinstance(value, Seq) and value and all(isinstance(item, str) for item in value):
+        if isinstance(value, Seq) and all(isinstance(item, str) for item in value):
             return list(value)
         if value is not None:
             text = f"extends must be the name of a job or a list of names, not {describe(value)}."

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ci_core.compiler.copies import Copies
 from ci_core.compiler.diagnostics import At, circle_text, quote_list
 from ci_core.compiler.jobs import JobDraft
-from ci_core.compiler.keywords.needs import MATRIX, NeedSpec
+from ci_core.compiler.keywords.needs import MATRIX, NeedSpec, NeedsSpec
 from ci_core.compiler.keywords.parallel import matrix_name
+from ci_core.compiler.keywords.triggers import artifact_jobs
 from ci_core.compiler.session import Session
 from ci_core.compiler.types import CompiledNeed
 from ci_core.compiler.variables import CompiledVariable
+
+_NO_JOB = "which is not a job of the configuration."
+_ARTIFACT_OF = "trigger:include takes an artifact of"
 
 
 def check_graph(
@@ -28,16 +32,26 @@ def check_graph(
         jobs.setdefault(draft.base, draft)
         variants.setdefault((draft.base, id(draft.needs)), draft)
     originals = {copy: name for name, names in copies.items() for copy in names}
-    for draft in variants.values():
-        if draft.needs:
-            _check_needs(session, draft, jobs, order, originals)
     for draft in jobs.values():
+        for needs in _written_needs(draft):
+            _check_needs(session, draft, needs, jobs, order, originals)
         if draft.values.get("dependencies"):
             _check_dependencies(session, draft, jobs, order, originals)
+        if draft.values.get("trigger") is not None:
+            _check_artifact_jobs(session, draft, jobs, order, originals)
         environment = draft.values.get("environment")
         if environment is not None and environment.on_stop is not None:
             _check_on_stop(session, draft, jobs)
     _check_circles(session, jobs, variants.values(), originals)
+
+
+def _written_needs(draft: JobDraft) -> Iterator[Sequence[NeedSpec]]:
+    """The needs of a job and of all its rules: each is checked, whichever comes into force.
+
+    Source: GitLab, lib/gitlab/ci/yaml_processor.rb, validate_job_needs!
+    """
+    specs = [draft.values.get("needs"), *(rule.needs for rule in draft.values.get("rules") or ())]
+    yield from {id(spec): spec.jobs for spec in specs if spec is not None and spec.jobs}.values()
 
 
 def _is_later(target: JobDraft, draft: JobDraft, order: Mapping[str, int]) -> bool:
@@ -49,12 +63,14 @@ def _is_later(target: JobDraft, draft: JobDraft, order: Mapping[str, int]) -> bo
 def _check_needs(
     session: Session,
     draft: JobDraft,
+    needs: Sequence[NeedSpec],
     jobs: Mapping[str, JobDraft],
     order: Mapping[str, int],
     originals: Mapping[str, str],
 ) -> None:
     seen: set[str] = set()
-    for need in draft.needs or ():
+    session.spend(len(needs), draft.at)
+    for need in needs:
         if need.job in seen and need.matrix is None:
             text = f"'{draft.base}' needs '{need.job}' twice. Keep one of the two."
             session.report.error(text, need.at, "needs")
@@ -82,23 +98,60 @@ def _check_dependencies(
     order: Mapping[str, int],
     originals: Mapping[str, str],
 ) -> None:
-    needs = None if draft.needs is None else {originals.get(need.job, need.job) for need in draft.needs}
+    """Each must be a job of the same or an earlier stage, and among the needs where there are any.
+
+    Source: GitLab, lib/gitlab/ci/yaml_processor.rb, validate_job_dependencies!, and
+    lib/gitlab/ci/config/entry/job.rb
+    """
+    spec: NeedsSpec | None = draft.values.get("needs")
+    if spec is not None and spec.cross and not spec.jobs:
+        text = (
+            "dependencies needs jobs of this pipeline among the needs, and these are of other pipelines only."
+        )
+        session.report.error(text, draft.body.at("dependencies", draft.at), "needs")
+        return
+    needs = None if spec is None else {originals.get(need.job, need.job) for need in spec.jobs}
     for name, at in draft.values["dependencies"]:
         base = originals.get(name, name)
         target = jobs.get(base)
         if target is None:
             hint = session.report.did_you_mean(name, jobs)
-            text = f"dependencies names '{name}', which is not a job of the configuration.{hint}"
+            session.report.error(f"dependencies names '{name}', {_NO_JOB}{hint}", at, "needs")
         elif _is_later(target, draft, order):
             text = f"dependencies names '{name}', which is in the later stage '{target.stage}'."
-        elif needs is not None and base not in needs:
+            session.report.error(text, at, "needs")
+        elif needs and base not in needs:
             text = f"dependencies names '{name}', which is not among the job's needs. Add it to needs."
+            session.report.error(text, at, "needs")
+        elif needs is not None and not needs:
+            text = f"dependencies names '{name}', but the job needs no job, so it gets no artifacts. Add it to needs."
+            session.report.warning(text, at, "needs")
         elif needs is None and target.stage == draft.stage:
             text = (
-                f"dependencies names '{name}', which is in the same stage, so it may not be done. Use needs."
+                f"dependencies names '{name}', which is in the same stage, so its artifacts are not fetched."
             )
-            session.report.warning(text, at, "needs")
-            continue
+            session.report.warning(f"{text} Use needs.", at, "needs")
+
+
+def _check_artifact_jobs(
+    session: Session,
+    draft: JobDraft,
+    jobs: Mapping[str, JobDraft],
+    order: Mapping[str, int],
+    originals: Mapping[str, str],
+) -> None:
+    """The jobs whose artifacts `trigger:include` names, in the same or an earlier stage.
+
+    Source: GitLab, lib/gitlab/ci/yaml_processor.rb, validate_dynamic_child_pipeline_dependencies!
+    """
+    for name, at in artifact_jobs(session, draft.body["trigger"], draft.body.at("trigger", draft.at)):
+        target = jobs.get(originals.get(name, name))
+        if target is None:
+            text = f"{_ARTIFACT_OF} '{name}', {_NO_JOB}{session.report.did_you_mean(name, jobs)}"
+        elif name not in originals and target.values.get("parallel") is not None:
+            text = f"{_ARTIFACT_OF} '{name}', which has copies. Write the name of one of them."
+        elif _is_later(target, draft, order):
+            text = f"{_ARTIFACT_OF} '{name}', which is in the later stage '{target.stage}'."
         else:
             continue
         session.report.error(text, at, "needs")
@@ -111,7 +164,7 @@ def _check_on_stop(session: Session, draft: JobDraft, jobs: Mapping[str, JobDraf
     target = jobs.get(name)
     other = None if target is None else target.values.get("environment")
     if target is None:
-        text = f"which is not a job of the configuration.{session.report.did_you_mean(name, jobs)}"
+        text = f"{_NO_JOB}{session.report.did_you_mean(name, jobs)}"
     elif other is None:
         text = "which has no environment. Give it the same one with action: stop."
     elif other.action != "stop":
@@ -197,9 +250,11 @@ class NeedsCompiler:
 
     def _compile(self, draft: JobDraft, needs: Sequence[NeedSpec]) -> tuple[CompiledNeed, ...]:
         found: dict[str, CompiledNeed] = {}
+        sources: dict[str, NeedSpec] = {}
         for need in needs:
             for name in self._names(draft, need):
                 if name in self._included:
+                    self._check_single(draft, name, need, sources.setdefault(name, need))
                     found[name] = self._need(name, need)
                 elif name in self._left_out and not need.optional:
                     _missing(self._session, draft, name, need, self._left_out[name])
@@ -212,6 +267,16 @@ class NeedsCompiler:
             )
         self._session.spend(len(found), draft.at)
         return tuple(found.values())
+
+    def _check_single(self, draft: JobDraft, name: str, need: NeedSpec, first: NeedSpec) -> None:
+        """Reports a copy that two entries need in different ways; check_graph finds equal entries.
+
+        Source: GitLab, lib/gitlab/ci/yaml_processor.rb, validate_needs_specification!
+        """
+        alike = first.job == need.job and first.matrix is None and need.matrix is None
+        if first is not need and not alike:
+            text = f"'{draft.base}' needs '{name}' twice. Keep one of the two."
+            self._session.report.error(text, need.at, "needs")
 
     def _need(self, name: str, need: NeedSpec) -> CompiledNeed:
         key = (name, need.optional, need.artifacts)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from ci_core.compiler.diagnostics import At, circle_text, quote_list
@@ -14,7 +13,7 @@ from ci_core.compiler.jobs import JobDraft
 from ci_core.compiler.keywords.artifacts import archive_of
 from ci_core.compiler.keywords.control import AllowFailure, Retry
 from ci_core.compiler.keywords.environments import TIERS, EnvironmentSpec
-from ci_core.compiler.keywords.inherit import takes
+from ci_core.compiler.scope import JobVariables, Scope
 from ci_core.compiler.session import Session
 from ci_core.compiler.types import (
     CompiledEnvironment,
@@ -23,95 +22,10 @@ from ci_core.compiler.types import (
     CompiledTrigger,
     Position,
 )
-from ci_core.compiler.variables import (
-    CompiledVariable,
-    Layers,
-    expand,
-    find_cycle,
-    merge_variables,
-    referenced_names,
-)
+from ci_core.compiler.variables import CompiledVariable, expand, find_cycle, referenced_names
 
-_NO_VARIABLES: tuple[CompiledVariable, ...] = ()
 _NO_RETRY = Retry()
 _HANDED_ON = ("id_tokens", "secrets", "release", "dast_configuration")
-_NOT_SLUG = re.compile(r"[^a-z0-9]")
-
-
-@dataclass(slots=True)
-class Scope:
-    """The variables around the jobs: of the context in two strengths, and of the configuration."""
-
-    session: Session
-    strong: dict[str, str]
-    weak: dict[str, str]
-    shared: tuple[CompiledVariable, ...] = ()
-    definitions: dict[str, dict[str, Any]] = field(default_factory=dict)
-    _memory: dict[Any, Any] = field(default_factory=dict)
-
-    def yaml_variables(self, draft: JobDraft) -> tuple[CompiledVariable, ...]:
-        """The configuration's variables for a job: global and workflow ones, then its own, then those of
-        the matrix, then its rule's.
-
-        Source: docs.gitlab.com/ci/yaml/#rulesvariables, docs.gitlab.com/ci/yaml/#inheritvariables
-        """
-        own = draft.values.get("variables") or _NO_VARIABLES
-        ruled = draft.rule.variables if draft.rule is not None else _NO_VARIABLES
-        choice = draft.inherit.variables
-        key = (id(own), id(draft.matrix), id(ruled), choice)
-        known = self._memory.get(key)
-        if known is None:
-            base = (
-                self.shared
-                if choice is True
-                else tuple(item for item in self.shared if takes(choice, item.key))
-            )
-            merged = merge_variables(base, own, draft.matrix, ruled)
-            known = self._memory[key] = (merged, own, draft.matrix, ruled)
-            self.session.spend(2 * len(known[0]), draft.at)
-        found: tuple[CompiledVariable, ...] = known[0]
-        return found
-
-    def layers(self, yaml: tuple[CompiledVariable, ...], job: Mapping[str, str]) -> Layers:
-        """All variables as a mapping, the strongest source first.
-
-        Source: docs.gitlab.com/ci/variables/#cicd-variable-precedence
-        """
-        values = self._memory.get(id(yaml))
-        if values is None:
-            values = self._memory[id(yaml)] = ({item.key: item.value for item in yaml}, yaml)
-        return Layers(self.strong, values[0], job, self.weak)
-
-    def raw_names(self, yaml: tuple[CompiledVariable, ...]) -> frozenset[str]:
-        """Names of variables whose values are not expanded."""
-        return self.session.context.raw | {
-            item.key for item in yaml if item.raw and item.key not in self.strong
-        }
-
-    def listed(self, yaml: tuple[CompiledVariable, ...]) -> list[dict[str, Any]]:
-        """The variables as job definitions carry them; made once for jobs that have the same."""
-        key = ("listed", id(yaml))
-        known = self._memory.get(key)
-        if known is None:
-            known = self._memory[key] = ([item.to_json() for item in yaml], yaml)
-        found: list[dict[str, Any]] = known[0]
-        return found
-
-
-def job_variables(draft: JobDraft) -> dict[str, str]:
-    """The predefined variables that depend on the job and are known at creation; made once for a job.
-
-    Source: docs.gitlab.com/ci/variables/predefined_variables/
-    """
-    if not draft.variables:
-        draft.variables = {
-            "CI_JOB_NAME": draft.name,
-            "CI_JOB_NAME_SLUG": _NOT_SLUG.sub("-", draft.name.lower())[:63].strip("-"),
-            "CI_JOB_STAGE": draft.stage,
-            "CI_NODE_INDEX": str(draft.index or 1),
-            "CI_NODE_TOTAL": str(draft.total or 1),
-        }
-    return draft.variables
 
 
 def check_cycles(session: Session, variables: tuple[CompiledVariable, ...], at: At) -> None:
@@ -146,7 +60,7 @@ def plan_job(
     group = values.get("resource_group")
     mark = draft.at.mark
     index, total = draft.index or 1, draft.total
-    variables = scope.layers(yaml, job_variables(draft))
+    variables = scope.layers(yaml, JobVariables(draft))
     return CompiledJob(
         name=draft.name,
         stage=draft.stage,
@@ -213,8 +127,7 @@ def _definition(
     variables = scope.listed(yaml)
     if total is not None:
         scope.session.spend(len(variables), draft.at)
-        node = (("CI_NODE_INDEX", str(index)), ("CI_NODE_TOTAL", str(total)))
-        variables = [*variables, *({"key": key, "value": value, "raw": True} for key, value in node)]
+        variables = [*variables, *scope.numbered(index, total)]
     common = scope.definitions.get(draft.base)
     if common is None:
         common = scope.definitions[draft.base] = _common(draft)
@@ -255,9 +168,8 @@ def _pages(draft: JobDraft) -> dict[str, Any] | None:
     pages = draft.values.get("pages")
     if pages is False or draft.values.get("trigger") is not None:
         return None
-    older: dict[str, Any] | None = draft.values.get("publish")
-    if pages is None and (older is not None or draft.base == "pages"):
-        return older or {"publish": "public"}
+    if pages is None and draft.base == "pages":
+        return draft.values.get("publish") or {"publish": "public"}
     found: dict[str, Any] | None = pages
     return found
 
@@ -298,9 +210,15 @@ def _trigger(
 def _tags(
     scope: Scope, draft: JobDraft, yaml: tuple[CompiledVariable, ...], variables: Mapping[str, str]
 ) -> tuple[str, ...]:
-    """Source: docs.gitlab.com/ci/yaml/#tags"""
+    """The tags with their variables, each once; one that comes to nothing is left out.
+
+    Source: docs.gitlab.com/ci/yaml/#tags
+    """
     tags: tuple[str, ...] = draft.values.get("tags") or ()
-    return tuple([_expanded(scope, tag, draft.at, yaml, variables) if "$" in tag else tag for tag in tags])
+    if not any("$" in tag for tag in tags):
+        return tags
+    filled = [_expanded(scope, tag, draft.at, yaml, variables) for tag in tags]
+    return tuple({tag: None for tag in filled if tag.strip()})
 
 
 def _expanded(
@@ -313,6 +231,11 @@ def _expanded(
     result = expand(text, variables, raw=scope.raw_names(yaml), max_length=limit)
     scope.session.spend(1 + len(result) // 8, at)
     return result
+
+
+def _shown(scope: Scope, value: str) -> str:
+    """The beginning of a value with variables in it, as a message may show it."""
+    return scope.session.context.redact(value)[:60]
 
 
 def _environment(
@@ -343,7 +266,9 @@ def _environment(
     if stop is not None and stop != "never":
         seconds = parse_duration(stop)
         if seconds is None:
-            report.error(f"environment:auto_stop_in comes to '{stop[:60]}', which is no duration.", spec.at)
+            report.error(
+                f"environment:auto_stop_in comes to '{_shown(scope, stop)}', which is no duration.", spec.at
+            )
     tier = None if spec.deployment_tier is None else _tier(scope, spec, yaml, variables)
     return CompiledEnvironment(
         name, url, spec.action, spec.on_stop, seconds, tier, spec.name, spec.kubernetes
@@ -359,6 +284,6 @@ def _tier(
     """Source: docs.gitlab.com/ci/yaml/#environmentdeployment_tier"""
     tier = _expanded(scope, spec.deployment_tier or "", spec.at, yaml, variables)
     if tier not in TIERS:
-        text = f"environment:deployment_tier comes to '{tier[:60]}'; it must come to {quote_list(TIERS)}."
+        text = f"environment:deployment_tier comes to '{_shown(scope, tier)}'; it must come to {quote_list(TIERS)}."
         scope.session.report.error(text, spec.at)
     return tier

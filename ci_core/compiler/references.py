@@ -73,6 +73,7 @@ class Resolver:
             resolved, depth = self._node(item, At(at, index, mark), stack)
             deepest = max(deepest, depth)
             if resolved is BROKEN:
+                result.broken = True
                 continue
             if isinstance(item, Reference) and isinstance(resolved, Map | Seq):
                 mark = resolved.mark

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ci_core.compiler.diagnostics import At, PlainMark, Report
-from ci_core.compiler.expressions.evaluate import MASKED
 from ci_core.compiler.limits import Limits
 from ci_core.compiler.types import CompileContext
 
@@ -53,15 +52,6 @@ class Session:
         self.work += amount
         if self.work > self.limits.work:
             raise OutOfBudget(at)
-
-    def redact(self, text: str) -> str:
-        """The text without the values of masked variables."""
-        context = self.context
-        for name in context.masked:
-            value = context.variables.get(name)
-            if value and value in text:
-                text = text.replace(value, MASKED)
-        return text
 
 
 Parser: TypeAlias = Callable[[Session, Any, At], Any]

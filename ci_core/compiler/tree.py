@@ -54,15 +54,19 @@ class Map(dict[str, Any]):
 
 
 class Seq(list[Any]):
-    """A YAML list. `marks[i]` is the place of item i."""
+    """A YAML list. `marks[i]` is the place of item i.
 
-    __slots__ = ("mark", "marks", "tagged")
+    `broken` says that something in it was already reported as wrong and left out.
+    """
+
+    __slots__ = ("broken", "mark", "marks", "tagged")
 
     def __init__(self, mark: Mark) -> None:
         super().__init__()
         self.mark = mark
         self.marks: list[Mark] = []
         self.tagged = False
+        self.broken = False
 
     def add(self, value: Any, mark: Mark) -> None:
         """Appends an item together with its place."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ci_core.compiler.diagnostics import Diagnostic
 from ci_core.compiler.explanation import Explanation
+from ci_core.compiler.expressions.evaluate import MASKED
 from ci_core.compiler.fetching import Changes, Fetcher, NoFetcher
 from ci_core.compiler.variables import CompiledVariable
 
@@ -24,8 +25,9 @@ class CompileContext:
     `variables` are all variables known at creation. Those in `predefined` are weaker than the
     configuration's own, the others are stronger (docs.gitlab.com/ci/variables/#cicd-variable-precedence).
     When `predefined` is None, names that begin with `CI_` or `GITLAB_`, and `CI`, are taken as predefined.
-    Values of variables in `masked` do not appear in the explanation. `raw` names variables whose values are
-    not expanded; `late` those that are not known yet while files are read (include and its rules, inputs).
+    Values of variables in `masked` appear neither in the explanation nor in what is reported. `raw` names
+    variables whose values are not expanded; `late` those that are not known yet while files are read
+    (include and its rules, inputs).
     `file_digest`, given paths, returns a text that changes with those files, or None when
     none of them exists; without it caches with `key:files` keep their file list for later. `inputs` are the
     values for `spec:inputs` of the main file; texts are read as the type of the input. `fetcher` reads what
@@ -44,6 +46,14 @@ class CompileContext:
     inputs: Mapping[str, Any] = field(default_factory=dict)
     fetcher: Fetcher = field(default_factory=NoFetcher)
     changes: Changes | None = None
+
+    def redact(self, text: str) -> str:
+        """The text without the values of masked variables."""
+        for name in self.masked:
+            value = self.variables.get(name)
+            if value and value in text:
+                text = text.replace(value, MASKED)
+        return text
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,6 +138,13 @@ class Layers(Mapping[str, str]):
                 return layer[name]
         raise KeyError(name)
 
+    def get(self, name: str, default: Any = None) -> Any:
+        """The value of a variable; without the exception that a Mapping would make of a missing one."""
+        for layer in self._maps:
+            if name in layer:
+                return layer[name]
+        return default
+
     def __iter__(self) -> Iterator[str]:
         return iter({name: None for layer in reversed(self._maps) for name in layer})
 

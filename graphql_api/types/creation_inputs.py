@@ -12,7 +12,7 @@ from strawberry import enum_value
 
 from ci_core import models
 from ci_core.compiler import CompileResult, InputSpec
-from ci_core.compiler.expressions.syntax import Binary, Expression, Text, Variable, to_text
+from ci_core.compiler.expressions.syntax import Binary, Expression, Not, Text, Variable, to_text
 from ci_core.configuration import Situation, compile_project
 from ci_core.errors import ConfigMissing, InvalidInput, RefNotFound, RepositoryMissing
 from ci_core.statuses import PipelineSource
@@ -107,10 +107,14 @@ def creation_inputs(parents: list[models.Project], info: Info, ref: Ref) -> list
 
 
 def _required(spec: InputSpec) -> bool:
+    if spec.type == "string" and spec.rules:
+        return False
     return not spec.has_default and not any(rule.has_default for rule in spec.rules)
 
 
 def _children(node: Expression) -> list[Expression] | None:
+    if isinstance(node, Not):
+        return [node.operand]
     return [node.left, node.right] if isinstance(node, Binary) and node.operator in _JUNCTIONS else None
 
 
@@ -126,6 +130,8 @@ def _compared(node: Expression) -> tuple[str | None, str | None]:
 
 
 def _operator(node: Expression) -> str:
+    if isinstance(node, Not):
+        return "NOT"
     return _OPERATORS.get(node.operator, node.operator) if isinstance(node, Binary) else "equals"
 
 
@@ -146,7 +152,9 @@ class CiInputsCondition:
     """Its parent is an Expression."""
 
     operator = leaf(
-        str | None, "`equals`, `not_equals`, `AND`, `OR`, or as it is written, such as `=~`.", _operator
+        str | None,
+        "`equals`, `not_equals`, `AND`, `OR`, `NOT`, or as it is written, such as `=~`.",
+        _operator,
     )
     field = leaf(str | None, "Of a comparison: name of the input.", lambda node: _compared(node)[0])
     value = leaf(

@@ -7,10 +7,19 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from ci_core.compiler.expressions.patterns import compile_pattern, split_pattern
-from ci_core.compiler.expressions.syntax import Binary, Expression, Pattern, Text, Variable, to_text
+from ci_core.compiler.expressions.syntax import (
+    Binary,
+    Boolean,
+    Expression,
+    Not,
+    Pattern,
+    Text,
+    Variable,
+    to_text,
+)
 
 Value: TypeAlias = "str | bool | None"
-Lookup: TypeAlias = Callable[[str], "str | None"]
+Lookup: TypeAlias = Callable[[str], Value]
 
 MASKED = "[MASKED]"
 _LONGEST_STEP = 500
@@ -68,10 +77,15 @@ def is_true(value: Value) -> bool:
     return value.strip() != "" if isinstance(value, str) else bool(value)
 
 
-def _shown(name: str, value: str | None, masked: frozenset[str]) -> str | None:
-    if value and name in masked:
+def _shown(name: str, value: Value, masked: frozenset[str]) -> str | None:
+    text = _text(value)
+    if text and name in masked:
         return MASKED
-    return value if value is None or len(value) <= _LONGEST_VALUE else f"{value[:_LONGEST_VALUE]}..."
+    return text if text is None or len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}..."
+
+
+def _text(value: Value) -> str | None:
+    return str(value).lower() if isinstance(value, bool) else value
 
 
 def _value(node: Expression, lookup: Lookup, steps: list[Step], parent: str = "") -> Value:
@@ -79,31 +93,43 @@ def _value(node: Expression, lookup: Lookup, steps: list[Step], parent: str = ""
         return _binary(node, lookup, steps, parent)
     if isinstance(node, Variable):
         return lookup(node.name)
-    if isinstance(node, Text):
+    if isinstance(node, Text | Boolean):
         return node.value
+    if isinstance(node, Not):
+        result = not is_true(_value(node.operand, lookup, steps))
+        steps.append(Step(_short(node), result))
+        return result
     if isinstance(node, Pattern):
         return to_text(node)
     return None
 
 
-def _binary(node: Binary, lookup: Lookup, steps: list[Step], parent: str) -> bool:
+def _binary(node: Binary, lookup: Lookup, steps: list[Step], parent: str) -> Value:
+    result: Value
     operator = node.operator
     left = _value(node.left, lookup, steps, operator)
     if operator in ("&&", "||"):
-        first = is_true(left)
-        if first == (operator == "||"):
-            if isinstance(node.right, Binary):
+        if is_true(left) == (operator == "||"):
+            if isinstance(node.right, Binary | Not):
                 steps.append(Step(_short(node.right), None))
-            result = first
+            result = left
         else:
-            result = is_true(_value(node.right, lookup, steps))
+            result = _value(node.right, lookup, steps)
     elif operator in ("==", "!="):
-        result = (left == _value(node.right, lookup, steps)) == (operator == "==")
+        result = _equal(left, _value(node.right, lookup, steps)) == (operator == "==")
     else:
         result = _matches(left, node.right, _value(node.right, lookup, steps)) == (operator == "=~")
     if operator != parent:  # of `a && b && c` the whole is told, and not also `a && b`
-        steps.append(Step(_short(node), result))
+        steps.append(Step(_short(node), is_true(result)))
     return result
+
+
+def _equal(left: Value, right: Value) -> bool:
+    """Whether two values are equal; what is true or false equals the text that says so.
+
+    Source: GitLab, Lexeme::LogicalOperator#compare_with_coercion
+    """
+    return left == right if left is None or right is None else _text(left) == _text(right)
 
 
 def _short(node: Expression) -> str:
@@ -119,7 +145,7 @@ def _matches(left: Value, node: Expression, right: Value) -> bool:
     """
     if right is None or isinstance(right, bool):
         return False
-    text = left if isinstance(left, str) else ("" if left is None else str(left).lower())
+    text = _text(left) or ""
     pattern = (node.source, node.flags) if isinstance(node, Pattern) else split_pattern(right)
     if pattern is None:
         return text in right

@@ -17,13 +17,12 @@ _TOKENS = re.compile(
     | (?P<open>\()
     | (?P<close>\))
     | (?P<null>null\b)
+    | (?P<boolean>(?:true|false)\b)
+    | (?P<not>!)
     """,
     re.VERBOSE | re.DOTALL,
 )
-_INPUTS = re.compile(
-    r"\$\[\[\s*inputs\.(?P<variable>[A-Za-z0-9_-]+)\s*\]\]|(?P<text>(?:true|false)\b)",
-    re.ASCII,
-)
+_INPUT = re.compile(r"\$\[\[\s*inputs\.([A-Za-z0-9_-]+)\s*\]\]", re.ASCII)
 _WORD = re.compile(r"[^\s()'\"=!&|]+")
 
 
@@ -49,16 +48,15 @@ class Token:
 def tokenize(text: str, inputs: bool = False) -> list[Token]:
     """All tokens of an expression; raises ExpressionError at the first character that fits nothing.
 
-    inputs: the language of `spec:inputs:rules`, with `$[[ inputs.name ]]`, true and false.
+    inputs: the language of `spec:inputs:rules`, with `$[[ inputs.name ]]`.
     """
     tokens: list[Token] = []
     offset = _skip(text, 0)
     while offset < len(text):
-        special = _INPUTS.match(text, offset) if inputs else None
-        if special is not None:
-            name = special["variable"]
-            tokens.append(Token("variable" if name else "text", name or special.group(), offset))
-            offset = _skip(text, special.end())
+        given = _INPUT.match(text, offset) if inputs else None
+        if given is not None:
+            tokens.append(Token("variable", given[1], offset))
+            offset = _skip(text, given.end())
             continue
         match = _TOKENS.match(text, offset)
         if match is None:
@@ -104,8 +102,6 @@ def _complaint(text: str, offset: int) -> str:
         return f"a single {char} is no operator; write {char}{char}"
     if char == "=":
         return "a single = is no operator; write == to compare"
-    if char == "!":
-        return "there is no operator ! in rules; compare with != or !~ instead"
     found = _WORD.match(text, offset)
     word = found.group() if found else char
     return f"'{word[:40]}' is neither a variable nor a string; write ${word[:40]} or \"{word[:40]}\""

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from ci_core.compiler.expressions.lexer import ExpressionError, Token, tokenize
 from ci_core.compiler.expressions.patterns import check_pattern
-from ci_core.compiler.expressions.syntax import PRECEDENCE, Binary, Expression, Null, Pattern, Text, Variable
+from ci_core.compiler.expressions.syntax import (
+    PRECEDENCE,
+    Binary,
+    Boolean,
+    Expression,
+    Not,
+    Null,
+    Pattern,
+    Text,
+    Variable,
+)
 
 
 def parse(
@@ -18,9 +28,9 @@ def parse(
 ) -> Expression:
     """The tree of an expression, or ExpressionError with the character at which it goes wrong.
 
-    `==`, `!=`, `=~` and `!~` bind stronger than `&&`, which binds stronger than `||`; equals group from
-    the left; parentheses come first.
-    Source: docs.gitlab.com/ci/jobs/job_rules/#join-variable-expressions-together
+    `!` binds strongest, then `==`, `!=`, `=~` and `!~`, then `&&`, then `||`; equals group from the left;
+    parentheses come first.
+    Source: docs.gitlab.com/ci/jobs/job_rules/#join-variable-expressions-together and #negate-expressions
     """
     if len(text) > max_length:
         raise ExpressionError(
@@ -67,14 +77,17 @@ class _Parser:
             if token is None or token.kind != "operator" or PRECEDENCE[token.text] < strength:
                 return left
             self._index += 1
-            self._operators += 1
-            if self._operators > self._max_operators:
-                limit = self._max_operators
-                raise ExpressionError(
-                    f"it has more than the limit of {limit} operators (expression_operators)", token.offset
-                )
+            self._count(token)
             right = self.binary(PRECEDENCE[token.text] + 1, depth)
             left = Binary(token.text, left, right)
+
+    def _count(self, token: Token) -> None:
+        self._operators += 1
+        if self._operators > self._max_operators:
+            limit = self._max_operators
+            raise ExpressionError(
+                f"it has more than the limit of {limit} operators (expression_operators)", token.offset
+            )
 
     def _operand(self, depth: int) -> Expression:
         token = self._peek()
@@ -83,12 +96,17 @@ class _Parser:
         self._index += 1
         if token.kind == "open":
             return self._parentheses(token, depth + 1)
+        if token.kind == "not":
+            self._count(token)
+            return Not(self._operand(depth))
         if token.kind == "variable":
             return Variable(token.text)
         if token.kind == "text":
             return Text(token.text)
         if token.kind == "null":
             return Null()
+        if token.kind == "boolean":
+            return Boolean(token.text == "true")
         if token.kind == "pattern":
             return self._pattern(token)
         raise ExpressionError(f"a variable or a string is expected here, not {token.text}", token.offset)

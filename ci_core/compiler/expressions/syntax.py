@@ -12,6 +12,13 @@ class Null:
 
 
 @dataclass(frozen=True, slots=True)
+class Boolean:
+    """`true` or `false`."""
+
+    value: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Text:
     """A string in single or double quotes."""
 
@@ -42,7 +49,14 @@ class Binary:
     right: Expression
 
 
-Expression: TypeAlias = "Null | Text | Variable | Pattern | Binary"
+@dataclass(frozen=True, slots=True)
+class Not:
+    """`!` and its operand."""
+
+    operand: Expression
+
+
+Expression: TypeAlias = "Null | Boolean | Text | Variable | Pattern | Not | Binary"
 
 # From the weakest to the strongest.
 PRECEDENCE = {"||": 1, "&&": 2, "==": 3, "!=": 3, "=~": 3, "!~": 3}
@@ -55,8 +69,13 @@ def to_text(node: Expression) -> str:
         left = _wrapped(node.left, strength)
         right = _wrapped(node.right, strength + 1)
         return f"{left} {node.operator} {right}"
+    if isinstance(node, Not):
+        operand = to_text(node.operand)
+        return f"!({operand})" if isinstance(node.operand, Binary) else f"!{operand}"
     if isinstance(node, Variable):
         return f"${node.name}"
+    if isinstance(node, Boolean):
+        return str(node.value).lower()
     if isinstance(node, Text):
         quote = "'" if '"' in node.value else '"'
         return f"{quote}{node.value}{quote}"
@@ -82,6 +101,8 @@ def variable_names(node: Expression) -> tuple[str, ...]:
 def _collect(node: Expression, names: dict[str, None]) -> None:
     if isinstance(node, Variable):
         names[node.name] = None
+    elif isinstance(node, Not):
+        _collect(node.operand, names)
     elif isinstance(node, Binary):
         _collect(node.left, names)
         _collect(node.right, names)

@@ -15,7 +15,11 @@ from ci_core.compiler.tree import Map, Reference, Seq
 
 # Blocks of needs:parallel:matrix are filled in later.
 _BLOCK = re.compile(r"\$\[\[(?!\s*matrix\.)(.*?)\]\]", re.DOTALL)
-_ACCESS = re.compile(r"(inputs|component)\.([A-Za-z0-9_-]+)", re.ASCII)
+_ACCESS = re.compile(
+    r"(inputs|component)\.([A-Za-z0-9_-]+)((?:\[[0-9]{1,9}\]){0,5}(?:\.[^.\[\]\s]+(?:\[[0-9]{1,9}\]){0,5})*)",
+    re.ASCII,
+)
+_STEP = re.compile(r"\[(?P<index>[0-9]+)\]|\.(?P<field>[^.\[\]]+)", re.ASCII)
 _TRUNCATE = re.compile(r"truncate\(\s*([0-9]{1,9})\s*,\s*([0-9]{1,9})\s*\)", re.ASCII)
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}|\$([A-Za-z_][A-Za-z0-9_]*)", re.ASCII)
 # What a POSIX shell does not take as it stands.
@@ -106,7 +110,7 @@ class Interpolator:
                 value = self._filled(text)
         except _Wrong as error:
             self._session.report.error(str(error), at, "inputs")
-            return ""
+            return text
         self._session.spend(1 + (len(value) // 8 if isinstance(value, str | list) else 0), at)
         if isinstance(value, str):  # lists are made anew for each place, so that they know it
             self._texts[text] = value
@@ -149,15 +153,16 @@ class Interpolator:
 
     def _access(self, access: str) -> Any:
         match = _ACCESS.fullmatch(access)
-        if match is None:
-            raise _Wrong(f"$[[ {access[:60]} ]] cannot be read. Write $[[ inputs.name ]].")
-        kind, name = match.groups()
+        if match is None or (match[1] == "component" and match[3]):
+            hint = " Put a space before ]]." if access.count("[") > access.count("]") else ""
+            raise _Wrong(f"$[[ {access[:60]} ]] cannot be read. Write $[[ inputs.name ]].{hint}")
+        kind, name, steps = match.groups()
         if kind == "component":
             if name not in self._known.component:
                 raise _Wrong(f"$[[ {access} ]] needs spec:component: [{name}] in the header of a component.")
             return self._known.component[name] or ""
         if name in self._known.inputs:
-            return self._known.inputs[name]
+            return _inside(self._known.inputs[name], access, steps)
         if name in self._known.declared:
             return ""  # reported where its value was to be given
         hint = self._session.report.did_you_mean(name, self._known.declared)
@@ -196,6 +201,29 @@ class Interpolator:
                 f"expand_vars comes to more than the limit of {limit} characters (interpolated_length)."
             )
         return expanded
+
+
+def _inside(value: Any, access: str, steps: str) -> Any:
+    """What stands in a list at an index, or in a map of a list under a key.
+
+    Source: docs.gitlab.com/ci/inputs/#access-individual-array-elements
+    """
+    for step in _STEP.finditer(steps):
+        field = step["field"]
+        if field is not None:
+            if not isinstance(value, dict) or field not in value:
+                raise _Wrong(f"$[[ {access[:60]} ]] asks for {field[:60]!r}, which is not there.")
+            value = value[field]
+            continue
+        index = int(step["index"])
+        if not isinstance(value, list):
+            raise _Wrong(f"$[[ {access[:60]} ]] asks for item {index} of what is not a list.")
+        if index >= len(value):
+            raise _Wrong(
+                f"$[[ {access[:60]} ]] asks for item {index} of {len(value)}; the first has the number 0."
+            )
+        value = value[index]
+    return value
 
 
 def _located(value: Any, at: At) -> Any:

@@ -82,7 +82,7 @@ def read_header(session: Session, value: Map, at: At, external: External | None)
         read_text(session, spec["description"], spec.at("description", place), "spec:description")
     included = _included(session, spec, place, external)
     own = _inputs(session, spec, place)
-    for name in own.keys() & (included or {}).keys():
+    for name in (name for name in own if name in (included or {})):
         text = f"The input {name} is declared here and in a file of spec:include. Take one of them out."
         session.report.error(text, own[name].at, "inputs")
     inputs = {**(included or {}), **own}
@@ -197,13 +197,17 @@ def _options(session: Session, options: Map, at: At, keyword: str, kind: str) ->
         text = f"{keyword} has {len(value)} options, more than the limit of {limit} (input_options)."
         session.report.error(text, place, "limit")
         return None
-    if kind not in ("string", "number"):
-        text = f"{keyword} has options, which only inputs of the type string or number may have."
+    if kind == "boolean":
+        text = f"{keyword} has options, which inputs of the type boolean may not have."
         session.report.error(text, place)
         return None
     for index, item in enumerate(value):
-        if not has_type(item, kind):
-            wrong(session, At(place, index, value.marks[index]), f"{keyword}: an option", TYPES[kind], item)
+        where = At(place, index, value.marks[index])
+        if kind == "array":
+            if not has_type(item, "string") and not has_type(item, "number"):
+                wrong(session, where, f"{keyword}: an option", "a text or a number", item)
+        elif not has_type(item, kind):
+            wrong(session, where, f"{keyword}: an option", TYPES[kind], item)
     return tuple(value)
 
 

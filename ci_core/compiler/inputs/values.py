@@ -12,7 +12,7 @@ from ci_core.compiler.expressions import evaluate
 from ci_core.compiler.expressions.patterns import compile_pattern
 from ci_core.compiler.scalars import scalar_text
 from ci_core.compiler.session import Session
-from ci_core.compiler.tree import describe
+from ci_core.compiler.tree import Map, describe
 
 if TYPE_CHECKING:
     from ci_core.compiler.inputs.spec import Header, InputSpec
@@ -65,12 +65,17 @@ def from_text(text: str, kind: str) -> Any:
 def misfit(spec: InputSpec, value: Any, options: tuple[Any, ...] | None) -> str | None:
     """Why an input cannot have a value, as the end of a sentence about it; None if it can.
 
-    options: those in force. Source: docs.gitlab.com/ci/inputs/#define-input-parameters-with-specinputs
+    options: those in force; of a list each item must be among them.
+    Source: docs.gitlab.com/ci/inputs/#define-input-parameters-with-specinputs,
+    docs.gitlab.com/ci/yaml/#specinputsoptions
     """
     if not has_type(value, spec.type):
         return f"must be {TYPES[spec.type]}, not {described(value)}"
-    if options is not None and value not in options:
-        return f"must be {quote_list(as_text(option) for option in options)}, not {described(value)}"
+    if options is not None:
+        for item in value if isinstance(value, list) else (value,):
+            if not any(item == option and type(item) is type(option) for option in options):
+                verb = "may hold only" if isinstance(value, list) else "must be"
+                return f"{verb} {quote_list(as_text(option) for option in options)}, not {described(item)}"
     if spec.regex is not None and not _matches(spec.regex, value):
         return f"does not match the regular expression {spec.regex[:100]}"
     return None
@@ -104,7 +109,7 @@ class Values:
             if name not in self._header.inputs:
                 hint = self._session.report.did_you_mean(name, self._header.inputs)
                 text = f"The input '{name}' is given, but the file does not declare it in spec:inputs.{hint}"
-                self._session.report.error(text, self._at, "inputs")
+                self._session.report.error(text, self._place(name), "inputs")
         for name in self._header.inputs:
             self._value(name)
         return {name: value for name, value in self._values.items() if value is not _MISSING}
@@ -129,23 +134,36 @@ class Values:
             text = f"The input '{name}' must be given: it has no default."
             self._session.report.error(text, self._at, "inputs")
         elif (problem := misfit(spec, value, options)) is not None:
-            self._session.report.error(f"The input '{name}' {problem}.", self._at, "inputs")
+            self._session.report.error(f"The input '{name}' {problem}.", self._place(name), "inputs")
             value = _MISSING
         self._values[name] = value
         return value
 
+    def _place(self, name: str) -> At:
+        """Where a value is written, or should have been."""
+        given = self._given
+        if isinstance(given, Map) and name in given:
+            return given.at(name, self._at.down("inputs"))
+        return self._at
+
     def _choices(self, spec: InputSpec) -> tuple[Any, tuple[Any, ...] | None]:
         """The default and the options in force: those of the first rule whose condition is true.
 
-        Source: docs.gitlab.com/ci/inputs/#define-conditional-input-options-with-specinputsrules
+        A text that no rule is about is empty.
+        Source: docs.gitlab.com/ci/inputs/#define-conditional-input-options-with-specinputsrules; GitLab,
+        Ci::Inputs::StringInput#coerced_value
         """
         for rule in spec.rules:
             if rule.condition is None or evaluate(rule.condition, "", self._lookup, ()).value:
                 return rule.default if rule.has_default else _MISSING, rule.options
+        if spec.rules and spec.type == "string":
+            return "", None
         return spec.default if spec.has_default else _MISSING, spec.options
 
-    def _lookup(self, name: str) -> str | None:
+    def _lookup(self, name: str) -> str | bool | None:
         if name not in self._header.inputs:
             return None
         value = self._value(name)
+        if isinstance(value, bool):
+            return value
         return None if value is _MISSING else as_text(value)

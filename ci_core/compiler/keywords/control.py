@@ -20,24 +20,24 @@ from ci_core.compiler.keywords.reading import (
 )
 from ci_core.compiler.session import Session
 from ci_core.compiler.tree import Map, Seq
+from ci_core.statuses import FailureReason
 
 JOB_WHENS = ("on_success", "on_failure", "always", "manual", "delayed")
 _WEEK = 604_800
-_RETRY_WHENS = (
-    "always",
-    "unknown_failure",
-    "script_failure",
-    "api_failure",
-    "stuck_or_timeout_failure",
-    "runner_system_failure",
-    "runner_unsupported",
-    "stale_schedule",
-    "job_execution_timeout",
-    "archived_failure",
-    "unmet_prerequisites",
-    "scheduler_failure",
-    "data_integrity_failure",
-)
+# GitLab takes all its reasons of failure, also those that its page does not list.
+# Source: docs.gitlab.com/ci/yaml/#retrywhen; GitLab, lib/gitlab/ci/config/entry/retry.rb
+_RETRY_WHENS = tuple(
+    dict.fromkeys((
+        "always", "unknown_failure", "script_failure", "api_failure", "stuck_or_timeout_failure",
+        "runner_system_failure", "runner_unsupported", "stale_schedule", "job_execution_timeout",
+        "archived_failure", "unmet_prerequisites", "scheduler_failure", "data_integrity_failure",
+        "runner_configuration_error", "runner_external_dependency_failure", "runner_interrupted",
+        "stuck_pending_no_matching_runners", "stuck_pending_with_matching_runners",
+        "no_updates_canceling", "no_updates_running",
+        "server_timeout_canceling", "server_timeout_running",
+        *(reason.value for reason in FailureReason),
+    ))
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,11 +132,19 @@ def parse_retry(session: Session, value: Any, at: At) -> Retry | None:
 
 
 def parse_timeout(session: Session, value: Any, at: At) -> int | None:
-    """Source: docs.gitlab.com/ci/yaml/#timeout"""
+    """The seconds that a job may run, a month at most.
+
+    Source: docs.gitlab.com/ci/yaml/#timeout; GitLab, Project::MAX_BUILD_TIMEOUT
+    """
     text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
     seconds = parse_duration(text) if isinstance(text, str) else None
     if not seconds:
         wrong(session, at, "timeout", "a duration such as '1 hour 30 minutes'", value)
+        return None
+    limit = session.limits.job_timeout
+    if seconds > limit:
+        text = f"timeout comes to {seconds} seconds, more than the limit of {limit} (job_timeout), a month."
+        session.report.error(text, at, "limit")
         return None
     return seconds
 
@@ -147,7 +155,10 @@ def parse_interruptible(session: Session, value: Any, at: At) -> bool | None:
 
 
 def parse_tags(session: Session, value: Any, at: At) -> tuple[str, ...] | None:
-    """Source: docs.gitlab.com/ci/yaml/#tags"""
+    """The tags, each once; blank ones are left out.
+
+    Source: docs.gitlab.com/ci/yaml/#tags
+    """
     tags = read_texts(session, value, at, "tags")
     if tags is None:
         return None
@@ -157,16 +168,13 @@ def parse_tags(session: Session, value: Any, at: At) -> tuple[str, ...] | None:
             f"A job has {len(tags)} tags, more than the limit of {limit} (tags_per_job).", at, "limit"
         )
         return None
-    if any(not tag.strip() for tag in tags):
-        session.report.error("tags must not hold a blank tag.", at)
-        return None
     longest = session.limits.name_length
     if any(len(tag) > longest for tag in tags):
         session.report.error(
             f"A tag is longer than the limit of {longest} characters (name_length).", at, "limit"
         )
         return None
-    return tuple(dict.fromkeys(tags))
+    return tuple({tag: None for tag in tags if tag.strip()})
 
 
 def parse_coverage(session: Session, value: Any, at: At) -> str | None:

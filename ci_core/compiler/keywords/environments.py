@@ -49,9 +49,10 @@ def parse_environment(session: Session, value: Any, at: At) -> EnvironmentSpec |
         session.report.error("environment has no name. Write name: and the environment.", at)
         return None
     texts: dict[str, str | None] = {}
+    limit = session.limits.name_length
     for key in ("url", "on_stop"):
         if options.get(key) is not None:
-            texts[key] = read_text(session, options[key], options.at(key, at), f"environment:{key}", 1024)
+            texts[key] = read_text(session, options[key], options.at(key, at), f"environment:{key}", limit)
     for key, choices in (("action", _ACTIONS), ("deployment_tier", TIERS)):
         value = options.get(key)
         if key == "deployment_tier" and isinstance(value, str) and "$" in value:

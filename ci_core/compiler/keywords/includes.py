@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ci_core.compiler.diagnostics import At, quote_list
+from ci_core.compiler.durations import parse_duration
 from ci_core.compiler.keywords.reading import items, read_map, read_text, read_texts, wrong
 from ci_core.compiler.keywords.rules import RuleSpec, parse_include_rules
 from ci_core.compiler.session import Session
@@ -14,10 +15,11 @@ from ci_core.compiler.tree import Map, Seq
 
 KINDS = ("local", "project", "remote", "template", "component")
 HEADER_KINDS = ("local", "project", "remote")
-_KEYS = (*KINDS, "file", "ref", "inputs", "with", "rules", "integrity")
+_KEYS = (*KINDS, "file", "ref", "inputs", "with", "rules", "integrity", "cache")
 _URL = re.compile(r"https?://", re.IGNORECASE)
 # Which further keys go with which kind.
-_ONLY_WITH = {"file": "project", "ref": "project", "integrity": "remote"}
+_ONLY_WITH = {"file": "project", "ref": "project", "integrity": "remote", "cache": "remote"}
+_SHORTEST_CACHE = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,8 @@ def _spec(session: Session, options: Map, at: At, kind: str) -> IncludeSpec | No
             texts[key] = read_text(session, text, options.at(key, at), f"include:{key}", 1024)
             if texts[key] is None:
                 return None
+    if options.get("cache") is not None:
+        _check_cache(session, options["cache"], options.at("cache", at))
     files = _files(session, options, at) if kind == "project" else ()
     rules = None
     if options.get("rules") is not None:
@@ -107,6 +111,18 @@ def _spec(session: Session, options: Map, at: At, kind: str) -> IncludeSpec | No
         return None
     inputs = _inputs(session, options, at)
     return IncludeSpec(kind, target, at, files, texts.get("ref"), inputs, rules, texts.get("integrity"))
+
+
+def _check_cache(session: Session, value: Any, at: At) -> None:
+    """How long a remote file may be kept; here each pipeline fetches it anew.
+
+    Source: docs.gitlab.com/ci/yaml/#includecache
+    """
+    if isinstance(value, bool):
+        return
+    seconds = parse_duration(value) if isinstance(value, str) else None
+    if seconds is None or seconds < _SHORTEST_CACHE:
+        wrong(session, at, "include:cache", "true or a duration of a minute or more, such as '1 day'", value)
 
 
 def _files(session: Session, options: Map, at: At) -> tuple[str, ...] | None:
@@ -133,4 +149,4 @@ def _inputs(session: Session, options: Map, at: At) -> dict[str, Any]:
     if not isinstance(value, Map):
         wrong(session, options.at(key, at), f"include:{key}", "a map of names and values", value)
         return {}
-    return dict(value)
+    return value

@@ -104,8 +104,8 @@ DEFAULT_KEYWORDS = (
 )
 
 UNSUPPORTED = {
-    "identity": "The job would run without its identity; take the key out.",
-    "run": "Use script instead.",
+    "identity": "Take it out, declare a token under id_tokens, and let the script exchange that for the identity.",
+    "run": "Write the commands of its steps under script, and take it out.",
 }
 
 # Source: docs.gitlab.com/ci/yaml/#rules

@@ -118,8 +118,7 @@ def report_unsupported(session: Session, keyword: str, advice: str, at: At) -> N
 
     Advice that begins with `~` makes it a warning: the pipeline is the same without the keyword.
     """
-    text = f"{keyword} is not supported here yet. {advice.removeprefix('~')}"
     if advice.startswith("~"):
-        session.report.warning(text, at, "unsupported")
+        session.report.warning(f"{keyword} {advice.removeprefix('~')}", at, "unsupported")
     else:
-        session.report.error(text, at, "unsupported")
+        session.report.error(f"{keyword} is not supported here yet. {advice}", at, "unsupported")

@@ -7,7 +7,7 @@ from typing import Any
 
 from ci_core.compiler.diagnostics import At
 from ci_core.compiler.expressions import Expression, ExpressionError, parse, variable_names
-from ci_core.compiler.expressions.syntax import Binary, Text
+from ci_core.compiler.expressions.syntax import Binary, Not, Text
 from ci_core.compiler.filesets import PathsSpec
 from ci_core.compiler.keywords.control import (
     AllowFailure,
@@ -37,7 +37,7 @@ _JOB_KEYS = (
 _WORKFLOW_KEYS = ("if", "changes", "exists", "when", "variables", "auto_cancel")
 _INCLUDE_KEYS = ("if", "changes", "exists", "when")
 # Source: docs.gitlab.com/ci/yaml/#workflowrules
-_NO_EFFECT = dict.fromkeys(("start_in", "allow_failure", "needs"), "~It has no effect in workflow:rules.")
+_NO_EFFECT = dict.fromkeys(("start_in", "allow_failure", "needs"), "~has no effect in workflow:rules.")
 _WHENS = ("on_success", "on_failure", "always", "manual", "delayed", "never")
 _ON_NEW_COMMIT = ("conservative", "interruptible", "none")
 _ON_JOB_FAILURE = ("none", "all")
@@ -98,7 +98,7 @@ def parse_include_rules(session: Session, value: Any, at: At) -> tuple[RuleSpec,
 
     Source: docs.gitlab.com/ci/yaml/#includerules
     """
-    return _rules(session, value, at, _INCLUDE_KEYS, _WHENS)
+    return _rules(session, value, at, _INCLUDE_KEYS, ("always", "never"))
 
 
 def _rules(
@@ -194,6 +194,8 @@ def _condition(session: Session, text: str) -> Condition | ExpressionError:
 
 
 def _matches_text(node: Expression) -> bool:
+    if isinstance(node, Not):
+        return _matches_text(node.operand)
     if not isinstance(node, Binary):
         return False
     if (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from ci_core.compiler.diagnostics import At, quote_list
@@ -97,6 +98,20 @@ def _includes(session: Session, value: Any, at: At) -> tuple[dict[str, Any], ...
         return ()
     found = [_include(session, item, place) for item, place in entries]
     return tuple(entry for entry in found if entry is not None)
+
+
+def artifact_jobs(session: Session, trigger: Any, at: At) -> Iterator[tuple[str, At]]:
+    """The jobs whose artifacts the `include` of a trigger names, and where.
+
+    Source: docs.gitlab.com/ci/pipelines/downstream_pipelines/#dynamic-child-pipelines
+    """
+    value = trigger.get("include") if isinstance(trigger, Map) else None
+    if value is None:
+        return
+    place = trigger.at("include", at)
+    for item, where in items(session, value, place) if isinstance(value, Seq) else ((value, place),):
+        if isinstance(item, Map) and item.get("artifact") is not None and isinstance(item.get("job"), str):
+            yield item["job"], item.at("job", where)
 
 
 def _include(session: Session, value: Any, at: At) -> dict[str, Any] | None:

@@ -33,6 +33,8 @@ spec:
           options: [a, b]
           default: a
         - default: c
+    note: {rules: [{if: "!$[[ inputs.where ]]", default: null}]}
+    some: {type: number, rules: [{if: "$[[ inputs.where ]] == 'gcp'", options: [1]}]}
 ---
 variables:
   PLAIN: 1
@@ -77,6 +79,14 @@ def test_what_a_configuration_asks_for():
         },
         {"default": "c", "options": None, "conditionTree": None},
     ]
+    assert inputs["note"]["rules"][0]["conditionTree"] == {
+        "operator": "NOT",
+        "field": None,
+        "value": None,
+        "children": [{"operator": "equals", "field": "where", "value": "true"}],
+    }
+    # A text that no rule is about is empty.
+    assert [inputs[name]["required"] for name in ("kind", "note", "some")] == [False, False, True]
 
 
 def test_inputs_that_another_file_declares():

@@ -7,7 +7,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ci_core.compiler.expressions import ExpressionError, evaluate, parse, to_text, variable_names
-from ci_core.compiler.expressions.syntax import Binary, Expression, Null, Pattern, Text, Variable
+from ci_core.compiler.expressions.syntax import (
+    Binary,
+    Boolean,
+    Expression,
+    Not,
+    Null,
+    Pattern,
+    Text,
+    Variable,
+)
 
 VARIABLES = {
     "VARIABLE": "content-1",
@@ -58,6 +67,30 @@ def value(text: str) -> bool:
         ('"text"', True),
         ('""', False),
         ("$MISSING == $MISSING_TOO", True),
+        # docs.gitlab.com/ci/jobs/job_rules/#negate-expressions
+        ("!$VARIABLE", False),
+        ("!$EMPTY", True),
+        ("! $MISSING", True),
+        ("!!$VARIABLE", True),
+        ('!($VARIABLE == "my variable")', True),
+        ("$VARIABLE && !$MISSING", True),
+        ("$VARIABLE && !$VARIABLE1 || $MISSING", False),
+        ("!($VARIABLE || $MISSING)", False),
+        ("!($VARIABLE && $MISSING)", True),
+        ('!"false"', False),
+        ('!"0"', False),
+        ('!""', True),
+        # GitLab, Lexeme::Not.precedence and Lexeme::LogicalOperator#compare_with_coercion
+        ('!$VARIABLE == "content-1"', False),
+        ('!$VARIABLE == "false"', True),
+        ('"false" == !$VARIABLE', True),
+        ("true", True),
+        ("false || $MISSING", False),
+        ("($VARIABLE) == true", False),
+        ('"true" == true', True),
+        ("null == false", False),
+        ("($MISSING || $VARIABLE) == $SAME", True),
+        ("$VARIABLE =~ !$MISSING", False),
         # docs.gitlab.com/ci/jobs/job_rules/#compare-a-variable-to-a-regular-expression
         ("$VARIABLE =~ /^content.*/", True),
         ("$VARIABLE !~ /^content.*/", False),
@@ -110,7 +143,10 @@ def test_value(text: str, expected: bool) -> None:
         ("$A =~ /b/x", 9, "flag 'x'"),
         ("$A & $B", 3, "write &&"),
         ("$A | $B", 3, "write ||"),
-        ("!$A", 0, "no operator !"),
+        ("!", 1, "ends where"),
+        ("$A ! $B", 3, "operator"),
+        ("!/b/", 1, "right of =~"),
+        ("!" * 201 + "$A", 200, "limit of 200 operators"),
         ("$", 0, "name of a variable"),
         ("branch == $A", 0, '$branch or "branch"'),
         ("$A ==", 5, "ends where"),
@@ -173,7 +209,7 @@ def test_trace_tells_the_beginning_of_a_long_value() -> None:
 
 _names = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,8}", fullmatch=True)
 _texts = st.text(st.characters(exclude_characters="'", exclude_categories=["Cs"]), max_size=8)
-_operands = st.one_of(st.just(Null()), _names.map(Variable), _texts.map(Text))
+_operands = st.one_of(st.just(Null()), st.booleans().map(Boolean), _names.map(Variable), _texts.map(Text))
 _patterns = st.builds(
     Pattern, st.from_regex(r"[a-z0-9.*]{1,6}", fullmatch=True).filter(lambda s: "*" not in s)
 )
@@ -183,6 +219,7 @@ def _binary(children: st.SearchStrategy[Expression]) -> st.SearchStrategy[Expres
     return st.one_of(
         st.builds(Binary, st.sampled_from(["==", "!=", "&&", "||"]), children, children),
         st.builds(Binary, st.sampled_from(["=~", "!~"]), children, _patterns),
+        st.builds(Not, children),
     )
 
 

@@ -138,7 +138,7 @@ def test_release(plan: Plan) -> None:
             [["a", "public"]],
         ),
         ("pages: {script: x, artifacts: {paths: [public]}}", {"publish": "public"}, [["public"]]),
-        ("a: {script: x, publish: dist}", {"publish": "dist"}, [["dist"]]),
+        ("pages: {script: x, publish: dist}", {"publish": "dist"}, [["dist"]]),
         (
             "a: {script: x, pages: true, artifacts: {reports: {junit: r.xml}}}",
             {"publish": "public"},
@@ -192,6 +192,8 @@ def test_kubernetes_tiers_and_dast(plan: Plan) -> None:
         ("release: {tag_name: v}", "release needs description."),
         ("release: {tag_name: v, description: d, bogus: 1}", "unknown keys: bogus"),
         ("release: {tag_name: v, description: d, assets: {links: [{name: a}]}}", "needs name and url"),
+        ("publish: dist", "publish works in jobs with pages only."),
+        ("pages: false, publish: dist", "publish works in jobs with pages only."),
         ("pages: maybe", "pages must be a map"),
         ("pages: {expire_in: soon}", "pages:expire_in must be a duration"),
         ("environment: {name: a, kubernetes: {bogus: 1}}", "unknown keys: bogus"),

@@ -190,6 +190,35 @@ def test_integrity(plan: Plan, errors: Errors) -> None:
     assert "not the one of integrity" in errors(entry.format("sha256-AAAA"), given=given)[0]
 
 
+@pytest.mark.parametrize("cache", ["true", "false", "1 day", "1 minute"])
+def test_a_remote_file_may_be_cached(plan: Plan, cache: str) -> None:
+    # docs.gitlab.com/ci/yaml/#includecache
+    given = files({}, urls={"https://e.com/b.yml": "b: {script: x}"})
+    assert (
+        names(plan(f"include: {{remote: 'https://e.com/b.yml', cache: {cache}}}\n{JOB}", given=given))[0]
+        == "b"
+    )
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        (
+            "{remote: 'https://e.com/b.yml', cache: 30 seconds}",
+            "include:cache must be true or a duration of a minute",
+        ),
+        (
+            "{remote: 'https://e.com/b.yml', cache: often}",
+            "include:cache must be true or a duration of a minute",
+        ),
+        ("{local: b.yml, cache: true}", "include:cache goes with include:remote only."),
+    ],
+)
+def test_wrong_caching(errors: Errors, entry: str, message: str) -> None:
+    given = files({"b.yml": JOB}, urls={"https://e.com/b.yml": "b: {script: x}"})
+    assert message in errors(f"include: {entry}\n{JOB}", given=given)[0]
+
+
 @pytest.mark.parametrize(
     ("include", "message"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -184,6 +185,89 @@ def test_wrong_blocks(errors: Errors, block: str, message: str) -> None:
     assert found[0].startswith("4 jobs:a:script")
 
 
+@pytest.mark.parametrize(
+    ("condition", "big", "holds"),
+    [
+        ("$[[ inputs.big ]]", True, True),
+        ("$[[ inputs.big ]]", False, False),
+        ("!$[[ inputs.big ]]", False, True),
+        ("$[[ inputs.big ]] == true", True, True),
+        ("$[[ inputs.big ]] == 'false'", False, True),
+        ("$[[ inputs.big ]] != false", False, False),
+    ],
+)
+def test_boolean_inputs_in_rules(plan: Plan, condition: str, big: bool, holds: bool) -> None:
+    # docs.gitlab.com/ci/inputs/#use-boolean-inputs-with-specinputsrules
+    text = f"""
+        spec:
+          inputs:
+            big: {{type: boolean, default: {str(big).lower()}}}
+            size: {{rules: [{{if: "{condition}", default: "yes"}}, {{options: ["no"], default: "no"}}]}}
+        ---
+        a: {{script: '$[[ inputs.size ]]'}}
+    """
+    assert plan(text).jobs[0].definition()["script"] == ["yes" if holds else "no"]
+
+
+ARRAYS = """
+spec:
+  inputs:
+    supported-versions: {type: array, default: ['2.0', 1]}
+    servers: {type: array, default: [{host: one.example.com, ports: ['80', 443]}]}
+    matrix: {type: array, default: [[a, b], [c, d]]}
+    text: {default: abc}
+---
+a:
+  script:
+    - BLOCK
+    - <BLOCK>
+"""
+
+
+@pytest.mark.parametrize(
+    ("block", "script"),
+    [
+        ("inputs.supported-versions[0]", ["2.0", "<2.0>"]),
+        ("inputs.supported-versions[0] | truncate(0,1)", ["2", "<2>"]),
+        ("inputs.servers[0].host", ["one.example.com", "<one.example.com>"]),
+        ("inputs.servers[0].ports[0]", ["80", "<80>"]),
+        ("inputs.matrix[0][1]", ["b", "<b>"]),
+        ("inputs.matrix[1]", ["c", "d", '<["c", "d"]>']),
+    ],
+)
+def test_items_of_arrays(plan: Plan, block: str, script: list[str]) -> None:
+    # docs.gitlab.com/ci/inputs/#access-individual-array-elements
+    job = plan(ARRAYS.replace("BLOCK", f"$[[ {block} ]]")).jobs[0]
+    assert job.definition()["script"] == script
+
+
+@pytest.mark.parametrize(
+    ("block", "message"),
+    [
+        ("inputs.matrix[2]", "asks for item 2 of 2; the first has the number 0."),
+        ("inputs.matrix[0].x", "asks for 'x', which is not there."),
+        ("inputs.servers[0].port", "asks for 'port', which is not there."),
+        ("inputs.text[0]", "asks for item 0 of what is not a list."),
+        ("inputs.text.x", "asks for 'x', which is not there."),
+        ("inputs.matrix[-1]", "cannot be read. Write $[[ inputs.name ]]."),
+        ("inputs.matrix[0][0][0][0][0][0]", "cannot be read."),
+        ("inputs.other[0]", "is not declared: spec:inputs has no 'other'."),
+        ("component.name[0]", "cannot be read."),
+    ],
+)
+def test_items_of_arrays_refuse(errors: Errors, block: str, message: str) -> None:
+    (found,) = errors(ARRAYS.replace("    - BLOCK\n", "").replace("BLOCK", f"$[[ {block} ]]"))
+    assert message in found
+    assert found.startswith("11 jobs:a:script")
+
+
+def test_an_item_right_before_the_end_of_its_block(errors: Errors) -> None:
+    found = errors(ARRAYS.replace("BLOCK", "$[[inputs.matrix[0]]]"))
+    assert (
+        "$[[ inputs.matrix[0 ]] cannot be read. Write $[[ inputs.name ]]. Put a space before ]]." in found[0]
+    )
+
+
 RULES = """
 spec:
   inputs:
@@ -204,19 +288,25 @@ spec:
         - if: $[[ inputs.cloud ]] == 'gcp'
           default: null
         - default: none
+    note:
+      rules:
+        - if: $[[ inputs.cloud ]] == 'gcp'
+          options: [x, y]
+          default: x
 ---
-a: {script: '$[[ inputs.size ]] $[[ inputs.own ]]'}
+a: {script: '$[[ inputs.size ]] $[[ inputs.own ]] ($[[ inputs.note ]])'}
 """
 
 
 @pytest.mark.parametrize(
     ("inputs", "script"),
     [
-        ({}, "micro none"),
-        ({"big": True}, "xl none"),
-        ({"big": True, "size": "xxl"}, "xxl none"),
-        ({"cloud": "gcp", "own": "mine"}, "small mine"),
-        ({"cloud": "gcp", "own": "mine", "size": "large"}, "large mine"),
+        ({}, "micro none ()"),
+        ({"big": True}, "xl none ()"),
+        ({"big": True, "size": "xxl"}, "xxl none ()"),
+        ({"cloud": "gcp", "own": "mine"}, "small mine (x)"),
+        ({"cloud": "gcp", "own": "mine", "size": "large"}, "large mine (x)"),
+        ({"note": "free"}, "micro none (free)"),
     ],
 )
 def test_rules_of_inputs(plan: Plan, inputs: dict[str, Any], script: str) -> None:
@@ -246,7 +336,17 @@ def test_rules_of_inputs_refuse(errors: Errors, inputs: dict[str, Any], message:
         ("{a: {default: x, regex: ^v}}", "does not match the regular expression ^v"),
         ("{a: {regex: '(', default: x}}", "is not a valid RE2 regular expression"),
         ("{a: {type: number, default: 1, regex: x}}", "works with inputs of the type string only"),
-        ("{a: {type: boolean, default: true, options: [true]}}", "only inputs of the type string or number"),
+        ("{a: {type: boolean, default: true, options: [true]}}", "which inputs of the type boolean may not"),
+        (
+            "{a: {type: array, default: [a, c], options: [a, b]}}",
+            "may hold only 'a' or 'b', not the text 'c'.",
+        ),
+        ("{a: {type: array, default: [true], options: [1]}}", "may hold only '1', not the boolean true."),
+        ("{a: {type: array, default: [[a]], options: [a]}}", "may hold only 'a', not a list."),
+        (
+            "{a: {type: array, default: [a], options: [[a]]}}",
+            "an option must be a text or a number, not a list.",
+        ),
         ("{a: {default: x, bogus: 1}}", "unknown keys: bogus"),
         ("{a: {default: x, options: [" + "x, " * 51 + "]}}", "more than the limit of 50 (input_options)"),
         ("{a: {rules: [{if: '$[[ inputs.b ]]'}]}, b: {rules: [{if: '$[[ inputs.a ]]'}]}}", "go in a circle"),
@@ -256,6 +356,14 @@ def test_rules_of_inputs_refuse(errors: Errors, inputs: dict[str, Any], message:
 )
 def test_wrong_headers(errors: Errors, spec: str, message: str) -> None:
     assert message in " ".join(errors(f"spec:\n  inputs: {spec}\n---\na: {{script: x}}"))
+
+
+@pytest.mark.parametrize("chosen", [["a"], ["b", "a"], [], '["b"]'])
+def test_a_list_is_chosen_from_options(plan: Plan, chosen: Any) -> None:
+    # docs.gitlab.com/ci/yaml/#specinputsoptions
+    text = "spec: {inputs: {i: {type: array, options: [a, b, 3]}}}\n---\nj: {script: 'say $[[ inputs.i ]]'}"
+    shown = chosen if isinstance(chosen, str) else json.dumps(chosen)
+    assert plan(text, given={"inputs": {"i": chosen}}).jobs[0].definition()["script"] == [f"say {shown}"]
 
 
 def test_a_header_is_told_from_a_body(errors: Errors, plan: Plan) -> None:

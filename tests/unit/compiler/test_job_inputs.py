@@ -122,6 +122,10 @@ def test_inputs_are_inherited_as_other_keywords_are(plan: Plan) -> None:
             "{a: {type: number, default: 1, options: [1, 99999999999999999999]}}",
             "jobs:j:inputs:a: An option of the input a cannot be kept: ",
         ),
+        (
+            "{a: {type: array, default: [x], options: [y]}}",
+            "jobs:j:inputs:a: The default of the input a may hold only 'y', not the text 'x'.",
+        ),
         ("[a]", "jobs:j:inputs: inputs must be a map of names and what they take, not a list."),
     ],
 )

@@ -92,12 +92,16 @@ def test_extends_reaches_over_eleven_levels_and_no_further(plan: Plan, errors: E
         ("a: {extends: b, script: x}\nb: {extends: a, script: x}", "circle: a -> b -> a"),
         ("a: {extends: a, script: x}", "circle: a -> a"),
         ("a: {extends: [1], script: x}", "extends must be"),
-        ("a: {extends: [], script: x}", "extends must be"),
         ("a: {extends: b, script: x}\nb: [x]", "is a list and not a job"),
     ],
 )
 def test_wrong_extends(errors: Errors, text: str, words: str) -> None:
     assert any(words in error for error in errors(text))
+
+
+def test_extending_nothing_changes_nothing(plan: Plan) -> None:
+    # Array(extends) of GitLab, lib/gitlab/ci/config/extendable/entry.rb
+    assert plan("a: {extends: [], script: x}") == plan("a: {script: x, extends: null}")
 
 
 def test_a_broken_extends_does_not_also_complain_about_the_script(errors: Errors) -> None:

@@ -87,8 +87,28 @@ def test_dependencies_in_the_same_stage_are_taken_with_a_warning(run: Callable[.
     assert result.pipeline is not None
     assert result.pipeline.jobs[1].definition()["dependencies"] == ["a"]
     assert [warning.message for warning in result.warnings] == [
-        "dependencies names 'a', which is in the same stage, so it may not be done. Use needs."
+        "dependencies names 'a', which is in the same stage, so its artifacts are not fetched. Use needs."
     ]
+
+
+def test_dependencies_of_a_job_that_needs_nothing_are_taken_with_a_warning(
+    run: Callable[..., CompileResult],
+) -> None:
+    # GitLab, lib/gitlab/ci/config/entry/job.rb: `next unless needs_value.present?`
+    result = run("a: {stage: build, script: x}\nb: {script: x, needs: [], dependencies: [a]}")
+    assert result.pipeline is not None
+    assert [warning.message for warning in result.warnings] == [
+        "dependencies names 'a', but the job needs no job, so it gets no artifacts. Add it to needs."
+    ]
+
+
+def test_artifacts_of_a_copy_and_of_an_earlier_job_for_a_trigger(plan: Plan) -> None:
+    pipeline = plan("""
+        a: {script: x}
+        b: {script: x, parallel: 2}
+        c: {trigger: {include: [{artifact: c.yml, job: a}, {artifact: d.yml, job: b 2/2}]}}
+    """)
+    assert pipeline.jobs[-1].name == "c"
 
 
 def test_dependencies(plan: Plan) -> None:
@@ -124,8 +144,36 @@ def test_dependencies(plan: Plan) -> None:
         ("a: {script: x, dependencies: [b]}", "which is not a job"),
         ("a: {script: x, dependencies: [b]}\nb: {stage: deploy, script: x}", "in the later stage"),
         (
-            "a: {stage: build, script: x}\nb: {script: x, needs: [], dependencies: [a]}",
+            "a: {stage: build, script: x}\nc: {script: x}\nb: {script: x, needs: [c], dependencies: [a]}",
             "not among the job's needs",
+        ),
+        (
+            "a: {script: x}\nb: {script: x, needs: [{pipeline: $P, job: a}], dependencies: [a]}",
+            "2 jobs:b:dependencies: dependencies needs jobs of this pipeline among the needs",
+        ),
+        ("a: {script: x, rules: [{if: $NO, needs: [b]}, {when: always}]}", "configuration has no such job"),
+        ("a: {script: x, needs: [b], rules: [{if: $CI, needs: []}]}", "configuration has no such job"),
+        (
+            "a: {script: x, rules: [{if: $NO, needs: [d]}, {}]}\nd: {stage: deploy, script: x}",
+            "the later stage",
+        ),
+        ("a: {script: x, parallel: 2}\nb: {script: x, needs: [a, a 1/2]}", "'b' needs 'a 1/2' twice"),
+        (
+            "a: {script: x, parallel: {matrix: [{A: [1, 2]}]}}\n"
+            "b: {script: x, needs: [{job: a, parallel: {matrix: [{A: 2}]}}, a]}",
+            "2 jobs:b:needs[1]: 'b' needs 'a: [2]' twice",
+        ),
+        (
+            "a: {trigger: {include: {artifact: c.yml, job: b}}}",
+            "1 jobs:a:trigger:include:job: trigger:include takes an artifact of 'b', which is not a job",
+        ),
+        (
+            "a: {trigger: {include: [x.yml, {artifact: c.yml, job: b}]}}\nb: {stage: deploy, script: x}",
+            "1 jobs:a:trigger:include[1]:job: trigger:include takes an artifact of 'b', which is in the later",
+        ),
+        (
+            "a: {trigger: {include: {artifact: c.yml, job: b}}}\nb: {script: x, stage: build, parallel: 2}",
+            "which has copies. Write the name of one of them.",
         ),
         ("a: {script: x, parallel: 0}", "from 1 to 200"),
         ("a: {script: x, parallel: 201}", "limit of 200 (parallel)"),
@@ -178,7 +226,8 @@ def test_what_comes_from_other_pipelines_is_kept_apart(plan: Plan) -> None:
         ("g/p", "main", "build-1", None),
         (None, None, "create", "$PARENT"),
     ]
-    assert jobs["b"].needs is None
+    assert jobs["b"].needs == ()  # GitLab, lib/gitlab/ci/config/entry/job.rb: scheduling_type is dag
+    assert jobs["c"].needs is None  # bridge.rb: it is stage
     assert [need.pipeline for need in jobs["c"].cross_needs] == ["other/project"]
 
 

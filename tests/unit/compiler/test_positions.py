@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from ci_core.compiler import CompileContext, CompileResult, compile_config
+from tests.unit.compiler.conftest import MemoryFetcher
 
 Run = Callable[..., CompileResult]
 
@@ -108,6 +109,62 @@ def test_the_file_is_named() -> None:
     assert result.errors[0].file == "ci/main.yml"
     broken = compile_config("a: [", CompileContext("main"), file="ci/main.yml")
     assert broken.errors[0].file == "ci/main.yml"
+
+
+def test_positions_lead_into_included_files(run: Run) -> None:
+    home = {
+        "a.yml": """
+            .timed:
+              timeout: never
+            .deep: {extends: .timed, tags: [t]}
+            """,
+        "b.yml": """
+            spec:
+              inputs:
+                times: {type: number}
+            ---
+            .shared:
+              rules:
+                - if: $A = "b"
+              variables: &bad
+                LIST: [1]
+            .again:
+              retry: $[[ inputs.times ]]
+            later:
+              variables: *bad
+              needs:
+                - nowhere
+              script: x
+            """,
+    }
+    text = """\
+        include:
+          - local: a.yml
+          - {local: b.yml, inputs: {times: 9}}
+        one: {extends: [.deep], script: x}
+        two:
+          extends: .again
+          script:
+            - !reference [.shared, nothing]
+          rules:
+            - !reference [.shared, rules]
+    """
+    result = run(text, given={"fetcher": MemoryFetcher(home)})
+    assert [(error.file, error.line, error.path) for error in result.errors] == [
+        (".gitlab-ci.yml", 8, "jobs:two:script[0]"),
+        ("a.yml", 3, "jobs:one:timeout"),
+        ("b.yml", 8, "jobs:two:rules[0][0]:if"),
+        ("b.yml", 10, "jobs:later:variables:LIST"),
+        ("b.yml", 12, "jobs:two:retry"),
+        ("b.yml", 16, "jobs:later:needs[0]"),
+    ]
+
+
+def test_a_wrong_value_from_an_include_is_told_at_the_place_that_gives_it(run: Run) -> None:
+    part = "spec: {inputs: {a: {options: [x, y]}}}\n---\nb: {script: '$[[ inputs.a ]]'}"
+    text = "include:\n  - local: part.yml\n    inputs:\n      a: z\nc: {script: x}\n"
+    (error,) = run(text, given={"fetcher": MemoryFetcher({"part.yml": part})}).errors
+    assert (error.file, error.line) == (".gitlab-ci.yml", 4), error
 
 
 def test_jobs_know_where_they_stand(run: Run) -> None:

@@ -78,6 +78,8 @@ def check(source: str | bytes, context: CompileContext = CONTEXT) -> CompileResu
         assert item.message
         assert item.line >= 1
         assert item.column >= 1
+        lines = result.sources.get(item.file, "").splitlines()
+        assert item.line <= len(lines) + 1, "the place is in the file"
     json.dumps(result.explanation.to_json())
     if result.pipeline is not None:
         names = {job.name for job in result.pipeline.jobs}

@@ -112,10 +112,24 @@ def test_delayed(plan: Plan, errors: Errors) -> None:
             "auto_cancel:on_new_commit must be",
         ),
         ("workflow: {naem: x}\na: {script: x}", "Did you mean 'name'?"),
+        (
+            "include: {local: x.yml, rules: [{if: $NONE, when: manual}]}\na: {script: x}",
+            "rules:when must be 'always' or 'never'",
+        ),
     ],
 )
 def test_wrong_rules(errors: Errors, text: str, words: str) -> None:
     assert words in errors(text)[0]
+
+
+def test_keys_without_effect_in_rules_of_the_workflow(run: Run) -> None:
+    # docs.gitlab.com/ci/yaml/#workflowrules
+    result = run("workflow: {rules: [{when: always, needs: [b], allow_failure: true}]}\na: {script: x}")
+    assert result.pipeline is not None
+    assert [warning.message for warning in result.warnings] == [
+        "rules:needs has no effect in workflow:rules.",
+        "rules:allow_failure has no effect in workflow:rules.",
+    ]
 
 
 def test_workflow(plan: Plan) -> None:

@@ -57,8 +57,8 @@ def test_every_place_and_the_order_of_them(plan: Plan) -> None:
         """
     given = {
         "fetcher": MemoryFetcher(
-            {"base.yml": "inputs: {a: {default: base}, b: {default: base}}"},
-            urls={"https://example.com/common.yml": "inputs: {b: {default: common}, c: {default: common}}"},
+            {"base.yml": "inputs: {a: {default: base}}"},
+            urls={"https://example.com/common.yml": "inputs: {b: {default: common}}"},
             projects={
                 "group/p@v1": {
                     "team.yml": "inputs: {c: {default: team}}",
@@ -68,6 +68,15 @@ def test_every_place_and_the_order_of_them(plan: Plan) -> None:
         )
     }
     assert script(plan(text, given=given, FILE="more")) == "base common team more inline"
+
+
+def test_no_input_is_declared_by_two_files(errors: Errors) -> None:
+    # docs.gitlab.com/ci/inputs/#override-inputs-from-an-external-file
+    text = "spec:\n  include: [{local: shared.yml}, {local: more.yml}]\n" + BODY
+    given = files({"shared.yml": SHARED, "more.yml": "inputs:\n  other: {}\n  region: {}"})
+    (found,) = errors(text, given=given)
+    assert found.startswith("3 inputs:region")
+    assert "The input region is declared by two files of spec:include. Take one out." in found
 
 
 def test_in_an_included_file(plan: Plan) -> None:

@@ -46,7 +46,7 @@ CHILD = {"include": ({"local": "child.yml"},)}
     ],
 )
 def test_trigger(plan: Plan, trigger: str, expected: dict[str, Any]) -> None:
-    text = f"default: {{image: x, tags: [t]}}\na: {{trigger: {trigger}}}"
+    text = f"default: {{image: x, tags: [t]}}\na: {{trigger: {trigger}}}\ngenerate: {{script: x}}"
     job = plan(text, GROUP="g").jobs[0]
     assert job.trigger == CompiledTrigger(**expected)
     assert (job.tags, job.definition()["image"], job.definition()["script"]) == ((), None, [])

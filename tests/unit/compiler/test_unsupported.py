@@ -12,17 +12,19 @@ Run = Callable[..., CompileResult]
 
 
 @pytest.mark.parametrize(
-    ("text", "path"),
+    ("text", "path", "advice"),
     [
-        ("a: {run: []}", "jobs:a:run"),
-        ("a: {script: x, identity: google_cloud}", "jobs:a:identity"),
+        ("a: {run: []}", "jobs:a:run", "Write the commands of its steps under script"),
+        ("a: {script: x, identity: google_cloud}", "jobs:a:identity", "declare a token under id_tokens"),
+        ("default: {identity: x}\na: {script: x}", "default:identity", "declare a token under id_tokens"),
     ],
 )
-def test_unsupported(run: Run, text: str, path: str) -> None:
+def test_unsupported(run: Run, text: str, path: str, advice: str) -> None:
     result = run(text)
     found = [error for error in result.errors if error.code == "unsupported"]
     assert result.pipeline is None
     assert path in [error.path for error in found]
     for error in found:
         assert "is not supported here yet. " in error.message
-        assert path.rpartition(":")[2] in " ".join(item.message for item in found)
+        assert path.rpartition(":")[2] in error.message
+        assert advice in error.message

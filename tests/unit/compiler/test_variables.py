@@ -84,7 +84,7 @@ def test_layers() -> None:
 
 def test_precedence_can_be_told_exactly() -> None:
     # docs.gitlab.com/ci/variables/#cicd-variable-precedence
-    text = "variables: {X: yaml, CI_Y: yaml}\na: {script: x, tags: [$X, $CI_Y]}"
+    text = "variables: {X: yaml, CI_Y: yaml}\na: {script: x, tags: [a-$X, b-$CI_Y]}"
     values = {"X": "given", "CI_Y": "given"}
 
     def tags(predefined: frozenset[str] | None) -> tuple[str, ...]:
@@ -94,9 +94,9 @@ def test_precedence_can_be_told_exactly() -> None:
         assert pipeline is not None
         return pipeline.jobs[0].tags
 
-    assert tags(None) == ("given", "yaml")
-    assert tags(frozenset()) == ("given", "given")
-    assert tags(frozenset({"X", "CI_Y"})) == ("yaml", "yaml")
+    assert tags(None) == ("a-given", "b-yaml")
+    assert tags(frozenset()) == ("a-given", "b-given")
+    assert tags(frozenset({"X", "CI_Y"})) == ("a-yaml", "b-yaml")
 
 
 def test_global_variables_carry_a_form(plan: Callable[..., CompiledPipeline]) -> None:

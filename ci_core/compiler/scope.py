@@ -1,0 +1,120 @@
+"""Owns the variables around a job: of the context, of the configuration, and those that tell of the job itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ci_core.compiler.jobs import JobDraft
+from ci_core.compiler.keywords.inherit import takes
+from ci_core.compiler.session import Session
+from ci_core.compiler.variables import CompiledVariable, Layers, merge_variables
+
+_NO_VARIABLES: tuple[CompiledVariable, ...] = ()
+_NOT_SLUG = re.compile(r"[^a-z0-9]")
+
+
+@dataclass(slots=True)
+class Scope:
+    """The variables around the jobs: of the context in two strengths, and of the configuration."""
+
+    session: Session
+    strong: dict[str, str]
+    weak: dict[str, str]
+    shared: tuple[CompiledVariable, ...] = ()
+    definitions: dict[str, dict[str, Any]] = field(default_factory=dict)
+    _memory: dict[Any, Any] = field(default_factory=dict)
+
+    def yaml_variables(self, draft: JobDraft) -> tuple[CompiledVariable, ...]:
+        """The configuration's variables for a job: global and workflow ones, then its own, then those of
+        the matrix, then its rule's.
+
+        Source: docs.gitlab.com/ci/yaml/#rulesvariables, docs.gitlab.com/ci/yaml/#inheritvariables
+        """
+        own = draft.values.get("variables") or _NO_VARIABLES
+        ruled = draft.rule.variables if draft.rule is not None else _NO_VARIABLES
+        choice = draft.inherit.variables
+        key = (id(own), id(draft.matrix), id(ruled), choice)
+        known = self._memory.get(key)
+        if known is None:
+            base = (
+                self.shared
+                if choice is True
+                else tuple(item for item in self.shared if takes(choice, item.key))
+            )
+            merged = merge_variables(base, own, draft.matrix, ruled)
+            known = self._memory[key] = (merged, own, draft.matrix, ruled)
+            self.session.spend(2 * len(known[0]), draft.at)
+        found: tuple[CompiledVariable, ...] = known[0]
+        return found
+
+    def layers(self, yaml: tuple[CompiledVariable, ...], job: Mapping[str, str]) -> Layers:
+        """All variables as a mapping, the strongest source first.
+
+        Source: docs.gitlab.com/ci/variables/#cicd-variable-precedence
+        """
+        values = self._memory.get(id(yaml))
+        if values is None:
+            values = self._memory[id(yaml)] = ({item.key: item.value for item in yaml}, yaml)
+        return Layers(self.strong, values[0], job, self.weak)
+
+    def raw_names(self, yaml: tuple[CompiledVariable, ...]) -> frozenset[str]:
+        """Names of variables whose values are not expanded."""
+        return self.session.context.raw | {
+            item.key for item in yaml if item.raw and item.key not in self.strong
+        }
+
+    def listed(self, yaml: tuple[CompiledVariable, ...]) -> list[dict[str, Any]]:
+        """The variables as job definitions carry them; made once for jobs that have the same."""
+        key = ("listed", id(yaml))
+        known = self._memory.get(key)
+        if known is None:
+            known = self._memory[key] = ([item.to_json() for item in yaml], yaml)
+        found: list[dict[str, Any]] = known[0]
+        return found
+
+    def numbered(self, index: int, total: int) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The variables of a copy that tell its number and how many there are, as definitions carry them."""
+        known = self._memory.get((index, total))
+        if known is None:
+            known = self._memory[index, total] = (
+                {"key": "CI_NODE_INDEX", "value": str(index), "raw": True},
+                {"key": "CI_NODE_TOTAL", "value": str(total), "raw": True},
+            )
+        found: tuple[dict[str, Any], dict[str, Any]] = known
+        return found
+
+
+_JOB_VARIABLES: dict[str, Callable[[JobDraft], str]] = {
+    "CI_JOB_NAME": lambda draft: draft.name,
+    "CI_JOB_NAME_SLUG": lambda draft: _NOT_SLUG.sub("-", draft.name.lower())[:63].strip("-"),
+    "CI_JOB_STAGE": lambda draft: draft.stage,
+    "CI_NODE_INDEX": lambda draft: str(draft.index or 1),
+    "CI_NODE_TOTAL": lambda draft: str(draft.total or 1),
+}
+
+
+class JobVariables(Mapping[str, str]):
+    """The predefined variables that depend on the job and are known at creation, each made when it is asked for.
+
+    Source: docs.gitlab.com/ci/variables/predefined_variables/
+    """
+
+    __slots__ = ("_draft",)
+
+    def __init__(self, draft: JobDraft) -> None:
+        self._draft = draft
+
+    def __getitem__(self, name: str) -> str:
+        return _JOB_VARIABLES[name](self._draft)
+
+    def __contains__(self, name: object) -> bool:
+        return name in _JOB_VARIABLES
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_JOB_VARIABLES)
+
+    def __len__(self) -> int:
+        return len(_JOB_VARIABLES)
