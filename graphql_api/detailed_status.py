@@ -176,7 +176,7 @@ def of_job(row: models.Job, project: models.Project, may_act: bool) -> DetailedS
             look = Look(look.name, look.text, label, "status_warning", "failed-with-warnings", look.favicon)
     elif row.status == Status.MANUAL:
         label = tooltip = "manual play action"
-    elif row.status == Status.SCHEDULED:
+    elif row.status == Status.SCHEDULED and not _waits_for_pipeline(row):
         label, tooltip = "unschedule action", "delayed manual action (%{remainingTime})"
     if row.retried:
         tooltip = f"{tooltip} (retried)"
@@ -223,7 +223,7 @@ def next_verb(row: models.Job) -> str | None:
         return None
     if row.status == Status.MANUAL:
         return None if _waits_for_pipeline(row) else "play"
-    if row.status == Status.SCHEDULED:
+    if row.status == Status.SCHEDULED and not _waits_for_pipeline(row):
         return "unschedule"
     if row.status in CANCELABLE:
         return "cancel"

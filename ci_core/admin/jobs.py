@@ -122,7 +122,7 @@ class JobAdmin(DeskAdmin[Job]):
             "Stop the timer",
             "unscheduled",
             _unschedule,
-            lambda job: job.status == Status.SCHEDULED,
+            lambda job: job.status == Status.SCHEDULED and job.started_at is None,
         ),
     )
 

@@ -30,11 +30,11 @@ def follow(downstream: Pipeline, before: Status) -> Followed | None:
     """Gives the trigger job of a downstream pipeline what it takes from the new status; None when that is nothing.
 
     before: the status that the pipeline had. Whoever locked the pipeline has locked its upstream pipelines, too.
-    A trigger job that was retried follows its old pipeline no more.
+    A trigger job that was retried follows its old pipeline no more, but for the end of its cancellation.
     """
     link = DownstreamPipeline.objects.filter(pk=downstream.pk).exclude(strategy="").first()
     bridge: Job | None = Job.objects.by_ids([link.source_job_id]).first() if link else None
-    if link is None or bridge is None or bridge.retried:
+    if link is None or bridge is None or (bridge.retried and bridge.status != Status.CANCELING):
         return None
     events = steps(Strategy(link.strategy), Status(bridge.status), before, Status(downstream.status))
     if not events:
