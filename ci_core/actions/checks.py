@@ -21,6 +21,7 @@ from ci_core.models import (
     Job,
     JobKind,
     JobTimer,
+    MirroredPipeline,
     PendingBridge,
     PendingJob,
     Pipeline,
@@ -202,9 +203,12 @@ def _bridges(pipeline: Pipeline, jobs: list[Job]) -> Iterator[str]:
         return
     links = DownstreamPipeline.objects.select_related("pipeline")
     by_job = {link.source_job_id: link for link in links.filter(source_pipeline_id=pipeline.pk)}
+    mirrors = {link.pk: link for link in MirroredPipeline.objects.filter(pk__in=[job.pk for job in bridges])}
     for job in bridges:
         link = by_job.get(job.pk)
-        if link is None:
+        if job.pk in mirrors:
+            yield from _mirrored(job, mirrors[job.pk])
+        elif link is None:
             if job.status in (Status.RUNNING, Status.SUCCESS):
                 yield f"trigger job {job.pk} is {job.status} without a pipeline of its own"
         elif job.status == Status.PENDING and job.started_at is None:
@@ -213,6 +217,16 @@ def _bridges(pipeline: Pipeline, jobs: list[Job]) -> Iterator[str]:
             status = inherited(Strategy(link.strategy), Status(link.pipeline.status))
             if status != job.status and link.pipeline.deleting_since is None:
                 yield f"trigger job {job.pk} is {job.status}, but should be {status}"
+
+
+def _mirrored(job: Job, link: MirroredPipeline) -> Iterator[str]:
+    """A trigger job that mirrors a pipeline has its status, unless it is noted that this is still to be looked at."""
+    status = Pipeline.objects.filter(pk=link.mirrored_id).values_list("status", flat=True).first()
+    if not link.following or link.moved_since is not None or status is None or job.status in COMPLETED:
+        return
+    wanted = inherited(Strategy.MIRROR, Status(status))
+    if wanted != job.status:
+        yield f"trigger job {job.pk} is {job.status}, but mirrors pipeline {link.mirrored_id}, which is {status}"
 
 
 _RULES: Final[tuple[Callable[[Pipeline, list[Job]], Iterator[str]], ...]] = (

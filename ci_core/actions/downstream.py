@@ -8,6 +8,7 @@ import structlog
 from django.db import transaction
 
 from ci_core import clock, deployments
+from ci_core.actions import mirroring
 from ci_core.actions.forwarding import forwarded_variables, included_config
 from ci_core.actions.jobs import fail_job
 from ci_core.actions.pipelines import compile_runnable, store_pipeline
@@ -73,6 +74,9 @@ def start_bridge(job_id: int) -> Pipeline | None:
     if refusal is not None:
         _fail(job_id, refusal.reason, refusal.message)
         return None
+    if "mirrors" in definition:
+        _mirror(job_id, definition["mirrors"])
+        return None
     try:
         target = target_of(pipeline, job, definition["trigger"])
         situation = _situation(pipeline, job, definition, target)
@@ -107,6 +111,21 @@ def _situation(pipeline: Pipeline, job: Job, definition: dict[str, Any], target:
         tag=pipeline.tag,
         upstream=included_config(pipeline, job, trigger, known, child=target.child),
     )
+
+
+def _mirror(job_id: int, path: str) -> None:
+    """Starts a trigger job that creates no pipeline but mirrors one, unless it was started or cancelled meanwhile."""
+    try:
+        with transaction.atomic():
+            pipeline, job = lock_job(job_id)
+            mirrored_id = mirroring.link(pipeline, job, path) if _waits(job) else None
+    except BridgeRefused as refused:
+        _fail(job_id, refused.reason, refused.message)
+    except NotFound:
+        return
+    else:
+        if mirrored_id is not None:
+            mirroring.catch_up(job_id, mirrored_id)
 
 
 @transaction.atomic

@@ -20,7 +20,17 @@ from ci_core.admin.filtersets import JobRows
 from ci_core.admin.logs import LINES, tail_of
 from ci_core.admin.paging import PartitionedChangeList
 from ci_core.admin.verbs import Verb
-from ci_core.models import Artifact, BridgeMessage, DownstreamPipeline, Job, JobKind, Need, Pipeline, Stage
+from ci_core.models import (
+    Artifact,
+    BridgeMessage,
+    DownstreamPipeline,
+    Job,
+    JobKind,
+    MirroredPipeline,
+    Need,
+    Pipeline,
+    Stage,
+)
 from ci_core.models.ids import pipeline_of
 from ci_core.statuses import CANCELABLE, PLAYABLE, RETRYABLE, Status
 
@@ -263,7 +273,9 @@ class JobAdmin(DeskAdmin[Job]):
 
 
 def _downstream(job: Job) -> Table:
-    """The pipeline that a trigger job created, or why it could not."""
+    """The pipeline that a trigger job created or mirrors, or why it could not."""
+    mirrored = MirroredPipeline.objects.filter(job_id=job.pk).values_list("mirrored_id", flat=True)
+    mirrors = Pipeline.objects.select_related("project").filter(pk__in=list(mirrored))
     message = BridgeMessage.objects.filter(job_id=job.pk).first()
     links = DownstreamPipeline.objects.select_related("pipeline__project").filter(source_job_id=job.pk)
     rows = [
@@ -275,12 +287,21 @@ def _downstream(job: Job) -> Table:
         )
         for link in links
     ]
+    rows += [
+        (
+            display.link("pipeline", pipeline.pk, f"#{pipeline.pk}"),
+            pipeline.project.full_path,
+            display.badge(pipeline.status),
+            "mirrored (needs:pipeline)",
+        )
+        for pipeline in mirrors
+    ]
     return display.table(
-        "Downstream pipeline",
+        "Pipeline that it follows",
         ("Pipeline", "Project", "Status", "Strategy"),
         rows,
         note=message.content if message else "",
-        empty="It has created none.",
+        empty="It has created or found none.",
     )
 
 

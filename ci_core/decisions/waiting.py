@@ -30,6 +30,7 @@ class WaitKind(StrEnum):
     NEXT_REQUEST = "next_request"
     PREPARATION = "preparation"
     DOWNSTREAM_PIPELINE = "downstream_pipeline"
+    MIRRORED_PIPELINE = "mirrored_pipeline"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +58,8 @@ class WaitSnapshot:
 
     before: names and statuses of what it still waits for, by needs or by stage. holder: what has its resource. runners:
     all there are. place: of a pending job, given the runners that may take it. deployers: of a manual job
-    of a protected environment: who may deploy, in words. bridge: it is a trigger job; downstream: id and status of the
-    pipeline that it created.
+    of a protected environment: who may deploy, in words. bridge: it is a trigger job; downstream, mirrored: id and
+    status of the pipeline that it created, or that it mirrors.
     """
 
     status: Status
@@ -73,6 +74,7 @@ class WaitSnapshot:
     deployers: str = ""
     bridge: bool = False
     downstream: tuple[int, Status] | None = None
+    mirrored: tuple[int, Status] | None = None
 
 
 #: Names that a message lists before it only counts.
@@ -85,6 +87,10 @@ def why(snapshot: WaitSnapshot) -> Waiting | None:
     if snapshot.bridge and snapshot.status not in COMPLETED:
         if snapshot.downstream is not None:
             return _downstream(*snapshot.downstream)
+        if snapshot.mirrored is not None:
+            id_, status = snapshot.mirrored
+            message = f"Mirrors the pipeline #{id_} ({status.value})."
+            return Waiting(WaitKind.MIRRORED_PIPELINE, message, details={"mirrored_pipeline": id_})
         if snapshot.status in (Status.PENDING, Status.RUNNING):
             return Waiting(WaitKind.DOWNSTREAM_PIPELINE, "Its downstream pipeline is about to be created.")
     decide = _BY_STATUS.get(snapshot.status)

@@ -12,6 +12,7 @@ from ci_core.actions import (
     deleting,
     downstream,
     firing,
+    mirroring,
     redundancy,
     resources,
     signing_in,
@@ -90,9 +91,12 @@ def cancel_forgotten_pipelines(timestamp: int) -> None:
 @blueprint.periodic(cron="* * * * * */20")
 @blueprint.task(name="look_after_families", queueing_lock="look_after_families")
 def look_after_families(timestamp: int) -> None:
-    """Every 20 seconds: trigger jobs whose task was lost, and children that their parent's cancellation left over."""
+    """Every 20 seconds: trigger jobs whose task was lost, children that their parent's cancellation left over, and
+    trigger jobs that have not followed the pipeline which they mirror.
+    """
     downstream.start_waiting_bridges()
     downstream.cancel_wanted_children()
+    mirroring.follow_moved_pipelines()
 
 
 @blueprint.periodic(cron="*/5 * * * *")
