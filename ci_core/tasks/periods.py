@@ -35,7 +35,21 @@ def fire_due_schedules(timestamp: int) -> None:
     """Every second: pipeline schedules that are due or will be before the next call, which helps while this is busy.
 
     procrastinate wakes up half a second after the second; what is due at the full minute need not wait for that.
+    When many are due together, other workers are asked to help, before that moment.
     """
+    for _ in range(firing.helpers_wanted(LOOK_AHEAD)):
+        help_to_fire.defer()
+    _fire()
+
+
+@blueprint.task(name="help_to_fire", queue=URGENT)
+def help_to_fire() -> None:
+    """When many schedules are due together: fires some of them."""
+    _fire()
+
+
+def _fire() -> None:
+    """Fires what is due, and what will be within LOOK_AHEAD, on time."""
     firing.fire_due_schedules()
     wait = firing.seconds_to_next(LOOK_AHEAD)
     if wait is not None:

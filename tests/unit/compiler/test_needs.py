@@ -213,7 +213,10 @@ def test_wrong_needs_of_other_pipelines(errors: Errors, need: str, message: str)
             "Needs of other pipelines do not go together with trigger.",
         ),
         ("{needs: [b, {pipeline: g/p}]}", "so it must be the only one of the job's needs."),
-        ("{needs: {pipeline: g/p}, when: delayed, start_in: 1 day}", "when: delayed does not go together with"),
+        (
+            "{needs: {pipeline: g/p}, when: delayed, start_in: 1 day}",
+            "when: delayed does not go together with",
+        ),
         ("{needs: {pipeline: g/p}, rules: [{needs: [b]}]}", "rules:needs does not go together with"),
     ],
 )
