@@ -179,11 +179,13 @@ def _hand_out(pipeline: Pipeline, moved: Iterable[JobChange]) -> list[JobChange]
     return granted
 
 
-def _grant(pipeline: Pipeline, group_ids: Sequence[int], *, wait: bool) -> list[JobChange]:
-    """Queues the jobs of this pipeline that get one of the groups now."""
+def _grant(
+    pipeline: Pipeline, group_ids: Sequence[int], *, wait: bool, out_of_turn: int | None = None
+) -> list[JobChange]:
+    """Queues the jobs of this pipeline that get one of the groups now. out_of_turn: a job whose turn it need not be."""
     granted: list[JobChange] = []
     for group_id, mode in resources.lock_free(group_ids, wait=wait):
-        claim = resources.next_claim(group_id, mode)
+        claim = resources.ready_claim(out_of_turn) if out_of_turn else resources.next_claim(group_id, mode)
         if claim is None or claim.pipeline_id != pipeline.pk:
             continue
         resources.hold(group_id, claim.job_id)
@@ -191,20 +193,24 @@ def _grant(pipeline: Pipeline, group_ids: Sequence[int], *, wait: bool) -> list[
     return granted
 
 
-def hand_over(group_id: int) -> bool:
+def hand_over(group_id: int, *, out_of_turn: int | None = None) -> bool:
     """Gives a free resource group to the job that is next, in a transaction of its own; True if a job got it.
+
+    out_of_turn: the job that is to get it, ready but not next.
 
     Locks that job's pipeline, then the group, and looks again; when somebody else was quicker, it starts over.
     """
     for _ in range(HAND_OVER_ATTEMPTS):
         mode = resources.mode_of_free(group_id)
-        claim = resources.next_claim(group_id, mode) if mode is not None else None
+        if mode is None:
+            return False
+        claim = resources.ready_claim(out_of_turn) if out_of_turn else resources.next_claim(group_id, mode)
         if claim is None:
             return False
         try:
             with transaction.atomic():
                 pipeline = lock_pipeline(claim.pipeline_id)
-                granted = _grant(pipeline, [group_id], wait=True)
+                granted = _grant(pipeline, [group_id], wait=True, out_of_turn=out_of_turn)
                 if granted:
                     advance(pipeline, granted)
                     return True

@@ -6,9 +6,11 @@ import time
 from typing import Final
 
 from procrastinate import JobContext
+from procrastinate.contrib.django.models import ProcrastinateJob
 
 from ci_core.actions import (
     artifacts,
+    deadlocks,
     deleting,
     downstream,
     firing,
@@ -37,8 +39,11 @@ def fire_due_schedules(timestamp: int) -> None:
     procrastinate wakes up half a second after the second; what is due at the full minute need not wait for that.
     When many are due together, other workers are asked to help, before that moment.
     """
-    for _ in range(firing.helpers_wanted(LOOK_AHEAD)):
-        help_to_fire.defer()
+    wanted = firing.helpers_wanted(LOOK_AHEAD)
+    if wanted:
+        asked = ProcrastinateJob.objects.filter(task_name=help_to_fire.name, status="todo").count()
+        for _ in range(wanted - asked):
+            help_to_fire.defer()
     _fire()
 
 
@@ -93,6 +98,13 @@ def fail_stuck_jobs(timestamp: int) -> None:
 def hand_over_free_groups(timestamp: int) -> None:
     """Every 10 seconds: resource groups that are free although a job waits for them."""
     resources.hand_over_free_groups()
+
+
+@blueprint.periodic(cron="* * * * * */30")
+@blueprint.task(name="break_deadlocks", queueing_lock="break_deadlocks")
+def break_deadlocks(timestamp: int) -> None:
+    """Every 30 seconds: jobs that wait for each other in a circle by their resource groups."""
+    deadlocks.break_deadlocks()
 
 
 @blueprint.periodic(cron="* * * * *")

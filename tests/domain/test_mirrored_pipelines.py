@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pygit2
 import pytest
 
 from ci_core.actions.deleting import delete_pipeline
 from ci_core.actions.jobs import cancel_job, retry_job, succeed_job
 from ci_core.actions.mirroring import follow_moved_pipelines
 from ci_core.actions.pipelines import cancel_pipeline, create_pipeline
+from ci_core.actions.redundancy import cancel_redundant_pipelines
 from ci_core.models import BridgeMessage, DownstreamPipeline, Job, MirroredPipeline, Pipeline, Project, User
 from ci_core.processing import advance
 from ci_core.statuses import AccessLevel, FailureReason, PipelineSource, Status
@@ -16,6 +18,7 @@ from tests.factories import UserFactory, member, project_with
 from tests.support.bridges import run_bridges, run_commit_hooks
 from tests.support.invariants import assert_all_consistent
 from tests.support.jobs import fail, job_of, succeed, take
+from tests.support.repositories import commit_files
 
 pytestmark = pytest.mark.django_db
 
@@ -219,3 +222,16 @@ def test_on_job_failure_cancels_the_rest(other: Project) -> None:
     fail("test")
     assert see(pipeline) == "failed"
     assert job_of(pipeline, "beside").status == "canceled"
+
+
+@pytest.mark.parametrize(("interruptible", "status"), [("true", "canceled"), ("false", "pending")])
+def test_one_that_may_not_be_interrupted_has_started_whatever_its_pipeline_waits_for(
+    other: Project, interruptible: str, status: str
+) -> None:
+    run(other)
+    config = mirror_of("group/other", interruptible=interruptible)
+    project = project_with(config)
+    pipeline = run(project)
+    commit_files(pygit2.Repository(project.repository_path), {".gitlab-ci.yml": config + "# new\n"})
+    cancel_redundant_pipelines(create_pipeline(project, "main", PipelineSource.PUSH, acting_user=None))
+    assert job_of(pipeline, "see").status == status
