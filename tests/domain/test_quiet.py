@@ -7,7 +7,7 @@ quiet, by runners and by the sweeps alone; then somebody starts all that waits f
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from unittest.mock import patch
@@ -23,7 +23,17 @@ from ci_core.actions import deadlocks, downstream, mirroring, resources, upkeep
 from ci_core.actions import jobs as verbs
 from ci_core.actions.pipelines import cancel_pipeline, create_pipeline, retry_pipeline
 from ci_core.errors import CiError
-from ci_core.models import Job, Pipeline, ProcessMode, ResourceGroup, Runner, RunnerManager
+from ci_core.models import (
+    DownstreamPipeline,
+    Job,
+    MirroredPipeline,
+    Pipeline,
+    ProcessMode,
+    Project,
+    ResourceGroup,
+    Runner,
+    RunnerManager,
+)
 from ci_core.queueing import claim_job
 from ci_core.statuses import COMPLETED, FailureReason, PipelineSource, Status
 from tests.factories import ProjectFactory, runner_with_token
@@ -36,14 +46,20 @@ WHENS = ["on_success"] * 4 + ["manual", "delayed", "on_failure", "always"]
 
 
 @st.composite
-def jobs(draw: st.DrawFn, prefix: str, *, triggers: bool) -> dict[str, Any]:
-    """The jobs of a configuration; some of them wait for nothing that exists, or for a runner that does not."""
+def jobs(draw: st.DrawFn, prefix: str, *, triggers: bool = False, mirrors: str = "") -> dict[str, Any]:
+    """The jobs of a configuration; some of them wait for nothing that exists, or for a runner that does not.
+
+    triggers: some create children. mirrors: the project whose pipelines some mirror.
+    """
     made: dict[str, Any] = {"stages": STAGES}
     if draw(st.integers(0, 3)) == 0:
         made["workflow"] = {"auto_cancel": {"on_job_failure": "all"}}
     stages = sorted(draw(st.lists(st.integers(0, 2), min_size=1, max_size=5)))
     for number, stage in enumerate(stages):
         job: dict[str, Any] = {"stage": STAGES[stage], "allow_failure": draw(st.booleans())}
+        if mirrors and draw(st.integers(0, 4)) == 0:
+            made[f"{prefix}{number}"] = {**job, "needs": {"pipeline": mirrors}}
+            continue
         if triggers and draw(st.integers(0, 2)) == 0:
             strategy = draw(st.sampled_from([None, "depend", "mirror"]))
             job["trigger"] = {"include": "child.yml", **({"strategy": strategy} if strategy else {})}
@@ -69,8 +85,8 @@ def jobs(draw: st.DrawFn, prefix: str, *, triggers: bool) -> dict[str, Any]:
 class Driver:
     """Lets time, runners and sweeps work on all pipelines. Its choices come from a seed."""
 
-    def __init__(self, project: Any, seed: int) -> None:
-        self.project = project
+    def __init__(self, projects: Sequence[Project], seed: int) -> None:
+        self.projects = projects
         self.random = random.Random(seed)
         self.runner: Runner = runner_with_token()[0]
         features = {"cancel_gracefully": True}
@@ -98,8 +114,9 @@ class Driver:
                 hook()
         return done
 
-    def create(self) -> None:
-        self.do(lambda: create_pipeline(self.project, "main", PipelineSource.PUSH, acting_user=None))
+    def create(self, project: Project | None = None) -> None:
+        of = project or self.random.choice(self.projects)
+        self.do(lambda: create_pipeline(of, "main", PipelineSource.PUSH, acting_user=None))
 
     def meddle(self) -> None:
         """One thing that a person does."""
@@ -180,19 +197,37 @@ def waiting() -> list[Job]:
     return [job for job in Job.objects.filter(retried=False) if job.status not in COMPLETED]
 
 
+def waited_for(pipeline: Pipeline) -> set[int]:
+    """The ids of a pipeline and of all that its trigger jobs follow, directly or through others."""
+    found: set[int] = set()
+    frontier = {pipeline.pk}
+    while frontier:
+        found |= frontier
+        created = DownstreamPipeline.objects.filter(source_pipeline_id__in=frontier)
+        mirrored = MirroredPipeline.objects.filter(pipeline_id__in=frontier, following=True)
+        following = {*created.values_list("pk", flat=True), *mirrored.values_list("mirrored_id", flat=True)}
+        frontier = following - found
+    return found
+
+
 def assert_waits_for_somebody() -> None:
     """Every pipeline is over, or something in it or below it is to be started by hand."""
     for job in waiting():
         assert job.status in ("manual", "created") or job.kind == "bridge", statuses()
     held = {job.pipeline_id for job in waiting() if job.status == Status.MANUAL and job.started_at is None}
     for pipeline in Pipeline.objects.exclude(status__in=[status.value for status in COMPLETED]):
-        below = {
-            pipeline.pk,
-            *Pipeline.objects.filter(source_link__source_pipeline_id=pipeline.pk).values_list(
-                "pk", flat=True
-            ),
-        }
-        assert held & below, f"pipeline {pipeline.pk} is {pipeline.status} and waits for nobody: {statuses()}"
+        assert held & waited_for(pipeline), (
+            f"pipeline {pipeline.pk} is {pipeline.status} and waits for nobody: {statuses()}"
+        )
+
+
+def project(path: str, files: dict[str, Any]) -> Project:
+    """A project that everybody may see; files: their contents by name."""
+    texts = {name: yaml.safe_dump(content) for name, content in files.items()}
+    made: Project = ProjectFactory(
+        files=texts, full_path=path, visibility="public", auto_cancel_pending_pipelines=False
+    )
+    return made
 
 
 @pytest.mark.django_db
@@ -203,8 +238,9 @@ def assert_waits_for_somebody() -> None:
     suppress_health_check=list(HealthCheck),
 )
 @given(
-    parent=jobs("p", triggers=True),
-    child=jobs("c", triggers=False),
+    parent=jobs("p", triggers=True, mirrors="group/other"),
+    child=jobs("c"),
+    other=jobs("o", mirrors="group/main"),
     seed=st.integers(0, 2**32 - 1),
     meddled=st.integers(0, 5),
     modes=st.tuples(st.sampled_from(ProcessMode), st.sampled_from(ProcessMode)),
@@ -212,19 +248,24 @@ def assert_waits_for_somebody() -> None:
 def test_every_pipeline_ends_or_waits_for_somebody(
     parent: dict[str, Any],
     child: dict[str, Any],
+    other: dict[str, Any],
     seed: int,
     meddled: int,
     modes: tuple[ProcessMode, ProcessMode],
 ) -> None:
     with transaction.atomic():
-        files = {".gitlab-ci.yml": yaml.safe_dump(parent), "child.yml": yaml.safe_dump(child)}
-        driver = Driver(ProjectFactory(files=files, auto_cancel_pending_pipelines=False), seed)
-        groups = resources.ensure_groups(driver.project.pk, ["a", "b"])
-        for group_id, mode in zip(groups.values(), modes, strict=True):
-            ResourceGroup.objects.filter(pk=group_id).update(process_mode=mode.value)
+        projects = [
+            project("group/main", {".gitlab-ci.yml": parent, "child.yml": child}),
+            project("group/other", {".gitlab-ci.yml": other}),
+        ]
+        driver = Driver(projects, seed)
+        for made in projects:
+            groups = resources.ensure_groups(made.pk, ["a", "b"])
+            for group_id, mode in zip(groups.values(), modes, strict=True):
+                ResourceGroup.objects.filter(pk=group_id).update(process_mode=mode.value)
         with patch("ci_core.clock.now", driver.now):
-            driver.create()
-            driver.create()
+            for made in (*projects, projects[0]):
+                driver.create(made)
             for _ in range(meddled):
                 driver.round()
                 driver.meddle()
