@@ -196,7 +196,8 @@ def _resources(pipeline: Pipeline, jobs: list[Job]) -> Iterator[str]:
 def _bridges(pipeline: Pipeline, jobs: list[Job]) -> Iterator[str]:
     """A trigger job that is at work has its pipeline; one with a strategy has the status that it takes from that.
 
-    One that failed or was cancelled by itself may have left its pipeline at work.
+    One that failed or was cancelled by itself may have left its pipeline at work, and the pipeline of one that is over
+    may have been deleted.
     """
     bridges = [job for job in jobs if job.kind == JobKind.BRIDGE]
     if not bridges:
@@ -209,7 +210,7 @@ def _bridges(pipeline: Pipeline, jobs: list[Job]) -> Iterator[str]:
         if job.pk in mirrors:
             yield from _mirrored(job, mirrors[job.pk])
         elif link is None:
-            if job.status in (Status.RUNNING, Status.SUCCESS):
+            if _follows(job):
                 yield f"trigger job {job.pk} is {job.status} without a pipeline of its own"
         elif job.status == Status.PENDING and job.started_at is None:
             yield f"trigger job {job.pk} is pending, but has created pipeline {link.pk}"

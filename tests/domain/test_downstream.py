@@ -293,6 +293,13 @@ def test_deleting_a_pipeline_deletes_its_children_but_not_those_of_other_project
     assert_all_consistent()
 
 
+def test_a_child_can_be_deleted_and_leaves_its_trigger_job_as_it_is() -> None:
+    pipeline = started("go: {trigger: {include: child.yml}}\n", CHILD)
+    delete_pipeline(child_of(pipeline, "go").pk)
+    assert job_of(pipeline, "go").status == "success"
+    assert_all_consistent()
+
+
 def test_a_redundant_parent_goes_without_a_child_that_may_not_be_interrupted() -> None:
     parent = "go: {interruptible: true, trigger: {include: child.yml, strategy: depend}}\n"
     pipeline = started(parent, CHILD)
