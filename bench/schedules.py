@@ -53,7 +53,7 @@ def _work() -> None:
     from django.core.management import call_command
 
     app.task(name="bench_busy")(lambda: time.sleep(2))
-    call_command("worker", skip_checks=True)
+    call_command("worker")
 
 
 def _measure(count: int, workers: int) -> dict[str, list[float]]:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
 from ci_core.compiler import (
     CompileContext,
-    CompiledJob,
     CompileResult,
-    Diagnostic,
-    Position,
     compile_config,
 )
 from ci_core.errors import ConfigMissing, RefNotFound
@@ -218,25 +215,3 @@ def _before(commit: Commit, situation: Situation) -> str:
     if situation.source_name != PipelineSource.PUSH or commit.tag:
         return NO_COMMIT
     return situation.before_sha or commit.parent_sha or NO_COMMIT
-
-
-def runnable(result: CompileResult) -> CompileResult:
-    """The result, with an error for everything in it that compiles but that nothing here can run yet."""
-    if result.pipeline is None:
-        return result
-    errors = [error for job in result.pipeline.jobs for error in _not_yet(job)]
-    return replace(result, pipeline=None, errors=tuple(errors)) if errors else result
-
-
-def _not_yet(job: CompiledJob) -> Iterator[Diagnostic]:
-    for need in job.cross_needs:
-        if need.job is None:
-            text = (
-                f"'{job.name}' mirrors the state of project {need.pipeline}, which no job can here: name a pipeline "
-                "of the same family and a job of it, whose artifacts are fetched."
-            )
-            yield _diagnostic(text, need.position, f"jobs:{job.base_name}:needs")
-
-
-def _diagnostic(text: str, position: Position, path: str) -> Diagnostic:
-    return Diagnostic(text, position.file, position.line, position.column, path, code="unsupported")

@@ -35,6 +35,8 @@ from ci_core.statuses import DOWNSTREAM_SOURCES
 
 #: Key of the advisory lock on paths.
 _PATHS_LOCK: Final = 7_300_001
+#: Key of the advisory lock on who mirrors whom.
+_MIRRORS_LOCK: Final = 7_300_003
 #: The advisory lock of a family has this in its upper bits, and the id of the family's first pipeline below.
 _FAMILY_LOCKS: Final = 7_300_002 << 40
 
@@ -131,6 +133,16 @@ def lock_paths() -> None:
     _require_transaction()
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_PATHS_LOCK])
+
+
+def lock_mirrors() -> None:
+    """Lets one transaction at a time make a job mirror a pipeline: so that no two come to wait for each other.
+
+    Taken after the job's pipeline; whoever has it waits for no pipeline.
+    """
+    _require_transaction()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_MIRRORS_LOCK])
 
 
 def lock_family(root_id: int) -> None:

@@ -101,6 +101,17 @@ def next_claim(group_id: int, mode: str) -> Claim | None:
     return claim if claim is not None and claim.ready else None
 
 
+def ready_claim(job_id: int) -> Claim | None:
+    """The claim of a job that waits for nothing but its resource; None if it does not."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT job_id, pipeline_id, ready FROM ci_core_resourceclaim WHERE job_id = %s AND ready",
+            [job_id],
+        )
+        row = cursor.fetchone()
+    return Claim(*row) if row else None
+
+
 def hold(group_id: int, job_id: int) -> None:
     """Gives a locked, free group to a job."""
     with connection.cursor() as cursor:

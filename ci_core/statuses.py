@@ -96,6 +96,7 @@ class FailureReason(StrEnum):
     PIPELINE_LOOP_DETECTED = "pipeline_loop_detected"
     REACHED_MAX_DESCENDANT_PIPELINES_DEPTH = "reached_max_descendant_pipelines_depth"
     REACHED_MAX_PIPELINE_HIERARCHY_SIZE = "reached_max_pipeline_hierarchy_size"
+    UPSTREAM_BRIDGE_PROJECT_NOT_FOUND = "upstream_bridge_project_not_found"
 
 
 #: Reasons with which a trigger job fails however often it is run.

@@ -17,7 +17,7 @@ from django.db import connection
 
 from ci_core import bridges, clock, events, resources
 from ci_core.decisions import transitions
-from ci_core.decisions.transitions import Event
+from ci_core.decisions.transitions import INHERITED, Event
 from ci_core.events.log import LOG_CHANGED_JOBS
 from ci_core.events.ringing import RING_PIPELINE, RING_QUEUE
 from ci_core.models import Pipeline, RunningJob
@@ -33,10 +33,15 @@ _ALSO_SET: Final[Mapping[Status, str]] = {
     Status.CANCELED: ", finished_at = %(now)s",
 }
 
-#: The same for events after which a job goes on where it was, instead of starting anew.
+#: The same for events after which a trigger job goes on where it was, instead of starting anew.
 _INSTEAD_SET: Final[Mapping[Event, str]] = {
     Event.RESUME: ", finished_at = NULL, failure_reason = ''",
+    **dict.fromkeys(INHERITED, ""),
+    Event.INHERIT_SKIPPED: ", finished_at = %(now)s",
 }
+
+#: What must hold of a job besides its status. A trigger job that is skipped with its pipeline stays with that.
+_ONLY_IF: Final[Mapping[Event, str]] = {Event.RESET: "AND started_at IS NULL"}
 
 #: Columns that a caller may set along with a status.
 _COLUMNS: Final = frozenset(
@@ -58,12 +63,12 @@ _COLUMNS: Final = frozenset(
 _CHANGED: Final = """old AS MATERIALIZED (
     SELECT jsonb_object_agg(id, status) AS statuses FROM (
         SELECT id, status FROM ci_core_job
-        WHERE pipeline_id = %(pipeline_id)s AND id = ANY(%(ids)s) AND status = ANY(%(from)s)
+        WHERE pipeline_id = %(pipeline_id)s AND id = ANY(%(ids)s) AND status = ANY(%(from)s) {only_if}
         ORDER BY id FOR NO KEY UPDATE
     ) AS locked
 ), changed AS (
     UPDATE ci_core_job AS job SET status = %(to)s, updated_at = %(now)s{also}{columns} FROM old
-    WHERE pipeline_id = %(pipeline_id)s AND id = ANY(%(ids)s) AND status = ANY(%(from)s)
+    WHERE pipeline_id = %(pipeline_id)s AND id = ANY(%(ids)s) AND status = ANY(%(from)s) {only_if}
     RETURNING job.*, old.statuses ->> job.id::text AS old_status
 )"""
 
@@ -158,8 +163,9 @@ def transition(pipeline: Pipeline, job_ids: Iterable[int], event: Event, **colum
             JobChange(job_id, old, to.value, name, bridge, deploys, allow_failure, group_id, now)
             for job_id, old, name, bridge, deploys, allow_failure, group_id, *_ in cursor.fetchall()
         ]
-    bridges.follow(pipeline.pk, [change for change in changes if change.bridge], to)
-    resources.follow([(change.subject_id, change.resource_group_id) for change in changes], to)
+    if event not in INHERITED or to in COMPLETED:
+        bridges.follow(pipeline.pk, [change for change in changes if change.bridge], to)
+        resources.follow([(change.subject_id, change.resource_group_id) for change in changes], to)
     return changes
 
 
@@ -170,8 +176,20 @@ def _statement(event: Event, columns: tuple[str, ...]) -> str:
     changed = _CHANGED.format(
         also=_INSTEAD_SET.get(event, _ALSO_SET.get(to, "")),
         columns="".join(f", {name} = %({name})s" for name in columns),
+        only_if=_ONLY_IF.get(event, ""),
     )
-    parts = [changed, LOG_CHANGED_JOBS]
+    parts = [changed, LOG_CHANGED_JOBS, *([] if event in INHERITED else _beside(sources, to))]
+    if to in _DEPLOYMENT_OF:
+        parts.append(_DEPLOYED)
+    rings = [RING_PIPELINE, *([RING_QUEUE] if _ENQUEUED in parts else [])]
+    rung = "".join(f", (SELECT {ring})" for ring in rings)
+    returned = f"id, old_status, name, kind = 'bridge', environment_name <> '', allow_failure, resource_group_id{rung}"
+    return f"WITH {', '.join(parts)} SELECT {returned} FROM changed"  # noqa: S608 - constants
+
+
+def _beside(sources: frozenset[Status], to: Status) -> list[str]:
+    """The parts of a statement that keep queue, timers and the list of jobs on runners in step."""
+    parts = []
     if to == Status.PENDING:
         parts.append(_ENQUEUED)
     elif Status.PENDING in sources:
@@ -182,12 +200,7 @@ def _statement(event: Event, columns: tuple[str, ...]) -> str:
         parts.append(_UNTIMED)
     if to not in ON_RUNNER and sources & ON_RUNNER:
         parts.append(_OFF_RUNNER)
-    if to in _DEPLOYMENT_OF:
-        parts.append(_DEPLOYED)
-    rings = [RING_PIPELINE, *([RING_QUEUE] if to == Status.PENDING else [])]
-    rung = "".join(f", (SELECT {ring})" for ring in rings)
-    returned = f"id, old_status, name, kind = 'bridge', environment_name <> '', allow_failure, resource_group_id{rung}"
-    return f"WITH {', '.join(parts)} SELECT {returned} FROM changed"  # noqa: S608 - constants
+    return parts
 
 
 def started_on(pipeline: Pipeline, job_id: int, runner_id: int, timeout: int) -> None:

@@ -53,6 +53,14 @@ ORDER BY pipeline_id, number, id
 """
 
 
+#: The pipelines that trigger jobs mirror, by trigger job.
+_MIRRORED: Final = """
+SELECT link.job_id, pipeline.id, pipeline.status
+FROM ci_core_mirroredpipeline AS link JOIN ci_core_pipeline AS pipeline ON pipeline.id = link.mirrored_id
+WHERE link.job_id = ANY(%s) AND link.following
+"""
+
+
 def why_waiting(job: Job) -> Waiting | None:
     """Why a job waits; None for one that does not."""
     return why_all_wait([job]).get(job.pk)
@@ -82,7 +90,9 @@ def why_all_wait(jobs: Sequence[Job]) -> dict[int, Waiting]:
     resources = _resources(by_status.get(Status.WAITING_FOR_RESOURCE, []))
     pending = [job for job in by_status.get(Status.PENDING, []) if job.kind != JobKind.BRIDGE]
     deployers = _deployers(by_status.get(Status.MANUAL, []))
-    downstream = _downstream([job for job in jobs if job.kind == JobKind.BRIDGE])
+    bridges = [job.pk for job in jobs if job.kind == JobKind.BRIDGE]
+    downstream = _downstream(bridges)
+    mirrored = _mirrored([job_id for job_id in bridges if job_id not in downstream])
     runners = load_runners() if pending else []
     queue = _Queue() if pending else None
     found = {}
@@ -102,6 +112,7 @@ def why_all_wait(jobs: Sequence[Job]) -> dict[int, Waiting]:
                 deployers=deployers.get((job.project_id, job.environment_name), ""),
                 bridge=job.kind == JobKind.BRIDGE,
                 downstream=downstream.get(job.pk),
+                mirrored=mirrored.get(job.pk),
             )
         )
         if waiting is not None:
@@ -279,11 +290,20 @@ def _deployers(jobs: Sequence[Job]) -> Mapping[tuple[int, str], str]:
     }
 
 
-def _downstream(bridges: Sequence[Job]) -> Mapping[int, tuple[int, Status]]:
+def _mirrored(bridges: Sequence[int]) -> Mapping[int, tuple[int, Status]]:
+    """Ids and statuses of the pipelines that trigger jobs mirror, by trigger job."""
+    if not bridges:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(_MIRRORED, [list(bridges)])
+        return {job_id: (id_, Status(status)) for job_id, id_, status in cursor.fetchall()}
+
+
+def _downstream(bridges: Sequence[int]) -> Mapping[int, tuple[int, Status]]:
     """Ids and statuses of the pipelines that trigger jobs created, by trigger job."""
     if not bridges:
         return {}
-    links = DownstreamPipeline.objects.filter(source_job_id__in=[job.pk for job in bridges])
+    links = DownstreamPipeline.objects.filter(source_job_id__in=bridges)
     rows = links.values_list("source_job_id", "pipeline_id", "pipeline__status")
     return {job_id: (pipeline_id, Status(status)) for job_id, pipeline_id, status in rows}
 

@@ -83,6 +83,7 @@ FAILURE_WORDS: Final[dict[str, str]] = {
     FailureReason.PIPELINE_LOOP_DETECTED: "job would create infinitely looping pipelines",
     FailureReason.REACHED_MAX_DESCENDANT_PIPELINES_DEPTH: "reached maximum depth of child pipelines",
     FailureReason.REACHED_MAX_PIPELINE_HIERARCHY_SIZE: "downstream pipeline tree is too large",
+    FailureReason.UPSTREAM_BRIDGE_PROJECT_NOT_FOUND: "upstream project could not be found",
 }
 #: What to tell somebody whose job failed; for the reasons that need more than their name.
 FAILURE_MESSAGES: Final[dict[str, str]] = {
@@ -107,6 +108,7 @@ FAILURE_MESSAGES: Final[dict[str, str]] = {
     FailureReason.PIPELINE_LOOP_DETECTED: "The projects would trigger each other in an endless loop",
     FailureReason.REACHED_MAX_DESCENDANT_PIPELINES_DEPTH: "Child pipelines cannot be nested this deep",
     FailureReason.REACHED_MAX_PIPELINE_HIERARCHY_SIZE: "The downstream pipeline tree is too large",
+    FailureReason.UPSTREAM_BRIDGE_PROJECT_NOT_FOUND: "The project to mirror could not be found",
 }
 
 
@@ -176,7 +178,7 @@ def of_job(row: models.Job, project: models.Project, may_act: bool) -> DetailedS
             look = Look(look.name, look.text, label, "status_warning", "failed-with-warnings", look.favicon)
     elif row.status == Status.MANUAL:
         label = tooltip = "manual play action"
-    elif row.status == Status.SCHEDULED:
+    elif row.status == Status.SCHEDULED and not _waits_for_pipeline(row):
         label, tooltip = "unschedule action", "delayed manual action (%{remainingTime})"
     if row.retried:
         tooltip = f"{tooltip} (retried)"
@@ -223,7 +225,7 @@ def next_verb(row: models.Job) -> str | None:
         return None
     if row.status == Status.MANUAL:
         return None if _waits_for_pipeline(row) else "play"
-    if row.status == Status.SCHEDULED:
+    if row.status == Status.SCHEDULED and not _waits_for_pipeline(row):
         return "unschedule"
     if row.status in CANCELABLE:
         return "cancel"

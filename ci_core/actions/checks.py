@@ -21,6 +21,7 @@ from ci_core.models import (
     Job,
     JobKind,
     JobTimer,
+    MirroredPipeline,
     PendingBridge,
     PendingJob,
     Pipeline,
@@ -82,8 +83,14 @@ def check_pipeline(pipeline_id: int) -> list[Contradiction]:
     return [Contradiction(pipeline_id, message) for message in found]
 
 
+def _follows(job: Job) -> bool:
+    """Whether it is a trigger job at work: then its status is that of its pipeline, and says nothing else."""
+    return job.kind == JobKind.BRIDGE and job.started_at is not None and job.status not in COMPLETED
+
+
 def _side_tables(pipeline: Pipeline, jobs: list[Job]) -> Iterator[str]:
     """Queue rows, timers and claims stand beside exactly the jobs that have the status for it."""
+    jobs = [job for job in jobs if not _follows(job)]
     pending = [job for job in jobs if job.status == Status.PENDING]
     expected: tuple[tuple[str, Any, set[int]], ...] = (
         ("queue rows", PendingJob, {job.pk for job in pending if job.kind == JobKind.BUILD}),
@@ -170,7 +177,7 @@ def _log(pipeline: Pipeline, jobs: list[Job]) -> Iterator[str]:
 def _resources(pipeline: Pipeline, jobs: list[Job]) -> Iterator[str]:
     """A job of a group runs only while it has the group, and has it only while it runs or waits for a runner.
 
-    A trigger job keeps it while its pipeline waits for somebody, and does without when that is run again later.
+    A trigger job keeps it while its pipeline waits for anything, and does without when that is run again later.
     """
     grouped = {job.pk: job for job in jobs if job.resource_group_id is not None}
     if not grouped:
@@ -178,7 +185,7 @@ def _resources(pipeline: Pipeline, jobs: list[Job]) -> Iterator[str]:
     groups = ResourceGroup.objects.filter(pk__in={job.resource_group_id for job in grouped.values()})
     held = {group.holder_id: group for group in groups if group.holder_id is not None}
     for job in grouped.values():
-        if job.kind == JobKind.BRIDGE and job.status in (Status.RUNNING, Status.MANUAL):
+        if _follows(job):
             continue
         if job.status in _HOLDING and job.pk not in held:
             yield f"job {job.pk} is {job.status} without its resource"
@@ -189,24 +196,38 @@ def _resources(pipeline: Pipeline, jobs: list[Job]) -> Iterator[str]:
 def _bridges(pipeline: Pipeline, jobs: list[Job]) -> Iterator[str]:
     """A trigger job that is at work has its pipeline; one with a strategy has the status that it takes from that.
 
-    One that failed or was cancelled by itself may have left its pipeline at work.
+    One that failed or was cancelled by itself may have left its pipeline at work, and the pipeline of one that is over
+    may have been deleted.
     """
     bridges = [job for job in jobs if job.kind == JobKind.BRIDGE]
     if not bridges:
         return
     links = DownstreamPipeline.objects.select_related("pipeline")
     by_job = {link.source_job_id: link for link in links.filter(source_pipeline_id=pipeline.pk)}
+    mirrors = {link.pk: link for link in MirroredPipeline.objects.filter(pk__in=[job.pk for job in bridges])}
     for job in bridges:
         link = by_job.get(job.pk)
-        if link is None:
-            if job.status in (Status.RUNNING, Status.SUCCESS):
+        if job.pk in mirrors:
+            yield from _mirrored(job, mirrors[job.pk])
+        elif link is None:
+            if _follows(job):
                 yield f"trigger job {job.pk} is {job.status} without a pipeline of its own"
-        elif job.status == Status.PENDING:
+        elif job.status == Status.PENDING and job.started_at is None:
             yield f"trigger job {job.pk} is pending, but has created pipeline {link.pk}"
         elif link.strategy and not job.retried and job.status not in _ENDED_BY_ITSELF:
             status = inherited(Strategy(link.strategy), Status(link.pipeline.status))
             if status != job.status and link.pipeline.deleting_since is None:
                 yield f"trigger job {job.pk} is {job.status}, but should be {status}"
+
+
+def _mirrored(job: Job, link: MirroredPipeline) -> Iterator[str]:
+    """A trigger job that mirrors a pipeline has its status, unless it is noted that this is still to be looked at."""
+    status = Pipeline.objects.filter(pk=link.mirrored_id).values_list("status", flat=True).first()
+    if not link.following or link.moved_since is not None or status is None or job.status in COMPLETED:
+        return
+    wanted = inherited(Strategy.MIRROR, Status(status))
+    if wanted != job.status:
+        yield f"trigger job {job.pk} is {job.status}, but mirrors pipeline {link.mirrored_id}, which is {status}"
 
 
 _RULES: Final[tuple[Callable[[Pipeline, list[Job]], Iterator[str]], ...]] = (

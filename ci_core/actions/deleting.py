@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from django.db import connection, transaction
@@ -20,6 +20,7 @@ from ci_core.models import (
     DownstreamPipeline,
     Job,
     JobTimer,
+    MirroredPipeline,
     PendingBridge,
     Pipeline,
     ResourceClaim,
@@ -38,6 +39,17 @@ PAGE: Final = 500
 INTERRUPTED_AFTER: Final = 300
 #: Interrupted deletions that one sweep ends.
 BATCH: Final = 20
+
+#: Tables with rows of jobs that are not partitioned.
+_OF_JOBS: Final[tuple[Any, ...]] = (
+    RunningJob,
+    JobTimer,
+    ResourceClaim,
+    Deployment,
+    PendingBridge,
+    BridgeMessage,
+    MirroredPipeline,
+)
 
 # A claim that holds such a row waits for the pipeline, finds it gone and removes the row itself.
 _UNQUEUE: Final = """
@@ -92,7 +104,7 @@ def _remove_rows(pipeline_id: int) -> None:
     except NotFound:
         return
     first, last = jobs_of(pipeline_id)
-    for model in (RunningJob, JobTimer, ResourceClaim, Deployment, PendingBridge, BridgeMessage):
+    for model in _OF_JOBS:
         model.objects.filter(job_id__range=(first, last)).delete()
     with connection.cursor() as cursor:
         cursor.execute(_UNQUEUE, [first, last])

@@ -8,6 +8,7 @@ import structlog
 from django.db import transaction
 
 from ci_core import clock, deployments
+from ci_core.actions import mirroring
 from ci_core.actions.forwarding import forwarded_variables, included_config
 from ci_core.actions.jobs import fail_job
 from ci_core.actions.pipelines import compile_runnable, store_pipeline
@@ -62,7 +63,7 @@ def start_bridge(job_id: int) -> Pipeline | None:
     without a strategy it has succeeded with that.
     """
     job = Job.objects.by_ids([job_id]).first()
-    if job is None or job.status != Status.PENDING:
+    if job is None or not _waits(job):
         return None
     pipeline = Pipeline.objects.select_related("project").filter(pk=job.pipeline_id).first()
     stored = JobDefinition.objects.by_ids([job.definition_id]).first()
@@ -72,6 +73,9 @@ def start_bridge(job_id: int) -> Pipeline | None:
     refusal = deployments.refusal(pipeline, job)
     if refusal is not None:
         _fail(job_id, refusal.reason, refusal.message)
+        return None
+    if "mirrors" in definition:
+        _mirror(job_id, definition["mirrors"])
         return None
     try:
         target = target_of(pipeline, job, definition["trigger"])
@@ -90,6 +94,11 @@ def start_bridge(job_id: int) -> Pipeline | None:
         return None
 
 
+def _waits(job: Job) -> bool:
+    """Whether its pipeline is still to be created; one that has started may be pending because its pipeline is."""
+    return job.status == Status.PENDING and job.started_at is None
+
+
 def _situation(pipeline: Pipeline, job: Job, definition: dict[str, Any], target: Target) -> Situation:
     """What the downstream configuration is compiled for. Raises CiError."""
     trigger = definition["trigger"]
@@ -104,6 +113,21 @@ def _situation(pipeline: Pipeline, job: Job, definition: dict[str, Any], target:
     )
 
 
+def _mirror(job_id: int, path: str) -> None:
+    """Starts a trigger job that creates no pipeline but mirrors one, unless it was started or cancelled meanwhile."""
+    try:
+        with transaction.atomic():
+            pipeline, job = lock_job(job_id)
+            mirrored_id = mirroring.link(pipeline, job, path) if _waits(job) else None
+    except BridgeRefused as refused:
+        _fail(job_id, refused.reason, refused.message)
+    except NotFound:
+        return
+    else:
+        if mirrored_id is not None:
+            mirroring.catch_up(job_id, mirrored_id)
+
+
 @transaction.atomic
 def _create(job_id: int, target: Target, situation: Situation, compiled: Compiled) -> Pipeline | None:
     """Writes the downstream pipeline, unless the trigger job was started or cancelled meanwhile.
@@ -115,7 +139,7 @@ def _create(job_id: int, target: Target, situation: Situation, compiled: Compile
         upstream, job = lock_job(job_id)
     except NotFound:
         return None
-    if job.status != Status.PENDING:
+    if not _waits(job):
         return None
     advance(upstream, transition(upstream, [job.pk], Event.RUN))
 
@@ -136,7 +160,8 @@ def _create(job_id: int, target: Target, situation: Situation, compiled: Compile
 
     downstream = store_pipeline(target.project, compiled, situation, acting_user=target.user, link=link)
     if downstream.failure_reason:
-        _fail(job.pk, FailureReason.DOWNSTREAM_PIPELINE_CREATION_FAILED, "Its configuration has errors.")
+        reason = FailureReason.DOWNSTREAM_PIPELINE_CREATION_FAILED
+        _fail(job.pk, reason, "Its configuration has errors.", started=True)
     elif target.strategy == Strategy.NONE:
         upstream, job = lock_job(job_id)
         changes = transition(upstream, [job.pk], Event.SUCCESS)
@@ -147,9 +172,15 @@ def _create(job_id: int, target: Target, situation: Situation, compiled: Compile
 
 
 @transaction.atomic
-def _fail(job_id: int, reason: FailureReason, message: str) -> None:
-    """Fails a trigger job and keeps why, in words; one that is over by now is left alone."""
+def _fail(job_id: int, reason: FailureReason, message: str, *, started: bool = False) -> None:
+    """Fails a trigger job and keeps why, in words; one that is over, or that somebody else has started, is left alone.
+
+    started: by the caller.
+    """
     try:
+        _, job = lock_job(job_id)
+        if not started and not _waits(job):
+            return
         fail_job(job_id, reason)
     except (JobNotRunning, NotFound):
         return

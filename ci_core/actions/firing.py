@@ -24,6 +24,10 @@ log = structlog.get_logger("pipeyard.schedules")
 
 #: Schedules that one call fires.
 BATCH: Final = 500
+#: Schedules due together for each of which there should be one who fires them.
+PER_HELPER: Final = 15
+#: Most of those who are asked to help whoever looks first.
+MOST_HELPERS: Final = 3
 #: Slots that are counted when some were missed.
 COUNTED_SLOTS: Final = 1000
 #: Seconds between two plays of a schedule (https://docs.gitlab.com/ci/pipelines/schedules/#run-manually).
@@ -53,6 +57,12 @@ def seconds_to_next(horizon: float) -> float | None:
         .first()
     )
     return None if due is None else max(0.0, (due - now).total_seconds())
+
+
+def helpers_wanted(horizon: float) -> int:
+    """How many others should fire schedules too, for all that are due within `horizon` seconds."""
+    due = PipelineSchedule.objects.filter(next_run_at__lte=clock.now() + timedelta(seconds=horizon))
+    return due[: PER_HELPER * MOST_HELPERS].count() // PER_HELPER
 
 
 @transaction.atomic

@@ -154,6 +154,8 @@ def cancel_job(job_id: int, *, force: bool = False) -> Job:
 def unschedule_job(job_id: int) -> Job:
     """Stops a delayed job's timer; the job is then to be started by hand. Raises NotPlayable."""
     pipeline, job = lock_job(job_id)
+    if job.kind == JobKind.BRIDGE and job.started_at is not None:
+        raise NotPlayable(f"{job.name} has started its pipeline: the timer is of a job there.")
     changes = transition(pipeline, [job.pk], Event.UNSCHEDULE)
     if not changes:
         raise NotPlayable(f"{job.name} is {job.status}: only a scheduled job can be unscheduled.")

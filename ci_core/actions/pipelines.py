@@ -14,7 +14,7 @@ from ci_core.actions.planning import write_plan
 from ci_core.actions.redundancy import cancel_redundant_pipelines, makes_redundant
 from ci_core.actions.retrying import copy_jobs, refuse_archived
 from ci_core.compiler import CompileResult, collector_paused
-from ci_core.configuration import NO_COMMIT, Compiled, Situation, compile_project, runnable
+from ci_core.configuration import NO_COMMIT, Compiled, Situation, compile_project
 from ci_core.decisions.transitions import Event
 from ci_core.errors import NotCancelable, NotRetryable, PipelineFiltered
 from ci_core.locks import lock_pipeline, next_internal_id
@@ -61,7 +61,6 @@ def compile_runnable(project: Project, situation: Situation, *, acting_user: Use
     Raises as `create_pipeline`.
     """
     compiled = compile_project(project, situation, acting_user=acting_user)
-    compiled = replace(compiled, result=runnable(compiled.result))
     _refuse_filtered(compiled.result)
     return compiled
 

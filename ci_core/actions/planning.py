@@ -99,6 +99,8 @@ def _definitions(pipeline: Pipeline, plan: CompiledPipeline) -> tuple[list[tuple
         content["manual_confirmation"] = job.manual_confirmation
         if job.trigger is not None:
             content["trigger"] = _trigger_content(job.trigger)
+        if job.mirrors is not None:
+            content["mirrors"] = job.mirrors
         if job.cross_needs:
             content["cross_needs"] = [
                 {"project": need.project, "ref": need.ref, "job": need.job, "pipeline": need.pipeline}
@@ -164,7 +166,7 @@ def _jobs(
             definition,
             job.name,
             number,
-            build if job.trigger is None else bridge,
+            build if job.trigger is None and job.mirrors is None else bridge,
             created,
             job.when,
             by_stage if job.needs is None else by_needs,

@@ -11,7 +11,7 @@ from ci_core import clock
 from ci_core.decisions.redundancy import InterruptibleJob, redundant_jobs
 from ci_core.errors import NotFound
 from ci_core.locks import lock_pipeline
-from ci_core.models import Job, Pipeline, Project
+from ci_core.models import Job, JobKind, Pipeline, Project
 from ci_core.processing import advance
 from ci_core.processing.cancelling import cancel_jobs
 from ci_core.statuses import UNFINISHED, PipelineSource, Status
@@ -78,8 +78,12 @@ def _cancel(pipeline_id: int, newer_id: int) -> bool:
             return False
         latest = Job.objects.in_pipeline(pipeline.pk).latest_copies()
         jobs = [
-            InterruptibleJob(job_id, Status(status), interruptible)
-            for job_id, status, interruptible in latest.values_list("id", "status", "interruptible")
+            InterruptibleJob(
+                job_id, Status(status), interruptible, kind == JobKind.BRIDGE and started is not None
+            )
+            for job_id, status, interruptible, kind, started in latest.values_list(
+                "id", "status", "interruptible", "kind", "started_at"
+            )
         ]
         ids = redundant_jobs(pipeline.auto_cancel_on_new_commit, jobs)
         changes = cancel_jobs(pipeline, ids)

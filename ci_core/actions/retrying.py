@@ -12,7 +12,7 @@ from ci_core import clock, events, resources
 from ci_core.actions.deploying import copy_deployments
 from ci_core.bulk import copy_rows
 from ci_core.errors import CiError, JobLimitReached
-from ci_core.models import EventKind, Job, Need, Pipeline, User
+from ci_core.models import EventKind, Job, JobDefinition, Need, Pipeline, User
 from ci_core.models.ids import MAX_IN_PIPELINE, in_pipeline, on_job
 from ci_core.statuses import Status, When
 
@@ -34,6 +34,7 @@ def copy_jobs(
     old = list(Job.objects.in_pipeline(pipeline.pk).filter(id__in=job_ids, retried=False).in_order())
     first = reserve_numbers(pipeline, len(old))
     now = clock.now()
+    by_exit_code = _allowed_by_exit_code(old)
     copies = [
         Job(
             id=in_pipeline(pipeline.pk, first + offset),
@@ -47,7 +48,7 @@ def copy_jobs(
             status=Status.CREATED.value,
             when=job.when,
             scheduling_type=job.scheduling_type,
-            allow_failure=job.allow_failure,
+            allow_failure=job.allow_failure and job.pk not in by_exit_code,
             enqueue_immediately=enqueue_immediately and job.when in (When.MANUAL, When.DELAYED),
             interruptible=job.interruptible,
             protected=job.protected,
@@ -76,6 +77,20 @@ def copy_jobs(
     )
     events.record(pipeline, EventKind.JOB, [events.Change(copy.pk, "", copy.status) for copy in copies])
     return copies
+
+
+def _allowed_by_exit_code(jobs: Sequence[Job]) -> set[int]:
+    """Those of the jobs that were allowed to fail for their exit code alone, which a new copy has yet to earn."""
+    allowed = {job.pk: job.definition_id for job in jobs if job.allow_failure and job.exit_code is not None}
+    if not allowed:
+        return set()
+    with_codes = set(
+        JobDefinition.objects.by_ids(set(allowed.values()))
+        .exclude(content__allow_failure_exit_codes=[])
+        .filter(content__has_key="allow_failure_exit_codes")
+        .values_list("id", flat=True)
+    )
+    return {job_id for job_id, definition_id in allowed.items() if definition_id in with_codes}
 
 
 def refuse_archived(pipeline: Pipeline, error: type[CiError]) -> None:

@@ -123,30 +123,6 @@ def _move(environment: Environment, states: Sequence[EnvironmentState], to: Envi
     return changed > 0
 
 
-def stop_environments_of_ref(
-    project: Project, ref: str, *, acting_user: User | None = None
-) -> list[Environment]:
-    """Stops the environments that a branch was deployed to last, as it is deleted or merged; returns them.
-
-    Those that something else was deployed to since stay up
-    (https://docs.gitlab.com/ci/environments/#stop-an-environment-when-a-branch-is-deleted). ref: the branch's name.
-    """
-    deployed = Deployment.objects.filter(project=project, status=DeploymentStatus.SUCCESS.value)
-    candidates = Environment.objects.filter(
-        project=project,
-        state=EnvironmentState.AVAILABLE.value,
-        pk__in=deployed.filter(ref=ref, tag=False).values("environment_id"),
-    )
-    newest = (
-        deployed.filter(environment__in=candidates)
-        .order_by("environment_id", "-id")
-        .distinct("environment_id")
-        .values_list("environment_id", "ref", "tag")
-    )
-    of_ref = [environment_id for environment_id, newest_ref, tag in newest if newest_ref == ref and not tag]
-    return _stop_all(of_ref, acting_user)
-
-
 def stop_environments_of_deleted_branches() -> int:
     """Stops environments that have a stop job and were deployed to last from a branch that is gone; returns how many.
 

@@ -16,6 +16,7 @@ from ci_core.admin.base import DeskAdmin
 from ci_core.admin.display import Section
 from ci_core.admin.filters import from_filterset
 from ci_core.admin.filtersets import DeploymentRows, EnvironmentRows
+from ci_core.admin.protections import protection_of
 from ci_core.admin.verbs import Verb
 from ci_core.models import Deployment, Environment, EnvironmentState
 
@@ -59,7 +60,8 @@ class EnvironmentAdmin(DeskAdmin[Environment]):
     )
 
     def sections(self, request: HttpRequest, row: Environment) -> Iterable[Section]:
-        """The newest deployments."""
+        """Who may deploy to it, and the newest deployments."""
+        yield protection_of(row)
         newest = row.deployments.select_related("user").order_by("-id")[:MOST_DEPLOYMENTS]
         rows = [
             (

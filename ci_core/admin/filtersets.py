@@ -11,7 +11,7 @@ from django.db.models import Q, QuerySet
 
 from ci_core import clock
 from ci_core.filters import JobFilter, PipelineFilter, ProjectFilter, RunnerFilter
-from ci_core.models import DeploymentTier, EnvironmentState, Project, Visibility
+from ci_core.models import DeploymentTier, EnvironmentState, Project, ProjectMembership, Visibility
 from ci_core.models.choices import choices
 from ci_core.statuses import DeploymentStatus, FailureReason, PipelineSource
 
@@ -54,6 +54,13 @@ class EnvironmentRows(OfProject):
 
     state = df.ChoiceFilter(choices=choices(EnvironmentState))
     tier = df.ChoiceFilter(choices=choices(DeploymentTier))
+
+
+class ProtectedEnvironmentRows(OfProject):
+    """Limits of who may deploy. user: named by them."""
+
+    access_level = df.ChoiceFilter(choices=ProjectMembership.LEVELS)
+    user = df.CharFilter(field_name="users__username")
 
 
 class DeploymentRows(OfProject):

@@ -20,7 +20,17 @@ from ci_core.admin.filtersets import JobRows
 from ci_core.admin.logs import LINES, tail_of
 from ci_core.admin.paging import PartitionedChangeList
 from ci_core.admin.verbs import Verb
-from ci_core.models import Artifact, BridgeMessage, DownstreamPipeline, Job, JobKind, Need, Pipeline, Stage
+from ci_core.models import (
+    Artifact,
+    BridgeMessage,
+    DownstreamPipeline,
+    Job,
+    JobKind,
+    MirroredPipeline,
+    Need,
+    Pipeline,
+    Stage,
+)
 from ci_core.models.ids import pipeline_of
 from ci_core.statuses import CANCELABLE, PLAYABLE, RETRYABLE, Status
 
@@ -125,7 +135,7 @@ class JobAdmin(DeskAdmin[Job]):
             "Stop the timer",
             "unscheduled",
             _unschedule,
-            lambda job: job.status == Status.SCHEDULED,
+            lambda job: job.status == Status.SCHEDULED and job.started_at is None,
         ),
     )
 
@@ -269,14 +279,14 @@ class JobAdmin(DeskAdmin[Job]):
 
 
 def _downstream(job: Job) -> Table:
-    """The pipeline that a trigger job created, or why it could not."""
+    """The pipelines that a job created or mirrors, or why it could not."""
     message = BridgeMessage.objects.filter(job_id=job.pk).first()
     return display.table(
-        "Downstream pipeline",
+        "Pipeline that it follows",
         _CREATED,
-        _created(job),
+        [*_created(job), *_mirrored(job)],
         note=message.content if message else "",
-        empty="It has created none.",
+        empty="It has created or found none.",
     )
 
 
@@ -291,6 +301,21 @@ def _created(job: Job) -> list[Sequence[Any]]:
             link.strategy or display.NOTHING,
         )
         for link in links.order_by("-pk")[:MOST_CREATED]
+    ]
+
+
+def _mirrored(job: Job) -> list[Sequence[Any]]:
+    """The pipeline that a job mirrors."""
+    mirrored = MirroredPipeline.objects.filter(job_id=job.pk).values_list("mirrored_id", flat=True)
+    pipelines = Pipeline.objects.select_related("project").filter(pk__in=list(mirrored))
+    return [
+        (
+            display.link("pipeline", pipeline.pk, f"#{pipeline.pk}"),
+            pipeline.project.full_path,
+            display.badge(pipeline.status),
+            "mirrored (needs:pipeline)",
+        )
+        for pipeline in pipelines
     ]
 
 

@@ -10,7 +10,7 @@ from ci_core.compiler.diagnostics import At, quote_list
 from ci_core.compiler.entries import GLOBAL_DEFAULTS, GLOBALS, entry_at
 from ci_core.compiler.explanation import Decision
 from ci_core.compiler.keywords.inherit import Inherit, takes
-from ci_core.compiler.keywords.jobs import DEFAULT_KEYWORDS, check_job, read_keywords
+from ci_core.compiler.keywords.jobs import DEFAULT_KEYWORDS, check_job, mirrors, read_keywords
 from ci_core.compiler.keywords.needs import NeedSpec, NeedsSpec
 from ci_core.compiler.keywords.rules import RuleSpec
 from ci_core.compiler.keywords.workflow import DEFAULT_STAGE
@@ -144,7 +144,7 @@ def _read_job(
     if stage not in stages:
         _unknown_stage(session, stage, body, at, stages)
     draft = JobDraft(name, at, body, values, stage, name)
-    if defaults and "trigger" not in values:
+    if defaults and "trigger" not in values and not mirrors(values):
         choice = draft.inherit.default
         for key in DEFAULT_KEYWORDS:
             if key in defaults and key not in values and takes(choice, key):

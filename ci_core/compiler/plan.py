@@ -60,6 +60,8 @@ def plan_job(
     group = values.get("resource_group")
     mark = draft.at.mark
     index, total = draft.index or 1, draft.total
+    spec = draft.needs_spec
+    mirrored = spec.mirrored.pipeline if spec is not None and spec.mirrored is not None else None
     variables = scope.layers(yaml, JobVariables(draft))
     return CompiledJob(
         name=draft.name,
@@ -84,7 +86,8 @@ def plan_job(
         manual_confirmation=values.get("manual_confirmation"),
         base_name=draft.base,
         trigger=_trigger(scope, draft, yaml, variables),
-        cross_needs=() if draft.needs_spec is None else draft.needs_spec.cross,
+        cross_needs=() if spec is None or mirrored is not None else spec.cross,
+        mirrors=None if mirrored is None else _expanded(scope, mirrored, draft.at, yaml, variables),
         _definition=_definition(scope, draft, yaml, dependencies, index, total),
     )
 

@@ -125,7 +125,7 @@ class CompiledEnvironment:
 
 @dataclass(frozen=True, slots=True)
 class CompiledJob:
-    """One job of the pipeline."""
+    """One job of the pipeline. mirrors: the path of the project whose newest pipeline it mirrors, expanded."""
 
     name: str
     stage: str
@@ -150,6 +150,7 @@ class CompiledJob:
     base_name: str = ""
     cross_needs: tuple[CompiledCrossNeed, ...] = ()
     trigger: CompiledTrigger | None = None
+    mirrors: str | None = None
     _definition: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def definition(self) -> dict[str, Any]:

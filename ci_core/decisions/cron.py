@@ -257,6 +257,7 @@ def _gap_end(missing: datetime, zone: ZoneInfo) -> datetime:
     return after
 
 
+@lru_cache(maxsize=1024)
 def shortest_gap(cron: Cron) -> timedelta:
     """The shortest time between two moments at which the pattern is due; what a limit on frequency compares with."""
     times = [hour * 60 + minute for hour in cron.hours for minute in cron.minutes]

@@ -13,11 +13,12 @@ _STARTED: Final = frozenset({Status.RUNNING, Status.CANCELING, Status.SUCCESS, S
 
 @dataclass(frozen=True, slots=True)
 class InterruptibleJob:
-    """A latest job, as far as redundancy cares."""
+    """A latest job, as far as redundancy cares. at_work: it is a trigger job that has started its pipeline."""
 
     id: int
     status: Status
     interruptible: bool
+    at_work: bool = False
 
 
 def redundant_jobs(on_new_commit: str, jobs: Sequence[InterruptibleJob]) -> list[int]:
@@ -30,7 +31,7 @@ def redundant_jobs(on_new_commit: str, jobs: Sequence[InterruptibleJob]) -> list
     if on_new_commit == "interruptible":
         return [job.id for job in cancelable if job.interruptible]
     if on_new_commit == "conservative" and not any(
-        job.status in _STARTED and not job.interruptible for job in jobs
+        (job.status in _STARTED or job.at_work) and not job.interruptible for job in jobs
     ):
         return [job.id for job in cancelable]
     return []

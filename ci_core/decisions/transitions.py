@@ -8,11 +8,11 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
-from ci_core.statuses import ALIVE, CANCELABLE, COMPLETED, Status
+from ci_core.statuses import ACTIVE, ALIVE, CANCELABLE, COMPLETED, Status
 
 
 class Event(StrEnum):
-    """What can happen to a job; the last three to trigger jobs alone, which follow their downstream pipeline."""
+    """What can happen to a job; from RESUME on to trigger jobs alone, which follow another pipeline."""
 
     ENQUEUE = "enqueue"
     PREPARE = "prepare"
@@ -29,9 +29,16 @@ class Event(StrEnum):
     DROP = "drop"
     BEGIN_CANCEL = "begin_cancel"
     CANCEL = "cancel"
-    BLOCK = "block"
     RESUME = "resume"
-    INHERIT_SKIP = "inherit_skip"
+    INHERIT_WAITING_FOR_RESOURCE = "inherit_waiting_for_resource"
+    INHERIT_PREPARING = "inherit_preparing"
+    INHERIT_WAITING_FOR_CALLBACK = "inherit_waiting_for_callback"
+    INHERIT_PENDING = "inherit_pending"
+    INHERIT_RUNNING = "inherit_running"
+    INHERIT_CANCELING = "inherit_canceling"
+    INHERIT_SCHEDULED = "inherit_scheduled"
+    INHERIT_MANUAL = "inherit_manual"
+    INHERIT_SKIPPED = "inherit_skipped"
 
 
 _WAITING: Final = frozenset(
@@ -39,6 +46,15 @@ _WAITING: Final = frozenset(
 )
 _STARTABLE: Final = _WAITING | {Status.MANUAL, Status.SCHEDULED, Status.SKIPPED}
 _NOT_COMPLETE: Final = frozenset(Status) - COMPLETED
+#: What a trigger job can be while the pipeline that it follows is at work.
+_FOLLOWING: Final = ACTIVE | {Status.SCHEDULED, Status.CANCELING}
+
+#: What a trigger job that has started takes from its pipeline; with these it neither queues nor waits by itself.
+INHERITED: Final[dict[Event, Status]] = {
+    event: Status(event.value.removeprefix("inherit_"))
+    for event in Event
+    if event.value.startswith("inherit_")
+}
 
 #: event -> (statuses it may happen in, status it leads to)
 ARROWS: Final[dict[Event, tuple[frozenset[Status], Status]]] = {
@@ -57,9 +73,8 @@ ARROWS: Final[dict[Event, tuple[frozenset[Status], Status]]] = {
     Event.DROP: (_NOT_COMPLETE - {Status.CANCELING}, Status.FAILED),
     Event.BEGIN_CANCEL: (frozenset({Status.RUNNING}), Status.CANCELING),
     Event.CANCEL: (CANCELABLE | {Status.MANUAL, Status.CANCELING}, Status.CANCELED),
-    Event.BLOCK: (frozenset({Status.RUNNING}), Status.MANUAL),
     Event.RESUME: (COMPLETED | {Status.MANUAL}, Status.RUNNING),
-    Event.INHERIT_SKIP: (frozenset({Status.RUNNING}), Status.SKIPPED),
+    **{event: (_FOLLOWING - {status}, status) for event, status in INHERITED.items()},
 }
 
 #: What a runner's final report means for a job whose cancellation is under way.

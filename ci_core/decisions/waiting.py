@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from ci_core.decisions.runner_matching import Obstacle, QueuedJob, RunnerSnapshot, obstacles
-from ci_core.statuses import AccessLevel, Status
+from ci_core.statuses import COMPLETED, AccessLevel, Status
 
 
 class WaitKind(StrEnum):
@@ -30,6 +30,7 @@ class WaitKind(StrEnum):
     NEXT_REQUEST = "next_request"
     PREPARATION = "preparation"
     DOWNSTREAM_PIPELINE = "downstream_pipeline"
+    MIRRORED_PIPELINE = "mirrored_pipeline"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +58,8 @@ class WaitSnapshot:
 
     before: names and statuses of what it still waits for, by needs or by stage. holder: what has its resource. runners:
     all there are. place: of a pending job, given the runners that may take it. deployers: of a manual job
-    of a protected environment: who may deploy, in words. bridge: it is a trigger job; downstream: id and status of the
-    pipeline that it created.
+    of a protected environment: who may deploy, in words. bridge: it is a trigger job; downstream, mirrored: id and
+    status of the pipeline that it created, or that it mirrors.
     """
 
     status: Status
@@ -73,6 +74,7 @@ class WaitSnapshot:
     deployers: str = ""
     bridge: bool = False
     downstream: tuple[int, Status] | None = None
+    mirrored: tuple[int, Status] | None = None
 
 
 #: Names that a message lists before it only counts.
@@ -82,24 +84,22 @@ _PASSING: Final = frozenset({Obstacle.PAUSED, Obstacle.OFFLINE})
 
 def why(snapshot: WaitSnapshot) -> Waiting | None:
     """Why the job waits; None for one that does not."""
-    if snapshot.bridge and snapshot.status in _DOWNSTREAM:
-        return _downstream(snapshot)
+    if snapshot.bridge and snapshot.status not in COMPLETED:
+        if snapshot.downstream is not None:
+            return _downstream(*snapshot.downstream)
+        if snapshot.mirrored is not None:
+            id_, status = snapshot.mirrored
+            message = f"Mirrors the pipeline #{id_} ({status.value})."
+            return Waiting(WaitKind.MIRRORED_PIPELINE, message, details={"mirrored_pipeline": id_})
+        if snapshot.status in (Status.PENDING, Status.RUNNING):
+            return Waiting(WaitKind.DOWNSTREAM_PIPELINE, "Its downstream pipeline is about to be created.")
     decide = _BY_STATUS.get(snapshot.status)
     return decide(snapshot) if decide else None
 
 
-#: Statuses in which a trigger job waits for the pipeline that it creates or has created.
-_DOWNSTREAM: Final = frozenset({Status.PENDING, Status.RUNNING, Status.MANUAL})
-
-
-def _downstream(snapshot: WaitSnapshot) -> Waiting | None:
-    if snapshot.downstream is not None:
-        id_, status = snapshot.downstream
-        message = f"Waits for its downstream pipeline #{id_} ({status.value})."
-        return Waiting(WaitKind.DOWNSTREAM_PIPELINE, message, details={"downstream_pipeline": id_})
-    if snapshot.status == Status.MANUAL:
-        return _manual(snapshot)
-    return Waiting(WaitKind.DOWNSTREAM_PIPELINE, "Its downstream pipeline is about to be created.")
+def _downstream(pipeline_id: int, status: Status) -> Waiting:
+    message = f"Waits for its downstream pipeline #{pipeline_id} ({status.value})."
+    return Waiting(WaitKind.DOWNSTREAM_PIPELINE, message, details={"downstream_pipeline": pipeline_id})
 
 
 def _before(snapshot: WaitSnapshot) -> Waiting:

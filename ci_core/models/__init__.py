@@ -2,7 +2,7 @@
 
 from ci_core.models.artifacts import Artifact, ArtifactFormat
 from ci_core.models.doors import PasswordTries, PersistedDocument
-from ci_core.models.downstream import BridgeMessage, DownstreamPipeline, PendingBridge
+from ci_core.models.downstream import BridgeMessage, DownstreamPipeline, MirroredPipeline, PendingBridge
 from ci_core.models.environments import (
     Deployment,
     DeploymentTier,
@@ -60,6 +60,7 @@ __all__ = [
     "JobDefinition",
     "JobKind",
     "JobTimer",
+    "MirroredPipeline",
     "Need",
     "OnNewCommit",
     "PasswordTries",

@@ -1,4 +1,4 @@
-"""Pipelines that jobs created, and the queue of trigger jobs."""
+"""Pipelines that jobs created or mirror, and the queue of trigger jobs."""
 
 from __future__ import annotations
 
@@ -60,6 +60,37 @@ class DownstreamPipeline(models.Model):
 
     def __str__(self) -> str:
         return f"#{self.source_pipeline_id} to #{self.pk}"
+
+
+class MirroredPipeline(models.Model):
+    """The link from a trigger job with `needs:pipeline` alone to the pipeline that it mirrors; stays when that is gone.
+
+    following: until the job is over. moved_since: since when the job may lack the status that the pipeline has.
+    """
+
+    job_id = models.BigIntegerField(primary_key=True)
+    pipeline_id = models.BigIntegerField(help_text="The job's own.")
+    mirrored_id = models.BigIntegerField()
+    following = models.BooleanField(default=True)
+    moved_since = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["mirrored_id"], name="ci_mirrored_followed", condition=models.Q(following=True)
+            ),
+            models.Index(
+                fields=["pipeline_id"], name="ci_mirrored_following", condition=models.Q(following=True)
+            ),
+            models.Index(
+                fields=["moved_since"],
+                name="ci_mirrored_moved",
+                condition=models.Q(moved_since__isnull=False),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"job #{self.job_id} to #{self.mirrored_id}"
 
 
 class PendingBridge(models.Model):

@@ -16,9 +16,9 @@ from ci_core.decisions.snapshots import Advance, JobSnapshot, PipelineSnapshot, 
 from ci_core.decisions.transitions import Event
 from ci_core.errors import NotFound
 from ci_core.locks import lock_pipeline
-from ci_core.models import DownstreamPipeline, Job, Pipeline
+from ci_core.models import DownstreamPipeline, Job, MirroredPipeline, Pipeline
 from ci_core.processing.cancelling import cancel_jobs
-from ci_core.processing.following import follow
+from ci_core.processing.following import Followed, follow, mirror
 from ci_core.processing.snapshot import load_jobs, load_touched, load_whole
 from ci_core.processing.store import store
 from ci_core.statuses import DOWNSTREAM_SOURCES, ON_RUNNER, UNFINISHED, FailureReason, Status
@@ -38,6 +38,8 @@ _KEEPS_RESOURCE: Final = ON_RUNNER | {Status.PENDING}
 _QUEUED: Final = (Status.PENDING, Status.WAITING_FOR_RESOURCE)
 #: Times that one call of `hand_over` tries to find out who gets a resource.
 HAND_OVER_ATTEMPTS: Final = 20
+#: Trigger jobs that follow a pipeline which they mirror right after it has moved; the sweep takes the others.
+MIRRORS_AT_ONCE: Final = 50
 #: Children that are cancelled right after the commit that wants it; the sweep takes the others.
 CHILDREN_AT_ONCE: Final = 50
 
@@ -78,7 +80,8 @@ def _apply(pipeline: Pipeline, snapshot: PipelineSnapshot, decided: Advance, mov
         dropped += _drop_outdated(pipeline, granted)
         snapshot = load_touched(pipeline, ())
         decided = readiness.advance(snapshot)
-    store(pipeline, snapshot.stages, decided)
+    for job_id in store(pipeline, snapshot.stages, decided)[:MIRRORS_AT_ONCE]:
+        transaction.on_commit(partial(mirror_again, job_id), robust=True)
     _move_upstream(pipeline, before)
     if dropped:
         advance(pipeline, dropped)
@@ -90,8 +93,30 @@ def _move_upstream(pipeline: Pipeline, before: Status) -> None:
         return
     followed = follow(pipeline, before)
     if followed is not None:
-        rest = cancel_rest(followed.upstream) if followed.failed else []
-        advance(followed.upstream, [*followed.changes, *rest], restarted=followed.restarted)
+        _go_on(followed)
+
+
+def _go_on(followed: Followed) -> None:
+    """Processes a pipeline in which a trigger job moved with the pipeline that it follows."""
+    rest = cancel_rest(followed.upstream) if followed.failed else []
+    advance(followed.upstream, [*followed.changes, *rest], restarted=followed.restarted)
+
+
+def mirror_again(job_id: int) -> bool:
+    """Moves a trigger job to the status of the pipeline that it mirrors, in a transaction of its own; whether it moved.
+
+    That a mirrored pipeline has moved is noted in the transaction that moves it, and this runs right after its commit:
+    a mirrored pipeline may be older or newer than the job's, and nobody who holds one waits for a newer one.
+    """
+    try:
+        with transaction.atomic():
+            followed = mirror(job_id)
+            if followed is not None:
+                _go_on(followed)
+    except NotFound:
+        MirroredPipeline.objects.filter(pk=job_id).update(moved_since=None, following=False)
+        return False
+    return followed is not None
 
 
 def _drop_outdated(pipeline: Pipeline, moved: Iterable[JobChange]) -> list[JobChange]:
@@ -154,11 +179,13 @@ def _hand_out(pipeline: Pipeline, moved: Iterable[JobChange]) -> list[JobChange]
     return granted
 
 
-def _grant(pipeline: Pipeline, group_ids: Sequence[int], *, wait: bool) -> list[JobChange]:
-    """Queues the jobs of this pipeline that get one of the groups now."""
+def _grant(
+    pipeline: Pipeline, group_ids: Sequence[int], *, wait: bool, out_of_turn: int | None = None
+) -> list[JobChange]:
+    """Queues the jobs of this pipeline that get one of the groups now. out_of_turn: a job whose turn it need not be."""
     granted: list[JobChange] = []
     for group_id, mode in resources.lock_free(group_ids, wait=wait):
-        claim = resources.next_claim(group_id, mode)
+        claim = resources.ready_claim(out_of_turn) if out_of_turn else resources.next_claim(group_id, mode)
         if claim is None or claim.pipeline_id != pipeline.pk:
             continue
         resources.hold(group_id, claim.job_id)
@@ -166,20 +193,24 @@ def _grant(pipeline: Pipeline, group_ids: Sequence[int], *, wait: bool) -> list[
     return granted
 
 
-def hand_over(group_id: int) -> bool:
+def hand_over(group_id: int, *, out_of_turn: int | None = None) -> bool:
     """Gives a free resource group to the job that is next, in a transaction of its own; True if a job got it.
+
+    out_of_turn: the job that is to get it, ready but not next.
 
     Locks that job's pipeline, then the group, and looks again; when somebody else was quicker, it starts over.
     """
     for _ in range(HAND_OVER_ATTEMPTS):
         mode = resources.mode_of_free(group_id)
-        claim = resources.next_claim(group_id, mode) if mode is not None else None
+        if mode is None:
+            return False
+        claim = resources.ready_claim(out_of_turn) if out_of_turn else resources.next_claim(group_id, mode)
         if claim is None:
             return False
         try:
             with transaction.atomic():
                 pipeline = lock_pipeline(claim.pipeline_id)
-                granted = _grant(pipeline, [group_id], wait=True)
+                granted = _grant(pipeline, [group_id], wait=True, out_of_turn=out_of_turn)
                 if granted:
                     advance(pipeline, granted)
                     return True

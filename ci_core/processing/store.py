@@ -31,10 +31,17 @@ _PIPELINE: Final = """pipeline AS (
 )"""
 
 
-def store(pipeline: Pipeline, stages: Mapping[int, StageSnapshot], decided: Advance) -> None:
+# Notes for trigger jobs that mirror the pipeline that it has moved.
+_MIRRORED: Final = """mirrored AS (
+    UPDATE ci_core_mirroredpipeline SET moved_since = coalesce(moved_since, %(now)s)
+    WHERE mirrored_id = %(pipeline_id)s AND following RETURNING job_id
+)"""
+
+
+def store(pipeline: Pipeline, stages: Mapping[int, StageSnapshot], decided: Advance) -> list[int]:
     """Stores what a pass decided for the stages and the pipeline, as far as it changed; `pipeline` is kept up to date.
 
-    stages: as they were.
+    stages: as they were. Returns the ids of trigger jobs that mirror the pipeline, if its status has changed.
     """
     now = clock.now()
     changes = [
@@ -54,9 +61,9 @@ def store(pipeline: Pipeline, stages: Mapping[int, StageSnapshot], decided: Adva
             (EventKind.PIPELINE, events.Change(pipeline.pk, pipeline.status, decided.pipeline.value))
         )
         _set_status(pipeline, decided.pipeline, now)
-        parts.append(_PIPELINE)
+        parts += [_PIPELINE, _MIRRORED]
     if not changes:
-        return
+        return []
     parameters |= {
         "status": pipeline.status,
         "started_at": pipeline.started_at,
@@ -64,9 +71,11 @@ def store(pipeline: Pipeline, stages: Mapping[int, StageSnapshot], decided: Adva
         "duration": pipeline.duration,
         **log.parameters(pipeline, changes, now),
     }
-    sql = f"WITH {', '.join(parts)}, {log.LOG_CHANGES} SELECT {RING_PIPELINE}"
+    followers = "(SELECT array_agg(job_id) FROM mirrored)" if _MIRRORED in parts else "NULL"
+    sql = f"WITH {', '.join(parts)}, {log.LOG_CHANGES} SELECT {RING_PIPELINE}, {followers}"
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
+        return cursor.fetchone()[-1] or []
 
 
 def _set_status(pipeline: Pipeline, status: Status, now: datetime) -> None:

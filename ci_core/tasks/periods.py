@@ -6,12 +6,15 @@ import time
 from typing import Final
 
 from procrastinate import JobContext
+from procrastinate.contrib.django.models import ProcrastinateJob
 
 from ci_core.actions import (
     artifacts,
+    deadlocks,
     deleting,
     downstream,
     firing,
+    mirroring,
     redundancy,
     resources,
     signing_in,
@@ -34,7 +37,24 @@ def fire_due_schedules(timestamp: int) -> None:
     """Every second: pipeline schedules that are due or will be before the next call, which helps while this is busy.
 
     procrastinate wakes up half a second after the second; what is due at the full minute need not wait for that.
+    When many are due together, other workers are asked to help, before that moment.
     """
+    wanted = firing.helpers_wanted(LOOK_AHEAD)
+    if wanted:
+        asked = ProcrastinateJob.objects.filter(task_name=help_to_fire.name, status="todo").count()
+        for _ in range(wanted - asked):
+            help_to_fire.defer()
+    _fire()
+
+
+@blueprint.task(name="help_to_fire", queue=URGENT)
+def help_to_fire() -> None:
+    """When many schedules are due together: fires some of them."""
+    _fire()
+
+
+def _fire() -> None:
+    """Fires what is due, and what will be within LOOK_AHEAD, on time."""
     firing.fire_due_schedules()
     wait = firing.seconds_to_next(LOOK_AHEAD)
     if wait is not None:
@@ -80,6 +100,13 @@ def hand_over_free_groups(timestamp: int) -> None:
     resources.hand_over_free_groups()
 
 
+@blueprint.periodic(cron="* * * * * */30")
+@blueprint.task(name="break_deadlocks", queueing_lock="break_deadlocks")
+def break_deadlocks(timestamp: int) -> None:
+    """Every 30 seconds: jobs that wait for each other in a circle by their resource groups."""
+    deadlocks.break_deadlocks()
+
+
 @blueprint.periodic(cron="* * * * *")
 @blueprint.task(name="cancel_forgotten_pipelines", queueing_lock="cancel_forgotten_pipelines")
 def cancel_forgotten_pipelines(timestamp: int) -> None:
@@ -90,9 +117,12 @@ def cancel_forgotten_pipelines(timestamp: int) -> None:
 @blueprint.periodic(cron="* * * * * */20")
 @blueprint.task(name="look_after_families", queueing_lock="look_after_families")
 def look_after_families(timestamp: int) -> None:
-    """Every 20 seconds: trigger jobs whose task was lost, and children that their parent's cancellation left over."""
+    """Every 20 seconds: trigger jobs whose task was lost, children that their parent's cancellation left over, and
+    trigger jobs that have not followed the pipeline which they mirror.
+    """
     downstream.start_waiting_bridges()
     downstream.cancel_wanted_children()
+    mirroring.follow_moved_pipelines()
 
 
 @blueprint.periodic(cron="*/5 * * * *")

@@ -10,7 +10,7 @@ import strawberry
 from strawberry import enum_value
 
 from ci_core.access import access_project
-from ci_core.configuration import AskedMergeRequest, Situation, compile_project, runnable
+from ci_core.configuration import AskedMergeRequest, Situation, compile_project
 from ci_core.models import Project
 from ci_core.statuses import PipelineSource
 from ci_core.variables.merge_requests import MergeRequestEvent
@@ -133,7 +133,7 @@ def _lint(info: Info, input: Annotated[CiLintInput, argument("What to try.")]) -
 
     def action() -> Linted:
         compiled = compile_project(project, situation, acting_user=principal.user, content=input.content)
-        return Linted(project.full_path, compiled.commit.sha, runnable(compiled.result))
+        return Linted(project.full_path, compiled.commit.sha, compiled.result)
 
     linted, errors = carry_out(info.context, action)
     return Outcome(input.client_mutation_id, errors, linted)

@@ -7,7 +7,7 @@ from typing import Annotated
 import strawberry
 
 from ci_core.access import access_project
-from ci_core.configuration import Situation, compile_project, runnable
+from ci_core.configuration import Situation, compile_project
 from ci_core.errors import NotFound
 from ci_core.statuses import PipelineSource
 from graphql_api import permissions
@@ -39,7 +39,7 @@ def _config(
         return None
     situation = Situation(project.default_branch, PipelineSource.PUSH, sha=sha)
     compiled = compile_project(project, situation, acting_user=principal.user, content=content)
-    return Linted(project.full_path, compiled.commit.sha, runnable(compiled.result))
+    return Linted(project.full_path, compiled.commit.sha, compiled.result)
 
 
 @strawberry.type

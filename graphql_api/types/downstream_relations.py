@@ -104,7 +104,7 @@ def _failure(job: models.Job, words: str | None, downstream_id: int | None) -> s
         return None
     message = FAILURE_MESSAGES.get(job.failure_reason)
     if job.kind == models.JobKind.BRIDGE and words is not None:
-        return f"{message}: {words}" if message is not None else words
+        return words if job.failure_reason == FailureReason.UNKNOWN_FAILURE else f"{message}: {words}"
     if downstream_id is not None and job.failure_reason == FailureReason.UNKNOWN_FAILURE:
         return f"The downstream pipeline #{downstream_id} did not succeed"
     return message

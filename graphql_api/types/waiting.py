@@ -42,6 +42,9 @@ class CiJobWaitingCode(Enum):
     DOWNSTREAM_PIPELINE = enum_value(
         "downstream_pipeline", description="The pipeline that it creates or has created is at work."
     )
+    MIRRORED_PIPELINE = enum_value(
+        "mirrored_pipeline", description="The pipeline of another project that it mirrors is at work."
+    )
 
 
 _ROLES: Final = {

@@ -1,4 +1,4 @@
-"""The support desk shows what trigger jobs created."""
+"""The support desk shows what trigger jobs created or mirror."""
 
 from __future__ import annotations
 
@@ -40,3 +40,16 @@ def test_pages_link_parents_trigger_jobs_and_children() -> None:
     assert url(go, "change") in page(child)
     assert url(child, "change") in page(go)
     assert "Its configuration has errors." in page(gone)
+
+
+def test_a_page_links_the_pipeline_that_a_job_mirrors() -> None:
+    files = {".gitlab-ci.yml": "test: {script: x}\n"}
+    other = ProjectFactory(files=files, full_path="group/other", visibility="public")
+    mirrored = create_pipeline(other, "main", PipelineSource.PUSH, acting_user=None)
+    project = ProjectFactory(files={".gitlab-ci.yml": "see: {needs: {pipeline: group/other}}\n"})
+    pipeline = create_pipeline(project, "main", PipelineSource.PUSH, acting_user=None)
+    run_bridges()
+    browser = signed_in(staff("view_job"))
+    page = browser.get(url(job_of(pipeline, "see"), "change")).content.decode()
+    assert url(mirrored, "change") in page
+    assert "mirrored (needs:pipeline)" in page

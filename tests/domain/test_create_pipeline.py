@@ -186,13 +186,11 @@ def test_iids_count_per_project() -> None:
     assert iids == [1, 2, 1]
 
 
-def test_what_cannot_run_yet_is_named() -> None:
+def test_what_mirrors_a_pipeline_runs_nothing() -> None:
     pipeline = pipeline_with("ok: {script: x}\na:\n  needs: {pipeline: g/p}\n  script: x\n")
     assert pipeline.status == "failed"
-    assert [(error["code"], error["line"], error["path"]) for error in pipeline.config_errors] == [
-        ("unsupported", 3, "jobs:a:needs")
-    ]
-    assert "'a' mirrors the state of project g/p" in pipeline.config_errors[0]["message"]
+    assert [(error["line"], error["path"]) for error in pipeline.config_errors] == [(4, "jobs:a:script")]
+    assert "Such a job runs nothing itself" in pipeline.config_errors[0]["message"]
 
 
 MIXED = (

@@ -71,13 +71,13 @@ def test_without_strategy_the_child_does_not_matter_to_its_parent() -> None:
     assert_all_consistent()
 
 
-@pytest.mark.parametrize("strategy", ["depend", "mirror"])
-def test_a_trigger_job_with_a_strategy_waits_for_its_child(strategy: str) -> None:
+@pytest.mark.parametrize(("strategy", "status"), [("depend", "running"), ("mirror", "pending")])
+def test_a_trigger_job_with_a_strategy_waits_for_its_child(strategy: str, status: str) -> None:
     pipeline = started(
         f"go: {{trigger: {{include: child.yml, strategy: {strategy}}}}}\nafter: {{stage: deploy, script: x}}\n",
         CHILD,
     )
-    assert job_of(pipeline, "go").status == "running"
+    assert job_of(pipeline, "go").status == status
     assert job_of(pipeline, "after").status == "created"
     assert_all_consistent()
     succeed("test")
@@ -102,8 +102,10 @@ MIRROR = DEPEND.replace("depend", "mirror")
 BLOCKING = "test: {script: x, when: manual, allow_failure: false}\n"
 
 
-@pytest.mark.parametrize(("parent", "status"), [(DEPEND, "running"), (MIRROR, "manual")])
-def test_a_child_that_waits_for_somebody(parent: str, status: str) -> None:
+@pytest.mark.parametrize(
+    ("parent", "status", "played"), [(DEPEND, "running", "running"), (MIRROR, "manual", "pending")]
+)
+def test_a_child_that_waits_for_somebody(parent: str, status: str, played: str) -> None:
     pipeline = started(parent, BLOCKING)
     child = child_of(pipeline, "go")
     assert child.status == "manual"
@@ -113,7 +115,7 @@ def test_a_child_that_waits_for_somebody(parent: str, status: str) -> None:
     with pytest.raises(NotPlayable):
         play_job(job_of(pipeline, "go").pk, acting_user=None)
     play_job(job_of(child, "test").pk, acting_user=None)
-    assert job_of(pipeline, "go").status == "running"
+    assert job_of(pipeline, "go").status == played
     succeed("test")
     assert job_of(pipeline, "go").status == "success"
     assert job_of(pipeline, "after").status == "pending"
@@ -288,6 +290,13 @@ def test_deleting_a_pipeline_deletes_its_children_but_not_those_of_other_project
     delete_pipeline(pipeline.pk)
     assert list(Pipeline.objects.all()) == [far]
     succeed("test")
+    assert_all_consistent()
+
+
+def test_a_child_can_be_deleted_and_leaves_its_trigger_job_as_it_is() -> None:
+    pipeline = started("go: {trigger: {include: child.yml}}\n", CHILD)
+    delete_pipeline(child_of(pipeline, "go").pk)
+    assert job_of(pipeline, "go").status == "success"
     assert_all_consistent()
 
 

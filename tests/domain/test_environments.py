@@ -29,7 +29,6 @@ from ci_core.actions.stopping import (
     stop_due_environments,
     stop_environment,
     stop_environments_of_deleted_branches,
-    stop_environments_of_ref,
 )
 from ci_core.errors import (
     EnvironmentStateConflict,
@@ -257,25 +256,6 @@ def test_an_environment_can_be_kept_up(at: At, runner: Runner) -> None:
     assert stop_due_environments() == 0
 
 
-def test_a_deleted_branch_stops_what_it_was_deployed_to_last(at: At, runner: Runner) -> None:
-    config = "deploy: {script: x, environment: shared}\nown: {script: x, environment: review/$CI_COMMIT_REF_SLUG}\n"
-    project = project_with(config)
-    for branch in ("topic", "other"):
-        again(project, config, branch)
-        for _ in range(2):
-            job = claim_job(runner)
-            assert job is not None
-            succeed_job(job.pk)
-    stopped = stop_environments_of_ref(project, "topic")
-    assert [found.name for found in stopped] == ["review/topic"]
-    assert dict(Environment.objects.values_list("name", "state")) == {
-        "shared": "available",
-        "review/topic": "stopped",
-        "review/other": "available",
-    }
-    assert stop_environments_of_ref(project, "topic") == []
-
-
 def test_environments_stop_when_their_branch_is_gone_from_the_repository() -> None:
     config = """
 deploy: {script: x, environment: {name: review/$CI_COMMIT_REF_NAME, on_stop: stop}}
@@ -301,6 +281,22 @@ plain: {script: x, environment: plain/$CI_COMMIT_REF_NAME}
     }
     Project.objects.update(repository_path="nowhere")
     assert stop_environments_of_deleted_branches() == 0
+
+
+def test_what_another_branch_was_deployed_to_since_stays_up_without_its_first_branch() -> None:
+    config = """
+deploy: {script: x, environment: {name: shared, on_stop: stop}}
+stop: {script: x, when: manual, environment: {name: shared, action: stop}}
+"""
+    project = project_with(config)
+    repository = pygit2.Repository(project.repository_path)
+    commit_files(repository, {".gitlab-ci.yml": config}, branch="topic")
+    for branch in ("topic", "main"):
+        pipeline = create_pipeline(project, branch, PipelineSource.API, acting_user=None)
+        succeed_job(job_named(pipeline, "deploy").pk)
+    repository.references.delete("refs/heads/topic")
+    assert stop_environments_of_deleted_branches() == 0
+    assert environment().state == "available"
 
 
 @pytest.mark.parametrize(

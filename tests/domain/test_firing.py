@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from procrastinate.contrib.django.models import ProcrastinateJob
 
 from ci_core import handout
 from ci_core.actions import firing
@@ -50,6 +51,28 @@ def last_run(made: PipelineSchedule) -> ScheduleRun:
     run = ScheduleRun.objects.filter(schedule=made).order_by("-pk").first()
     assert run is not None
     return run
+
+
+def test_others_are_asked_to_help_when_many_are_due_together(at: At, monkeypatch: pytest.MonkeyPatch) -> None:
+    def asked() -> int:
+        return ProcrastinateJob.objects.filter(task_name="ci:help_to_fire", queue_name="urgent").count()
+
+    monkeypatch.setattr(firing, "PER_HELPER", 1)
+    project = project_with("a: {script: x}")
+    owner = member(project)
+    for _ in range(5):
+        schedule(project=project, owner=owner)
+    periods.fire_due_schedules(timestamp=0)
+    assert asked() == 0
+    at(DUE)
+    periods.fire_due_schedules(timestamp=0)
+    assert asked() == firing.MOST_HELPERS
+    assert ScheduleRun.objects.count() == 5
+    at(DUE + timedelta(days=1))
+    periods.fire_due_schedules(timestamp=0)
+    assert asked() == firing.MOST_HELPERS
+    periods.help_to_fire()
+    assert ScheduleRun.objects.count() == 10
 
 
 def test_nothing_fires_before_it_is_due(at: At) -> None:

@@ -288,3 +288,19 @@ class TestClaim:
         runner, _ = runner_with_token(maximum_timeout=60)
         assert self.take(runner) == "a"
         assert RunningJob.objects.get().deadline_at == clock.now() + timedelta(seconds=60)
+
+
+def test_a_copy_of_a_job_that_was_allowed_to_fail_for_its_exit_code_is_not_allowed_to_by_that() -> None:
+    pipeline = pipeline_with(
+        "a: {script: x, allow_failure: {exit_codes: [2]}}\nb: {script: x, allow_failure: true}\n"
+    )
+    for name in ("a", "b"):
+        fail_job(job_named(pipeline, name).pk, FailureReason.SCRIPT_FAILURE, exit_code=2)
+        assert job_named(pipeline, name).allow_failure
+    for name in ("a", "b"):
+        retry_job(job_named(pipeline, name).pk, acting_user=None)
+    assert [job_named(pipeline, name).allow_failure for name in ("a", "b")] == [False, True]
+    cancel_job(job_named(pipeline, "a").pk)
+    succeed_job(job_named(pipeline, "b").pk)
+    pipeline.refresh_from_db()
+    assert pipeline.status == "canceled"

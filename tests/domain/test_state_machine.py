@@ -34,11 +34,14 @@ def configs(draw: st.DrawFn) -> dict[str, Any]:
     """Jobs whose needs point backwards, some of them manual, delayed, allowed to fail or of a resource group."""
     grouped = draw(st.booleans())
     config: dict[str, Any] = {"stages": STAGES}
+    if draw(st.integers(0, 3)) == 0:
+        config["workflow"] = {"auto_cancel": {"on_job_failure": "all"}}
     stages = sorted(draw(st.lists(st.integers(0, 2), min_size=1, max_size=len(NAMES))))
     for number, stage in enumerate(stages):
         when = draw(st.sampled_from(["on_success"] * 3 + ["manual", "delayed", "on_failure", "always"]))
         job: dict[str, Any] = {"stage": STAGES[stage], "script": "x", "when": when}
-        job["allow_failure"] = draw(st.booleans())
+        job["allow_failure"] = draw(st.booleans() | st.just({"exit_codes": [2]}))
+        job["retry"] = draw(st.sampled_from([0, 0, 1, 2]))
         if when == "delayed":
             job["start_in"] = "1 hour"
         earlier = NAMES[:number]
@@ -46,11 +49,28 @@ def configs(draw: st.DrawFn) -> dict[str, Any]:
             draw(st.none() | st.lists(st.sampled_from(earlier), unique=True, max_size=3)) if earlier else None
         )
         if needs is not None:
-            job["needs"] = needs
+            absent = [{"job": "absent", "optional": True}] if draw(st.booleans()) else []
+            job["needs"] = [*needs, *absent]
         if grouped and draw(st.booleans()):
             job["resource_group"] = draw(st.sampled_from(["a", "b"]))
         config[NAMES[number]] = job
     return config
+
+
+def model_job(name: str, job: dict[str, Any]) -> ModelJob:
+    """A job of the configuration as the model has it."""
+    allowed = job["allow_failure"]
+    by_codes = isinstance(allowed, dict)
+    needs = [need for need in job["needs"] if isinstance(need, str)] if "needs" in job else None
+    return ModelJob(
+        name,
+        job["stage"],
+        job["when"],
+        False if by_codes else allowed,
+        needs,
+        allowed_codes=tuple(allowed["exit_codes"]) if by_codes else (),
+        most_retries=job["retry"],
+    )
 
 
 class Verbs(RuleBasedStateMachine):
@@ -63,13 +83,11 @@ class Verbs(RuleBasedStateMachine):
         self.project = project_with(config, auto_cancel_pending_pipelines=False)
         self.runner = runner_with_token()[0]
         self.grouped = any("resource_group" in job for job in config.values() if isinstance(job, dict))
-        used = {name: job for name, job in config.items() if name != "stages"}
+        used = {name: job for name, job in config.items() if name in NAMES}
         self.model = Model(
             [stage for stage in STAGES if any(job["stage"] == stage for job in used.values())],
-            {
-                name: ModelJob(name, job["stage"], job["when"], job["allow_failure"], job.get("needs"))
-                for name, job in used.items()
-            },
+            {name: model_job(name, job) for name, job in used.items()},
+            cancel_on_failure="workflow" in config,
         )
         self.model.step()
         self.pipeline = self._new()
@@ -106,10 +124,11 @@ class Verbs(RuleBasedStateMachine):
         if self._do(lambda: verbs.succeed_job(self._job(name))):
             self.model.end(name, "success")
 
-    @rule(name=names)
-    def fail(self, name: str) -> None:
-        if self._do(lambda: verbs.fail_job(self._job(name), FailureReason.SCRIPT_FAILURE)):
-            self.model.end(name, "failed")
+    @rule(name=names, code=st.sampled_from([1, 2]))
+    def fail(self, name: str, code: int) -> None:
+        reason = FailureReason.SCRIPT_FAILURE
+        if self._do(lambda: verbs.fail_job(self._job(name), reason, exit_code=code)):
+            self.model.fail(name, code)
 
     @rule(name=names)
     def cancel(self, name: str) -> None:

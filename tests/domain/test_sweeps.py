@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from ci_core.actions import deleting, resources, upkeep
+from ci_core.actions import deleting, downstream, mirroring, redundancy, resources, stopping, upkeep
 from tests.factories import pipeline_with
 
 pytestmark = pytest.mark.django_db
@@ -23,6 +23,12 @@ SWEEPS: dict[Callable[[], object], str] = {
     upkeep.fail_archived_pipelines: "ci_core_pipeline",
     deleting.resume_deletions: "ci_core_pipeline",
     resources.hand_over_free_groups: "ci_core_resourcegroup",
+    redundancy.cancel_forgotten_pipelines: "ci_core_pipeline",
+    downstream.start_waiting_bridges: "ci_core_pendingbridge",
+    downstream.cancel_wanted_children: "ci_core_downstreampipeline",
+    mirroring.follow_moved_pipelines: "ci_core_mirroredpipeline",
+    stopping.stop_due_environments: "ci_core_environment",
+    stopping.settle_stopping_environments: "ci_core_environment",
 }
 
 

@@ -12,7 +12,7 @@ from django.test import Client
 from django.urls import reverse
 
 from ci_core import clock, tokens
-from ci_core.actions import groups, jobs, pipelines, projects, runners, traces, users, variables
+from ci_core.actions import environments, groups, jobs, pipelines, projects, runners, traces, users, variables
 from ci_core.actions.trigger_tokens import create_trigger
 from ci_core.models import Job, Pipeline, Project, Runner, User
 from ci_core.statuses import AccessLevel, FailureReason, PipelineSource
@@ -80,6 +80,7 @@ class World:
         shared = variables.set_group_variable(
             group, "SHARED", f"group-secret-{number}", variables.VariableSettings()
         )
+        environments.protect_environment(project, "production", access_level=None, users=[user])
         runner, runner_token = runners.create_runner(
             acting_user=user, description=f"r{number}", tags=["docker"]
         )

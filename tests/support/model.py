@@ -20,6 +20,15 @@ class ModelJob:
     needs: list[str] | None
     status: str = "created"
     queue_at_once: bool = False
+    allowed_codes: tuple[int, ...] = ()
+    most_retries: int = 0
+    retries: int = 0
+
+    def copy(self, queue_at_once: bool) -> None:
+        """A new copy takes the place of this one, which had its own leave to fail by its exit code."""
+        self.status, self.queue_at_once, self.retries = "created", queue_at_once, self.retries + 1
+        if self.allowed_codes:
+            self.allow_failure = False
 
 
 def value(job: ModelJob) -> str:
@@ -69,6 +78,7 @@ class Model:
     jobs: dict[str, ModelJob]
     stored: dict[str, str] = field(default_factory=dict)
     status: str = "created"
+    cancel_on_failure: bool = False
 
     def step(self) -> None:
         """Processes to the fixed point, then stores the statuses (sections 4 and 5)."""
@@ -124,8 +134,23 @@ class Model:
 
     def retry(self, name: str) -> None:
         job = self.jobs[name]
-        job.status, job.queue_at_once = "created", job.when in ("manual", "delayed")
+        job.copy(job.when in ("manual", "delayed"))
         self.reset_behind(job)
+        self.step()
+
+    def fail(self, name: str, code: int) -> None:
+        """A failure with an exit code: allowed or not, made up for by a retry, or the end of the others."""
+        job = self.jobs[name]
+        job.status = "failed"
+        if job.allowed_codes:
+            job.allow_failure = code in job.allowed_codes
+        if job.retries < job.most_retries:
+            self.retry(name)
+            return
+        if self.cancel_on_failure and not job.allow_failure:
+            for other in self.jobs.values():
+                if other.status in CANCELABLE:
+                    other.status = "canceled"
         self.step()
 
     def play(self, name: str) -> None:
@@ -145,7 +170,7 @@ class Model:
     def retry_all(self) -> None:
         for job in self.jobs.values():
             if job.status in ("failed", "canceled"):
-                job.status, job.queue_at_once = "created", False
+                job.copy(False)
             elif job.status == "skipped":
                 job.status = "created"
         self.step()

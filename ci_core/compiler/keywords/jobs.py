@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ci_core.compiler.diagnostics import At
@@ -157,6 +158,9 @@ def check_job(session: Session, job: dict[str, Any], body: Map, at: At) -> None:
     report = session.report
     if body.get("trigger") is not None:
         _check_trigger(session, job, body, at)
+    elif mirrors(job):
+        _check_mirror(session, job, body, at)
+        return
     if not body.broken and all(body.get(key) is None for key in ("script", "trigger", "run")):
         text = "The job has no script. Give it one, or begin its name with a dot if it is only a template."
         report.error(text, at)
@@ -174,6 +178,31 @@ def check_job(session: Session, job: dict[str, Any], body: Map, at: At) -> None:
         report.warning(text, body.at_key("manual_confirmation", at))
 
 
+def mirrors(job: Mapping[str, Any]) -> bool:
+    """Whether a job does nothing but mirror the newest pipeline of a project.
+
+    Source: docs.gitlab.com/ci/yaml/#needspipeline
+    """
+    needs = job.get("needs")
+    return needs is not None and needs.mirrored is not None
+
+
+def _check_mirror(session: Session, job: dict[str, Any], body: Map, at: At) -> None:
+    """Source: docs.gitlab.com/ci/yaml/#needspipeline"""
+    for key in body:
+        if key not in TRIGGER_KEYWORDS and key in JOB_KEYWORDS and body[key] is not None:
+            text = (
+                f"{key} does not go together with needs:pipeline without job. Such a job runs nothing itself."
+            )
+            session.report.error(text, body.at_key(key, at))
+    if job.get("when") not in (None, *TRIGGER_WHENS):
+        text = f"when: {job['when']} does not go together with needs:pipeline without job."
+        session.report.error(text, body.at("when", at))
+    if any(rule.needs is not None for rule in job.get("rules") or ()):
+        text = "rules:needs does not go together with needs:pipeline without job."
+        session.report.error(text, body.at("rules", at))
+
+
 def _check_trigger(session: Session, job: dict[str, Any], body: Map, at: At) -> None:
     """Source: docs.gitlab.com/ci/yaml/#trigger"""
     for key in body:
@@ -184,6 +213,6 @@ def _check_trigger(session: Session, job: dict[str, Any], body: Map, at: At) -> 
         text = f"when: {job['when']} does not go together with trigger."
         session.report.error(text, body.at("when", at))
     needs = job.get("needs")
-    if needs is not None and any(need.job is not None for need in needs.cross):
+    if needs is not None and needs.cross:
         text = "Needs of other pipelines do not go together with trigger."
         session.report.error(text, body.at("needs", at))

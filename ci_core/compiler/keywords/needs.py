@@ -40,6 +40,11 @@ class NeedsSpec:
     jobs: tuple[NeedSpec, ...]
     cross: tuple[CompiledCrossNeed, ...] = ()
 
+    @property
+    def mirrored(self) -> CompiledCrossNeed | None:
+        """The project whose newest pipeline the job mirrors."""
+        return next((need for need in self.cross if need.job is None), None)
+
 
 def parse_needs(session: Session, value: Any, at: At) -> NeedsSpec | None:
     """The jobs that must have finished first. An empty list lets the job start at once.
@@ -58,7 +63,11 @@ def parse_needs(session: Session, value: Any, at: At) -> NeedsSpec | None:
     if sum(need.project is not None for need in cross) > limit:
         text = f"needs names more than the limit of {limit} jobs of other projects (cross_project_needs)."
         session.report.error(text, at, "limit")
-    return NeedsSpec(tuple(need for need in found if isinstance(need, NeedSpec)), cross)
+    spec = NeedsSpec(tuple(need for need in found if isinstance(need, NeedSpec)), cross)
+    if spec.mirrored is not None and len(found) > 1:
+        text = "needs:pipeline without job mirrors a pipeline, so it must be the only one of the job's needs."
+        session.report.error(text, at, "needs")
+    return spec
 
 
 def _need(session: Session, value: Any, at: At) -> NeedSpec | CompiledCrossNeed | None:

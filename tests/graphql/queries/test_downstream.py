@@ -11,7 +11,7 @@ from ci_core.actions.pipelines import create_pipeline
 from ci_core.models import DownstreamPipeline, Pipeline, Project, ProjectMembership, User
 from ci_core.statuses import PipelineSource
 from tests.factories import ProjectFactory, UserFactory, member
-from tests.support.bridges import child_of, run_bridges
+from tests.support.bridges import child_of, run_bridges, run_commit_hooks
 from tests.support.graphql_client import as_user
 from tests.support.jobs import fail, job_of
 from tests.support.query_counts import assert_same_count
@@ -125,6 +125,37 @@ def test_a_blocked_child_is_mirrored_and_not_played_from_above() -> None:
         None,
     )
     assert "(manual)" in bridge["waitingReason"]["message"]
+
+
+def test_a_timer_below_is_shown_and_not_stopped_from_above() -> None:
+    child = "test: {script: x, when: delayed, start_in: 1 hour}\n"
+    pipeline = started("go: {trigger: {include: other.yml, strategy: mirror}}\n", **{"other.yml": child})
+    (bridge,) = asked(pipeline)["jobs"]["nodes"]
+    assert (bridge["status"], bridge["cancelable"]) == ("SCHEDULED", True)
+    assert bridge["detailedStatus"]["action"]["id"].startswith("Ci::Bridge-cancel-")
+
+
+def test_a_job_that_mirrors_another_project_s_pipeline() -> None:
+    files = {".gitlab-ci.yml": CHILD}
+    other: Project = ProjectFactory(files=files, full_path="group/other", visibility="public")
+    mirrored = create_pipeline(other, "main", PipelineSource.PUSH, acting_user=None)
+    pipeline = started("see: {needs: {pipeline: group/other}}\n")
+    (job,) = asked(pipeline)["jobs"]["nodes"]
+    assert (job["status"], job["downstreamPipeline"]) == ("PENDING", None)
+    assert job["waitingReason"] == {
+        "code": "MIRRORED_PIPELINE",
+        "message": f"Mirrors the pipeline #{mirrored.pk} (pending).",
+    }
+    fail("test")
+    run_commit_hooks()
+    (job,) = asked(pipeline)["jobs"]["nodes"]
+    assert job["failureMessage"] == f"The pipeline #{mirrored.pk} of group/other failed."
+    unknown = started("see: {needs: {pipeline: group/nothing}}\n")
+    (job,) = asked(unknown)["jobs"]["nodes"]
+    assert job["failureMessage"] == (
+        "The project to mirror could not be found: "
+        "There is no project group/nothing, or whoever started the job may not see it."
+    )
 
 
 def test_why_trigger_jobs_failed() -> None:

@@ -218,7 +218,7 @@ def test_what_comes_from_other_pipelines_is_kept_apart(plan: Plan) -> None:
             - {project: g/p, job: build-1, ref: main, artifacts: true}
             - {pipeline: $PARENT, job: create}
         b: {script: x, needs: [{project: g/p, job: build-1, ref: main, artifacts: true}]}
-        c: {script: x, needs: {pipeline: other/project}}
+        c: {needs: {pipeline: other/$PART}, variables: {PART: project}}
     """)
     jobs = {job.name: job for job in pipeline.jobs}
     assert [need.name for need in jobs["a"].needs or ()] == ["build"]
@@ -227,8 +227,7 @@ def test_what_comes_from_other_pipelines_is_kept_apart(plan: Plan) -> None:
         (None, None, "create", "$PARENT"),
     ]
     assert jobs["b"].needs == ()  # GitLab, lib/gitlab/ci/config/entry/job.rb: scheduling_type is dag
-    assert jobs["c"].needs is None  # bridge.rb: it is stage
-    assert [need.pipeline for need in jobs["c"].cross_needs] == ["other/project"]
+    assert (jobs["c"].mirrors, jobs["c"].cross_needs, jobs["c"].needs) == ("other/project", (), None)
 
 
 @pytest.mark.parametrize(
@@ -247,6 +246,35 @@ def test_what_comes_from_other_pipelines_is_kept_apart(plan: Plan) -> None:
 )
 def test_wrong_needs_of_other_pipelines(errors: Errors, need: str, message: str) -> None:
     assert message in errors(f"b: {{script: x}}\na: {{script: x, needs: [{need}]}}")[0]
+
+
+@pytest.mark.parametrize(
+    ("job", "message"),
+    [
+        (
+            "{script: x, needs: {pipeline: g/p}}",
+            "script does not go together with needs:pipeline without job.",
+        ),
+        ("{tags: [x], needs: {pipeline: g/p}}", "tags does not go together with needs:pipeline without job."),
+        (
+            "{trigger: g/q, needs: {pipeline: g/p}}",
+            "Needs of other pipelines do not go together with trigger.",
+        ),
+        ("{needs: [b, {pipeline: g/p}]}", "so it must be the only one of the job's needs."),
+        (
+            "{needs: {pipeline: g/p}, when: delayed, start_in: 1 day}",
+            "when: delayed does not go together with",
+        ),
+        ("{needs: {pipeline: g/p}, rules: [{needs: [b]}]}", "rules:needs does not go together with"),
+    ],
+)
+def test_a_job_that_mirrors_a_pipeline_does_nothing_else(errors: Errors, job: str, message: str) -> None:
+    assert message in errors(f"b: {{script: x}}\na: {job}")[0]
+
+
+def test_a_job_that_mirrors_a_pipeline_takes_no_defaults(plan: Plan) -> None:
+    pipeline = plan("default: {tags: [x], retry: 2}\na: {needs: [{pipeline: g/p}]}\n")
+    assert (pipeline.jobs[0].mirrors, pipeline.jobs[0].tags, pipeline.jobs[0].retry_max) == ("g/p", (), 0)
 
 
 def test_few_needs_of_other_projects(errors: Errors) -> None:

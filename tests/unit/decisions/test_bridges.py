@@ -8,7 +8,7 @@ from ci_core.decisions.bridges import Strategy, inherited, steps
 from ci_core.decisions.transitions import Event, sources, target
 from ci_core.statuses import COMPLETED, Status
 
-ALIVE = sorted(set(Status) - COMPLETED - {Status.MANUAL})
+ALIVE = sorted(set(Status) - COMPLETED - {Status.MANUAL, Status.CREATED})
 
 
 @pytest.mark.parametrize(
@@ -19,7 +19,8 @@ ALIVE = sorted(set(Status) - COMPLETED - {Status.MANUAL})
         (Status.CANCELED, Status.CANCELED, Status.CANCELED),
         (Status.SKIPPED, Status.FAILED, Status.SKIPPED),
         (Status.MANUAL, Status.RUNNING, Status.MANUAL),
-        *((status, Status.RUNNING, Status.RUNNING) for status in ALIVE),
+        (Status.CREATED, Status.RUNNING, Status.RUNNING),
+        *((status, Status.RUNNING, status) for status in ALIVE),
     ],
 )
 def test_each_status(downstream: Status, depend: Status, mirror: Status) -> None:
@@ -50,4 +51,14 @@ def test_a_trigger_job_that_ended_by_itself_stays_so(ended: Status, after: Statu
 
 def test_a_pipeline_that_is_run_again_takes_its_trigger_job_along() -> None:
     assert steps(Strategy.DEPEND, Status.CANCELED, Status.CANCELED, Status.RUNNING) == (Event.RESUME,)
-    assert steps(Strategy.MIRROR, Status.FAILED, Status.FAILED, Status.MANUAL) == (Event.RESUME, Event.BLOCK)
+    assert steps(Strategy.MIRROR, Status.FAILED, Status.FAILED, Status.MANUAL) == (
+        Event.RESUME,
+        Event.INHERIT_MANUAL,
+    )
+
+
+def test_only_what_gives_skipped_jobs_another_chance_resumes() -> None:
+    at_work = set(Status) - COMPLETED - {Status.MANUAL, Status.CREATED}
+    for before in at_work:
+        for after in Status:
+            assert Event.RESUME not in steps(Strategy.MIRROR, before, before, after)
