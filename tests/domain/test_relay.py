@@ -288,6 +288,28 @@ def test_what_is_rung_at_once_is_told_at_once_and_too_much_rings_everybody(
     run(test)
 
 
+def test_a_redis_that_stops_answering_is_given_up(
+    server: RedisServer, elsewhere: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bell, "LOOK_EVERY", 0.2)
+
+    async def test() -> None:
+        async with relaying(), web_process() as listener:
+            await silent(listener)
+            server.pause()
+            for _ in range(3):
+                await rung(listener)
+            await asyncio.wrap_future(elsewhere.submit(eventually_nobody_listens))
+            server.go_on()
+            await eventually(lambda: server.ask("GET", line.relay_key()))
+            await asyncio.sleep(1.0)
+            await silent(listener)
+            await ring_in(elsewhere, HERE)
+            await rung(listener)
+
+    run(test)
+
+
 class Deaf:
     """Something that takes connections at Redis's address, and never answers."""
 

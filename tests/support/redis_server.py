@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -48,6 +49,16 @@ class RedisServer:
             self._process.kill()
             self._process.wait(PATIENCE)
             self._process = None
+
+    def pause(self) -> None:
+        """Lets the server go on to exist, but do nothing: its connections stay open, and nothing is answered."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Ends a pause."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
 
     def ask(self, *command: str) -> Any:
         """The answer to a command."""
