@@ -20,6 +20,8 @@ from redis.retry import Retry as SyncRetry
 
 #: Seconds that connecting to Redis, and any answer of it, may take.
 ANSWER_WITHIN: Final = 3.0
+#: The same for somebody who only wants to know how the line is, and soon.
+HEALTH_WITHIN: Final = 1.0
 #: Seconds between two signs of life of a relay.
 BEAT: Final = 1.0
 #: Seconds of silence after which a relay counts as gone.
@@ -64,9 +66,9 @@ def relay_key() -> str:
     return f"{settings.PIPEYARD_REDIS_PREFIX}:relay"
 
 
-#: How clients are set up. They do not try again by themselves: who uses them has to know what was missed. The older
-#: protocol is spoken by every Redis and Valkey server, and has all that is needed.
-_OPTIONS: Final[dict[str, Any]] = {"protocol": 2, "socket_connect_timeout": ANSWER_WITHIN}
+# Clients do not try again by themselves: who uses them has to know what was missed.
+#: The older protocol is spoken by every Redis and Valkey server, and has all that is needed.
+_PROTOCOL: Final = 2
 
 
 def _url() -> str:
@@ -80,8 +82,13 @@ def client() -> Redis:
     The client's own bound is off: in Python 3.11 it loses a cancellation that comes in the moment of an answer
     (`asyncio.wait_for`, https://github.com/python/cpython/issues/86296), and the task then never ends.
     """
-    retry = Retry(NoBackoff(), 0)
-    found: Redis = Redis.from_url(_url(), retry=retry, socket_timeout=None, **_OPTIONS)
+    found: Redis = Redis.from_url(
+        _url(),
+        protocol=_PROTOCOL,
+        retry=Retry(NoBackoff(), 0),
+        socket_connect_timeout=ANSWER_WITHIN,
+        socket_timeout=None,
+    )
     return found
 
 
@@ -94,10 +101,15 @@ class Health:
 
 
 def health() -> Health:
-    """How the line is now; in a thread, for as long as ANSWER_WITHIN at most for connecting and for the answer."""
+    """How the line is now; in a thread, for as long as HEALTH_WITHIN at most for connecting and for the answer."""
     try:
-        retry = SyncRetry(NoBackoff(), 0)
-        with redis.Redis.from_url(_url(), retry=retry, socket_timeout=ANSWER_WITHIN, **_OPTIONS) as server:
+        with redis.Redis.from_url(
+            _url(),
+            protocol=_PROTOCOL,
+            retry=SyncRetry(NoBackoff(), 0),
+            socket_connect_timeout=HEALTH_WITHIN,
+            socket_timeout=HEALTH_WITHIN,
+        ) as server:
             return Health(redis=True, relay=bool(server.exists(relay_key())))
     except (RedisError, OSError):
         return Health(redis=False, relay=False)

@@ -56,9 +56,10 @@ class Listen:
 
 
 async def listen(connection: psycopg.AsyncConnection) -> None:
-    """Makes a connection hear all channels."""
-    for channel in CHANNELS:
-        await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
+    """Makes a connection hear all channels. Raises TimeoutError."""
+    async with asyncio.timeout(CHECK_TIMEOUT):
+        for channel in CHANNELS:
+            await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
 
 
 def chosen() -> Wire:
