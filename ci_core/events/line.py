@@ -62,8 +62,14 @@ def channel() -> str:
 
 
 def relay_key() -> str:
-    """The key that a relay sets at each sign of life; it expires in silence."""
+    """The key that a relay sets to its name at each sign of life; it expires in silence."""
     return f"{settings.PIPEYARD_REDIS_PREFIX}:relay"
+
+
+async def living_relay(redis: Redis) -> str | None:
+    """The name of the relay that lives; None if there is none."""
+    name = await redis.get(relay_key())
+    return name.decode(errors="replace") if isinstance(name, bytes) else name
 
 
 # Clients do not try again by themselves: who uses them has to know what was missed.
@@ -110,6 +116,6 @@ def health() -> Health:
             socket_connect_timeout=HEALTH_WITHIN,
             socket_timeout=HEALTH_WITHIN,
         ) as server:
-            return Health(redis=True, relay=bool(server.exists(relay_key())))
+            return Health(redis=True, relay=server.get(relay_key()) is not None)
     except (RedisError, OSError):
         return Health(redis=False, relay=False)

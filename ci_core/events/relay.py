@@ -63,7 +63,7 @@ async def _carry(pauses: Pauses) -> None:
 async def _answers(redis: Redis) -> None:
     """Who cannot reach Redis does not become the relay."""
     async with asyncio.timeout(line.ANSWER_WITHIN):
-        await redis.exists(line.relay_key())
+        await line.living_relay(redis)
 
 
 async def _is_mine(connection: psycopg.AsyncConnection) -> bool:

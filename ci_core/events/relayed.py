@@ -23,31 +23,34 @@ class Relayed:
         try:
             async with line.client() as redis, redis.pubsub() as pubsub:
                 async with asyncio.timeout(line.ANSWER_WITHIN):
-                    lives = await redis.exists(line.relay_key())
+                    relay = await line.living_relay(redis)
                     await pubsub.subscribe(line.channel())
                     # What is rung after the answer is heard.
                     await pubsub.get_message(timeout=None)
-                if lives:
+                if relay is not None:
                     connected()
-                await self._hear(pubsub, bool(lives), connected, ring)
+                await _hear(pubsub, relay, connected, ring)
         except (RedisError, OSError) as error:
             raise Broken(f"Redis: {error}" if str(error) else "Redis: no answer") from error
 
-    async def _hear(
-        self,
-        pubsub: PubSub,
-        lives: bool,
-        connected: Callable[[], None],
-        ring: Callable[[str, str], None],
-    ) -> None:
-        last: line.Message | None = None
-        while True:
-            message = await _next(pubsub)
-            if (last is None and not lives) or message.rings is None or _missed(last, message):
-                connected()
-            for channel, payload in message.rings or ():
-                ring(channel, payload)
-            last = message
+
+async def _hear(
+    pubsub: PubSub,
+    relay: str | None,
+    connected: Callable[[], None],
+    ring: Callable[[str, str], None],
+) -> None:
+    """Rings what is heard. relay: the one that was said to live; if another one speaks, something was missed."""
+    number: int | None = None
+    while True:
+        message = await _next(pubsub)
+        expected = number if message.rings == [] or number is None else number + 1
+        all_heard = message.relay == relay and (number is None or message.number == expected)
+        if not all_heard or message.rings is None:
+            connected()
+        for channel, payload in message.rings or ():
+            ring(channel, payload)
+        relay, number = message.relay, message.number
 
 
 async def _next(pubsub: PubSub) -> line.Message:
@@ -61,11 +64,3 @@ async def _next(pubsub: PubSub) -> line.Message:
                     return message
     except TimeoutError as error:
         raise Broken("no relay is heard: is a worker running that reaches Redis?") from error
-
-
-def _missed(last: line.Message | None, message: line.Message) -> bool:
-    """Whether something was rung between two messages that was not heard."""
-    if last is None:
-        return False
-    expected = last.number if message.rings == [] else last.number + 1
-    return message.relay != last.relay or message.number != expected

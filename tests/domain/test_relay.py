@@ -157,7 +157,8 @@ def test_a_relay_whose_database_connection_is_killed_comes_back(
     def kill() -> None:
         with connection.cursor() as cursor:
             cursor.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND objid = %s",
+                "SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_stat_activity USING (pid) "
+                "WHERE locktype = 'advisory' AND objid = %s AND datname = current_database()",
                 [relay.RELAY_LOCK],
             )
             assert cursor.fetchall() == [(True,)]
@@ -251,6 +252,26 @@ def test_a_message_that_was_lost_is_noticed_by_the_next(server: RedisServer, num
             assert not await listener.wait(SILENCE)
             await say("relay", number + 2, [])
             await rung(listener)
+
+    run(test)
+
+
+def test_who_connects_between_two_relays_looks_again_when_the_second_speaks(server: RedisServer) -> None:
+    """The first has gone and its key has not expired yet; what was rung until the second listened was not heard."""
+
+    async def say(relay_name: str, number: int) -> None:
+        message = line.Message(relay_name, number, [])
+        await asyncio.to_thread(server.ask, "PUBLISH", line.channel(), message.encoded().decode())
+
+    async def test() -> None:
+        await asyncio.to_thread(server.ask, "SET", line.relay_key(), "first")
+        async with web_process() as listener:
+            await rung(listener)
+            assert not await listener.wait(SILENCE)
+            await say("second", 0)
+            await rung(listener)
+            await say("second", 0)
+            assert not await listener.wait(SILENCE)
 
     run(test)
 
