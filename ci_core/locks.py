@@ -33,6 +33,8 @@ from ci_core.models import InternalId, Job, Pipeline, Project
 from ci_core.models.ids import pipeline_of
 from ci_core.statuses import DOWNSTREAM_SOURCES
 
+# Keys of advisory locks are never used again. `events.relay` has 7_300_003, which is held by a connection and not by a
+# transaction.
 #: Key of the advisory lock on paths.
 _PATHS_LOCK: Final = 7_300_001
 #: Key of the advisory lock on who mirrors whom.

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import environ
+from django.core.exceptions import ImproperlyConfigured
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -50,6 +51,8 @@ class Env:
     external_url: how runners and people reach the server, without a trailing slash.
     database_url: None while there is no database; `manage.py up` then starts the embedded PostgreSQL.
     database_is_given: whether that came from DATABASE_URL, and not from an earlier `manage.py up`.
+    redis_url: Redis server over which a worker rings the bell of web processes; None where these listen themselves.
+    redis_prefix: begins all names that this installation uses in Redis, which others may share.
     secret_key: signs sessions and derives job tokens.
     debug: Django's debug mode.
     allowed_hosts: host names the server answers to.
@@ -72,6 +75,8 @@ class Env:
     external_url: str
     database_url: str | None
     database_is_given: bool
+    redis_url: str | None
+    redis_prefix: str
     secret_key: str
     debug: bool
     allowed_hosts: tuple[str, ...]
@@ -108,6 +113,8 @@ def read_env() -> Env:
         external_url=env.str("PIPEYARD_EXTERNAL_URL", f"http://127.0.0.1:{port}").rstrip("/"),
         database_url=given or _text_file(home / "database-url"),
         database_is_given=bool(given),
+        redis_url=_redis_url(env),
+        redis_prefix=env.str("PIPEYARD_REDIS_PREFIX", "pipeyard"),
         secret_key=env.str("PIPEYARD_SECRET_KEY", "")
         or _text_file(home / "secret-key")
         or secrets.token_urlsafe(48),
@@ -125,6 +132,16 @@ def read_env() -> Env:
         graphql=_read_graphql_env(env),
         revision=env.str("PIPEYARD_REVISION", "unknown"),
     )
+
+
+def _redis_url(env: environ.Env) -> str | None:
+    """REDIS_URL. Raises ImproperlyConfigured, without the URL: it may hold a password."""
+    url = str(env.str("REDIS_URL", ""))
+    if url and not url.startswith(("redis://", "rediss://", "unix://")):
+        raise ImproperlyConfigured(
+            "REDIS_URL must begin with redis://, rediss:// (TLS) or unix:// (a socket)."
+        )
+    return url or None
 
 
 def _read_graphql_env(env: environ.Env) -> GraphQLEnv:

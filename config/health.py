@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
+from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, JsonResponse
@@ -22,7 +23,11 @@ def health(request: HttpRequest) -> JsonResponse:
 
 
 def readiness(request: HttpRequest) -> JsonResponse:
-    """200 when the database answers, its migrations are applied and a worker was seen lately; 503 otherwise."""
+    """200 when the database answers, its migrations are applied and a worker was seen lately; 503 otherwise.
+
+    Where Redis is configured, the answer also tells whether it answers and a relay lives. Without them the process
+    can do its work, though it hears of changes later: the status is then `degraded`, and still 200.
+    """
     try:
         checks = {
             "database": _answers(),
@@ -31,12 +36,23 @@ def readiness(request: HttpRequest) -> JsonResponse:
         }
     except DatabaseError:
         checks = {"database": False, "migrations": False, "worker": False}
-    ready = all(checks.values())
+    ready, wire = all(checks.values()), _wire()
     body = {
-        "status": "ok" if ready else "failed",
-        **{name: "ok" if good else "failed" for name, good in checks.items()},
+        "status": "failed" if not ready else "ok" if all(wire.values()) else "degraded",
+        **{name: "ok" if good else "failed" for name, good in (checks | wire).items()},
     }
     return JsonResponse(body, status=200 if ready else 503)
+
+
+def _wire() -> dict[str, bool]:
+    """What brings the bell, if it is not the database."""
+    if settings.PIPEYARD_REDIS_URL is None:
+        return {}
+    # Imported where it is used: without Redis there is no need to wait for its client.
+    from ci_core.events import line
+
+    health = line.health()
+    return {"redis": health.redis, "relay": health.relay}
 
 
 def _answers() -> bool:

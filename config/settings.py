@@ -137,6 +137,10 @@ PIPEYARD_VERSION: str = tomllib.loads((BASE_DIR / "pyproject.toml").read_text(en
 PIPEYARD_REVISION = ENV.revision
 #: Folder of this installation's state.
 PIPEYARD_HOME = ENV.home
+#: Redis server that carries the bell; None where each web process listens to the database.
+PIPEYARD_REDIS_URL = ENV.redis_url
+#: What all names in Redis begin with.
+PIPEYARD_REDIS_PREFIX = ENV.redis_prefix
 #: How runners and people reach this server; no trailing slash.
 PIPEYARD_EXTERNAL_URL = ENV.external_url
 #: Folder that a project's relative repository path starts from.

@@ -1,8 +1,9 @@
 """The bell of a process: one connection that hears it, fanned out in memory to whoever waits in this event loop.
 
 The bell is a hint, the tables are the truth. A listener is rung when its place was rung, and also when the connection
-was lost and is back, since anything may have happened meanwhile. Rings are not counted: a slow listener finds one
-ring waiting, however many there were, so that nothing is buffered without bound.
+was lost and is back, since anything may have happened meanwhile; as long as there is none, every few seconds, so that
+it looks for itself. Rings are not counted: a slow listener finds one ring waiting, however many there were, so that
+nothing is buffered without bound.
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ from weakref import WeakKeyDictionary
 import structlog
 
 from ci_core.events import wires
+from ci_core.events.pauses import Pauses
 from ci_core.events.ringing import Place
 
 log = structlog.get_logger("pipeyard.bell")
 
-#: Seconds between two attempts to connect again.
-RECONNECT_EVERY: Final = 1.0
+#: Seconds between two rings of everybody while there is no connection.
+LOOK_EVERY: Final = 3.0
 
 
 class Ringing:
@@ -67,12 +69,11 @@ class Ringing:
 
 
 class Bell:
-    """The listeners of one event loop, and the task that listens for them."""
+    """The listeners of one event loop, and what listens for them as long as there are any."""
 
     def __init__(self) -> None:
         self.listeners: dict[Place, set[Ringing]] = {}
-        self._task: asyncio.Task[None] | None = None
-        self._ready = asyncio.Event()
+        self._hearing: _Hearing | None = None
 
     @asynccontextmanager
     async def listening(self, *places: Place) -> AsyncIterator[Ringing]:
@@ -80,10 +81,9 @@ class Bell:
         ringing = Ringing(self)
         ringing.listen_to(*places)
         try:
-            if self._task is None or self._task.done():
-                self._ready.clear()
-                self._task = asyncio.create_task(self._listen(), name="pipeyard-bell")
-            await self._ready.wait()
+            if self._hearing is None:
+                self._hearing = _Hearing(self)
+            await self._hearing.ready.wait()
             yield ringing
         finally:
             ringing.forget_all()
@@ -92,32 +92,75 @@ class Bell:
 
     async def _stop(self) -> None:
         """Gives the connection back when nobody listens any more."""
-        task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        hearing, self._hearing = self._hearing, None
+        if hearing is not None:
+            await hearing.stop()
 
-    async def _listen(self) -> None:
-        """Keeps a connection listening."""
-        wire = wires.chosen()
-        while True:
-            try:
-                await wire.carry(self._connected, self._ring)
-            except wires.Broken as error:
-                log.warning("bell connection lost", error=str(error))
-                await asyncio.sleep(RECONNECT_EVERY)
+    def ring(self, channel: str, payload: str) -> None:
+        """Rings who listens to the places that a notification names."""
+        for key in payload.split(" "):
+            for ringing in self.listeners.get((channel, key), ()):
+                ringing.ring()
 
-    def _connected(self) -> None:
-        """Rings everybody: what was rung while there was no connection is not known."""
-        self._ready.set()
+    def ring_everybody(self) -> None:
+        """Rings whatever was listened to."""
         for listeners in self.listeners.values():
             for ringing in listeners:
                 ringing.ring()
 
-    def _ring(self, channel: str, payload: str) -> None:
-        for key in payload.split(" "):
-            for ringing in self.listeners.get((channel, key), ()):
-                ringing.ring()
+
+class _Hearing:
+    """Keeps a wire connected, and makes up for it while it is not."""
+
+    def __init__(self, bell: Bell) -> None:
+        self._bell = bell
+        self._wire = wires.chosen()
+        self._pauses = Pauses()
+        #: Set once listeners are rung: by the wire, or in its stead.
+        self.ready = asyncio.Event()
+        self._looking: asyncio.TimerHandle | None = None
+        self._look_later()
+        self._task = asyncio.create_task(self._keep_connected(), name="pipeyard-bell")
+
+    async def stop(self) -> None:
+        """Ends the connection."""
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        self._look_no_more()
+
+    async def _keep_connected(self) -> None:
+        while True:
+            try:
+                await self._wire.carry(self._connected, self._bell.ring)
+            except wires.Broken as error:
+                log.warning("bell connection lost", error=str(error))
+            except Exception:
+                log.exception("bell failed")
+            if self._looking is None:
+                self._look_later()
+            self.ready.set()
+            await asyncio.sleep(self._pauses.next())
+
+    def _connected(self) -> None:
+        """Rings everybody: what was rung while there was no connection is not known."""
+        self._look_no_more()
+        self._pauses.reset()
+        self.ready.set()
+        self._bell.ring_everybody()
+
+    def _look(self) -> None:
+        """Lets everybody look for themselves, and again after a while."""
+        self.ready.set()
+        self._bell.ring_everybody()
+        self._look_later()
+
+    def _look_later(self) -> None:
+        self._looking = asyncio.get_running_loop().call_later(LOOK_EVERY, self._look)
+
+    def _look_no_more(self) -> None:
+        if self._looking is not None:
+            self._looking.cancel()
+            self._looking = None
 
 
 _BELLS: WeakKeyDictionary[asyncio.AbstractEventLoop, Bell] = WeakKeyDictionary()

@@ -51,6 +51,10 @@ class Feed(Protocol):
     def place(self) -> Place:
         """Where the bell rings for it."""
 
+    @property
+    def cursor(self) -> Any:
+        """Up to where it was read; feeds of the same thing with equal cursors read the same."""
+
     def start(self) -> None:
         """Sets the cursor: what was committed before is not read."""
 
@@ -72,6 +76,11 @@ class PipelineFeed:
     def place(self) -> Place:
         """See Feed."""
         return ringing.pipeline(self._pipeline_id)
+
+    @property
+    def cursor(self) -> int:
+        """See Feed."""
+        return self._cursor
 
     def start(self) -> None:
         """See Feed."""
@@ -131,6 +140,11 @@ class ProjectFeed:
     def place(self) -> Place:
         """See Feed."""
         return ringing.project(self._project_id)
+
+    @property
+    def cursor(self) -> str:
+        """See Feed."""
+        return self._cursor
 
     def start(self) -> None:
         """See Feed."""

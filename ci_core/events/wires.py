@@ -1,4 +1,4 @@
-"""What brings the bell to a process: a LISTEN connection to the database of its own."""
+"""What brings the bell to a process: a LISTEN connection to the database of its own, or Redis and a relay."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 import psycopg
+from django.conf import settings
 from django.db import connections
 from psycopg import sql
 
@@ -28,7 +29,10 @@ class Wire(Protocol):
     """Carries rings until it breaks."""
 
     async def carry(self, connected: Callable[[], None], ring: Callable[[str, str], None]) -> None:
-        """Calls `connected` when rings can be heard, then `ring(channel, payload)` for each. Raises Broken."""
+        """Calls `connected` when rings can be heard, then `ring(channel, payload)` for each. Raises Broken.
+
+        `connected` is called again whenever rings may have been missed.
+        """
 
 
 class Listen:
@@ -40,8 +44,7 @@ class Listen:
             async with await psycopg.AsyncConnection.connect(
                 **connection_parameters(), autocommit=True
             ) as connection:
-                for channel in CHANNELS:
-                    await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
+                await listen(connection)
                 connected()
                 while True:
                     async for notification in connection.notifies(timeout=CHECK_EVERY):
@@ -52,9 +55,21 @@ class Listen:
             raise Broken(str(error) or "no answer") from error
 
 
+async def listen(connection: psycopg.AsyncConnection) -> None:
+    """Makes a connection hear all channels. Raises TimeoutError."""
+    async with asyncio.timeout(CHECK_TIMEOUT):
+        for channel in CHANNELS:
+            await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
+
+
 def chosen() -> Wire:
     """The wire of this installation."""
-    return Listen()
+    if settings.PIPEYARD_REDIS_URL is None:
+        return Listen()
+    # Imported where it is used: an installation without Redis need not wait for its client at each start.
+    from ci_core.events.relayed import Relayed
+
+    return Relayed()
 
 
 def connection_parameters() -> dict[str, Any]:

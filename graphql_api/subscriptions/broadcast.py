@@ -8,24 +8,24 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from copy import copy
 from functools import partial
 from typing import Any, Final, Protocol, TypeVar
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import strawberry
 import structlog
 from django.db import Error as DatabaseError
 
-from ci_core.access import Principal, who_may_see
+from ci_core.access import Principal
 from ci_core.errors import NotFound
 from ci_core.events import bell, ringing
 from ci_core.events.bell import Ringing
 from ci_core.models import Project
-from graphql_api.authentication import Caller, principals_of
-from graphql_api.errors import Unauthenticated
+from graphql_api.authentication import Caller
 from graphql_api.subscriptions.execution import Request, Told, execute
+from graphql_api.subscriptions.looks import Looks
 from graphql_api.subscriptions.rights import person, role
 from graphql_api.subscriptions.topics import Topic
 from graphql_api.threads import in_socket_thread
@@ -55,24 +55,14 @@ class Subscriber(Protocol):
         """Ends the subscription, with what went wrong."""
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
-    """What one look at the database found. rights: of each subscriber now, or why they have none any more."""
-
-    project_id: int
-    rights: list[Principal | Exception]
-    rows: Sequence[Any]
-    cursor: Any
-    complete: bool
-
-
 class Broadcast:
     """The subscribers to one document with the same variables, and the loop that serves them."""
 
-    def __init__(self, schema: strawberry.Schema, request: Request, topic: Topic) -> None:
+    def __init__(self, schema: strawberry.Schema, request: Request, topic: Topic, looks: Looks) -> None:
         self._schema = schema
         self._request = request
         self._topic = topic
+        self._looks = looks
         self._feed = topic.feed()
         self._subscribers: dict[Subscriber, None] = {}
         self._users: Counter[int] = Counter()
@@ -110,7 +100,7 @@ class Broadcast:
         try:
             async with bell.listening(self._feed.place) as self._ringing:
                 self._ringing.listen_to(*map(ringing.user, self._users))
-                project = await _persistently(self._start)
+                project = await _persistently(partial(in_socket_thread, self._start))
                 if project is not None:
                     self._ringing.listen_to(ringing.access(project.pk))
                 self._started.set()
@@ -136,7 +126,8 @@ class Broadcast:
         complete = False
         while not complete:
             subscribers = list(self._subscribers)
-            look = await _persistently(partial(self._look, [one.caller for one in subscribers]))
+            callers = [one.caller for one in subscribers]
+            look = await _persistently(partial(self._looks.look, self._feed, callers))
             if look is None:
                 self._end_all(NotFound("What this subscription is about was deleted."))
                 return
@@ -148,22 +139,9 @@ class Broadcast:
                 else:
                     permitted.append((subscriber, rights))
             for row in look.rows:
-                await self._deliver(row, permitted, look.project_id)
+                # A copy: an execution may keep on a row what it has read for it, and others have the same row.
+                await self._deliver(copy(row), permitted, look.project_id)
             complete = look.complete
-
-    def _look(self, callers: Sequence[Caller]) -> Look | None:
-        """In a thread; the number of its statements depends neither on the callers nor on the news."""
-        project = self._topic.project()
-        if project is None:
-            return None
-        news, cursor = self._feed.read()
-        found = principals_of(callers)
-        known = [one for one in found if isinstance(one, Principal)]
-        seeing = dict(zip(map(id, known), who_may_see(project, known), strict=True))
-        rights = [_rights(one, seeing) for one in found]
-        permitted = any(isinstance(one, Principal) for one in rights)
-        rows = self._topic.rows(news) if news and permitted else []
-        return Look(project.pk, rights, rows, cursor, news.complete)
 
     async def _deliver(
         self, row: Any, permitted: Sequence[tuple[Subscriber, Principal]], project_id: int
@@ -184,12 +162,6 @@ class Broadcast:
         return await execute(self._schema, self._request, row, principal, project_id)
 
 
-def _rights(found: Principal | Unauthenticated, seeing: dict[int, bool]) -> Principal | Exception:
-    if isinstance(found, Unauthenticated) or seeing[id(found)]:
-        return found
-    return NotFound("You may not see this any more.")
-
-
 def _grouped(
     pairs: Sequence[tuple[Subscriber, Principal]], key: Callable[[Principal], Hashable]
 ) -> list[list[tuple[Subscriber, Principal]]]:
@@ -204,12 +176,11 @@ def _tell(group: Sequence[tuple[Subscriber, Principal]], told: Told) -> None:
         subscriber.tell(told.payload)
 
 
-async def _persistently(function: Callable[[], R]) -> R:
-    """Runs a function that reads in a thread, again and again while the database does not answer."""
+async def _persistently(read: Callable[[], Awaitable[R]]) -> R:
+    """Reads, again and again while the database does not answer."""
     while True:
         try:
-            found: R = await in_socket_thread(function)
-            return found
+            return await read()
         except DatabaseError as error:
             log.warning("subscription cannot read", error=str(error))
             await asyncio.sleep(TRY_AGAIN)
@@ -220,11 +191,14 @@ class Broadcasts:
 
     def __init__(self) -> None:
         self._by_key: dict[bytes, Broadcast] = {}
+        #: By topic; each as long as a broadcast has it.
+        self._looks: WeakValueDictionary[Topic, Looks] = WeakValueDictionary()
 
     def of(self, schema: strawberry.Schema, request: Request, topic: Topic) -> Broadcast:
         """The broadcast of a document with its variables."""
         if request.key not in self._by_key:
-            self._by_key[request.key] = Broadcast(schema, request, topic)
+            looks = self._looks.setdefault(topic, Looks(topic))
+            self._by_key[request.key] = Broadcast(schema, request, topic, looks)
         return self._by_key[request.key]
 
     def leave(self, request: Request, subscriber: Subscriber) -> None:

@@ -28,6 +28,8 @@ def pytest_load_initial_conftests() -> Iterator[None]:
         os.environ["PIPEYARD_HOME"] = tempfile.mkdtemp(prefix="pipeyard-test-")
         _FOLDERS.append(os.environ["PIPEYARD_HOME"])
     os.environ.setdefault("PIPEYARD_SECRET_KEY", "tests-only")
+    # Tests that want Redis start one of their own.
+    os.environ.pop("REDIS_URL", None)
     os.environ["PIPEYARD_ALLOWED_HOSTS"] = "testserver,localhost,127.0.0.1"
     if "DATABASE_URL" not in os.environ:
         from config.supervisor.postgres import EmbeddedPostgres

@@ -1,10 +1,11 @@
-"""`manage.py worker`: runs background tasks."""
+"""`manage.py worker`: runs background tasks, and relays the bell where there is Redis."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import Any, Final
 
+from django.conf import settings
 from django.core.management.base import BaseCommand
 from procrastinate.app import WorkerOptions
 from procrastinate.contrib.django import app
@@ -28,7 +29,7 @@ URGENT_OPTIONS: Final = WorkerOptions(
 class Command(BaseCommand):
     """Argument parsing only; the tasks are in ci_core.tasks."""
 
-    help = "Runs background tasks until it is told to stop."
+    help = "Runs background tasks until it is told to stop. With REDIS_URL set, one of the workers relays what changed."
     # The checks import the web side, which this does not need.
     requires_system_checks: list[str] = []
 
@@ -41,9 +42,15 @@ class Command(BaseCommand):
         worker_app = app.with_connector(connector.get_worker_connector())
         async with worker_app.open_async():
             # What must be punctual has slots of its own, so that it never waits behind long tasks.
-            urgent = asyncio.create_task(worker_app.run_worker_async(**URGENT_OPTIONS))
+            beside = [asyncio.create_task(worker_app.run_worker_async(**URGENT_OPTIONS))]
+            if settings.PIPEYARD_REDIS_URL is not None:
+                # Imported where it is used: without Redis there is no need to wait for its client.
+                from ci_core.events import relay
+
+                beside.append(asyncio.create_task(relay.run(), name="pipeyard-relay"))
             try:
                 await worker_app.run_worker_async(**GENERAL_OPTIONS)
             finally:
-                urgent.cancel()
-                await asyncio.gather(urgent, return_exceptions=True)
+                for task in beside:
+                    task.cancel()
+                await asyncio.gather(*beside, return_exceptions=True)

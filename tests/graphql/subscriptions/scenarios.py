@@ -7,8 +7,10 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 from unittest import mock
@@ -19,23 +21,59 @@ from django.db.backends.utils import CursorWrapper
 
 from ci_core import prepared
 from ci_core.access import Principal
+from ci_core.events import bell
 from graphql_api.subscriptions import broadcast
 
 R = TypeVar("R")
 ROOT = Path(__file__).resolve().parents[3]
 
 
+#: Seconds that what a scenario began may take to end.
+PATIENCE = 5.0
+
+
 def run(scenario: Callable[[], Coroutine[Any, Any, R]]) -> R:
-    """Runs a scenario to its end, and asserts that it leaves no task behind."""
+    """Runs a scenario to its end, and asserts that it leaves nothing behind.
+
+    That is: no task, nobody who listens to the bell, no broadcast, no connection that was lent by the pool, and none to
+    the database outside the pool.
+    """
+    before = connections_in_use()
 
     async def whole() -> R:
         result = await scenario()
         await asyncio.sleep(0.05)
         others = asyncio.all_tasks() - {asyncio.current_task()}
         assert not others, others
+        assert bell.of_this_loop().listeners == {}
+        assert broadcast.of_this_loop()._by_key == {}
         return result
 
-    return asyncio.run(whole())
+    result = asyncio.run(whole())
+    deadline = time.monotonic() + PATIENCE
+    while connections_in_use() != before:  # the server takes a moment to end one
+        assert time.monotonic() < deadline, (before, connections_in_use())
+        time.sleep(0.01)
+    return result
+
+
+@dataclass(frozen=True)
+class InUse:
+    """Connections to the database. lent: by this process's pool; listening: outside the pool, for the bell."""
+
+    lent: int
+    listening: int
+
+
+def connections_in_use() -> InUse:
+    """The connections in use now; the one that asks is lent to the test itself."""
+    with connections["default"].cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN %%'"
+        )
+        (listening,) = cursor.fetchone()
+    pool = connections["default"].pool.get_stats()
+    return InUse(pool["pool_size"] - pool["pool_available"], listening)
 
 
 async def elsewhere(function: Callable[..., R], *args: Any, **kwargs: Any) -> R:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 
 import pytest
 from django.db import connections
@@ -12,7 +11,7 @@ from django.test import Client
 from ci_core import tokens
 from ci_core.actions import pipelines
 from tests.factories import UserFactory, member, pipeline_with
-from tests.graphql.subscriptions.scenarios import elsewhere, run
+from tests.graphql.subscriptions.scenarios import PATIENCE, InUse, connections_in_use, elsewhere, run
 from tests.support.graphql_client import access_token
 from tests.support.graphql_socket import Closed, GraphQLSocket
 from tests.support.jobs import job_of, take
@@ -205,31 +204,35 @@ def test_same_subscription_twice_on_two_connections():
     assert one == other
 
 
-def test_nothing_is_left_after_the_client_goes():
-    """`run` asserts that no task is left; here: no listener, and no database connection but the tests' own."""
-    from ci_core.events import bell
-
+def test_subscriptions_share_one_listening_connection_and_lend_none_while_they_wait():
+    """`run` asserts that nothing is left after the client has gone."""
     pipeline = pipeline_with({"build": {"script": "x"}}, visibility="public")
-
-    def backends():
-        with connections["default"].cursor() as cursor:
-            cursor.execute(
-                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN %%'"
-            )
-            return cursor.fetchone()[0]
+    before = connections_in_use()
 
     async def scenario():
         async with GraphQLSocket() as socket:
             for number in range(5):
                 await socket.subscribe(str(number), FOLLOW, id=f"gid://gitlab/Ci::Pipeline/{pipeline.pk}")
-            listening = await elsewhere(backends)
-        return listening, bell.of_this_loop().listeners
+            # The thread that asks has one, too.
+            expected = InUse(before.lent + 1, before.listening + 1)
+            async with asyncio.timeout(PATIENCE):
+                while await elsewhere(connections_in_use) != expected:
+                    await asyncio.sleep(0.02)
 
-    listening, listeners = run(scenario)
-    assert listening == 1
-    assert listeners == {}
-    for _ in range(50):  # the server takes a moment to end a backend
-        if backends() == 0:
-            break
-        time.sleep(0.02)
-    assert backends() == 0
+    run(scenario)
+
+
+def test_connections_do_not_grow_with_clients_who_come_and_go(settings):
+    pipeline = pipeline_with({"build": {"script": "x"}}, visibility="public")
+    id_ = f"gid://gitlab/Ci::Pipeline/{pipeline.pk}"
+
+    async def scenario():
+        for _ in range(10):
+            async with GraphQLSocket() as one, GraphQLSocket() as other:
+                await one.subscribe("a", FOLLOW, id=id_)
+                await other.send({"id": "a", "type": "subscribe", "payload": {"query": WHO}})
+
+    run(scenario)
+    stats = connections["default"].pool.get_stats()
+    assert stats["pool_size"] <= settings.DATABASES["default"]["OPTIONS"]["pool"]["max_size"]
+    assert stats.get("requests_waiting", 0) == 0

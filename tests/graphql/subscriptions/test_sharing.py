@@ -7,7 +7,7 @@ import contextlib
 import pytest
 
 from ci_core.actions import jobs, pipelines, schedules
-from ci_core.statuses import AccessLevel
+from ci_core.statuses import AccessLevel, PipelineSource
 from graphql_api.subscriptions import broadcast
 from tests.factories import UserFactory, member, pipeline_with, project_with
 from tests.graphql.mutations.schedules import schedule
@@ -190,3 +190,54 @@ def test_changes_within_a_moment_are_one_update(monkeypatch):
     assert len(names) == 1
     (stage,) = told["data"]["ciPipelineStatusUpdated"]["stages"]["nodes"]
     assert [job["status"] for job in stage["jobs"]["nodes"]] == ["CANCELED"] * 3
+
+
+def test_different_documents_about_the_same_share_the_look(monkeypatch):
+    """Each is executed; who may see it, and what is new, is read for those together who look at the same time."""
+    monkeypatch.setattr(broadcast, "GATHER", 0.1)
+    pipeline = pipeline_with({"build": {"script": "x"}})
+    token = access_token(member(pipeline.project))
+
+    async def scenario():
+        async with GraphQLSocket(token) as socket:
+            for number in range(8):
+                await socket.subscribe(str(number), f"{FOLLOW}# {number}", id=gid(pipeline))
+            with executions() as names, statements_of_sockets() as statements:
+                await elsewhere(pipelines.cancel_pipeline, pipeline.pk)
+                told = [await socket.receive() for _ in range(8)]
+                await socket.quiet()
+            return told, names, statements
+
+    told, names, statements = run(scenario)
+    assert sorted(message["id"] for message in told) == [str(number) for number in range(8)]
+    assert len({str(message["payload"]["data"]) for message in told}) == 1
+    assert len(names) == 8
+    # Those who ask while a look is made have to wait for the next one.
+    assert 1 <= sum("ci_core_personalaccesstoken" in sql for sql in statements) <= 4
+    assert 1 <= sum('FROM "ci_core_event"' in sql for sql in statements) <= 4
+
+
+def test_who_joins_later_is_told_only_of_what_follows_and_shares_the_look_from_then_on():
+    project = project_with("build: {script: x, when: manual}")
+    first, second = (
+        pipelines.create_pipeline(project, "main", PipelineSource.WEB, acting_user=None) for _ in range(2)
+    )
+    builds = [job_of(pipeline, "build").pk for pipeline in (first, second)]
+    token = access_token(member(project))
+    document = "subscription($id: ProjectID!) { ciPipelineStatusesUpdated(projectId: $id) { id } }"
+    project_id = f"gid://gitlab/Project/{project.pk}"
+
+    async def scenario():
+        async with GraphQLSocket(token) as socket:
+            await socket.subscribe("early", document, id=project_id)
+            await elsewhere(jobs.play_job, builds[0], acting_user=None)
+            told = [await socket.receive()]
+            await socket.subscribe("late", f"{document}# late", id=project_id)
+            await elsewhere(jobs.play_job, builds[1], acting_user=None)
+            told += [await socket.receive(), await socket.receive()]
+            await socket.quiet()
+            return [(each["id"], each["payload"]["data"]["ciPipelineStatusesUpdated"]["id"]) for each in told]
+
+    told = run(scenario)
+    assert told[0] == ("early", gid(first))
+    assert sorted(told[1:]) == [("early", gid(second)), ("late", gid(second))]
