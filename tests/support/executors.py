@@ -64,7 +64,8 @@ class Comparing(BreadthFirst):
         name = self.operation.name.value if self.operation.name else None
         operation = Operation(source, self._sent_variables(), name)
         as_served = SimpleNamespace(execution_context_class=BreadthFirst, _schema=self.schema)
-        result = await in_request_thread(lambda: carried_out(as_served, operation, context))
+        # In a thread of the request's own kind: only that gives its connection back.
+        result = await context.run_in_thread(lambda: carried_out(as_served, operation, context))
         if result is None or (result.data, places(result)) != (answer.data, places(answer)):
             self.differences.append(f"{source}\nby Strawberry: {told(answer)}\nstraight: {result}")
 
