@@ -18,9 +18,10 @@ from django.core.exceptions import EmptyResultSet
 from django.db import connection, models
 from django.db.models import F
 from django.db.models.expressions import RawSQL
-from django.db.models.lookups import Lookup
+from django.db.models.lookups import Exact
 
 from ci_core.hydration import rows_of_sql
+from ci_core.models.querysets import AnyOf
 
 #: Inside the statement, the first value of the parent whose rows are being read.
 PARENT: Final = RawSQL("parent.c0", (), output_field=models.BigIntegerField())
@@ -57,18 +58,6 @@ class _Built:
     def filled(self, values: Sequence[list[Any]]) -> list[Any]:
         """The parameters for parents with these values, column by column."""
         return [given.of(values) if isinstance(given, _Values) else given for given in self.parameters]
-
-
-class _Among(Lookup):
-    """Whether a column holds a value that one of the parents has."""
-
-    prepare_rhs = False
-
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list[Any]]:  # type: ignore[override]
-        """See Django."""
-        column, parameters = self.process_lhs(compiler, connection)
-        given, kind = self.rhs
-        return f"{column} = " + ("%s" if given.single else f"ANY(%s::{kind}[])"), [*parameters, given]
 
 
 class _Statements:
@@ -183,8 +172,13 @@ def _of_parent(rows: models.QuerySet[Any], columns: Columns, single: bool) -> mo
     """The rows of one parent. single: there is only one, for which the planner's judgement is best."""
     for place, column in enumerate(columns):
         # All parents again, for the planner: it leaves out partitions, and judges by how many rows these parents have.
-        among = _Among(F(column), (_Values(place, single), _kind(rows, column)))
-        rows = rows.filter(among, **{column: RawSQL(f"parent.c{place}", ())})  # noqa: S611 - a constant
+        given = (_Values(place, single),)
+        rows = rows.filter(
+            Exact(F(column), RawSQL("%s", given))
+            if single
+            else AnyOf(F(column), RawSQL(f"%s::{_kind(rows, column)}[]", given)),  # noqa: S611 - a type of Django's
+            **{column: RawSQL(f"parent.c{place}", ())},  # noqa: S611 - a constant
+        )
     return rows
 
 
