@@ -14,7 +14,7 @@ from django.core.exceptions import EmptyResultSet
 from django.db import connection, models
 from django.db.models.base import ModelState
 
-from ci_core.prepared import Value, fetch_by_cursor, fetch_prepared
+from ci_core.prepared import Value, fetch_by_cursor, fetch_planned, fetch_prepared
 
 #: Makes rows of the values of their columns.
 Make = Callable[[Iterable[tuple[Any, ...]]], list[Any]]
@@ -45,6 +45,12 @@ def rows_of_sql(model: type[models.Model], sql: str, parameters: Sequence[Any]) 
 def prepared_rows(model: type[models.Model], sql: str, parameters: Sequence[Value]) -> list[Any]:
     """The same for a statement that is one of a few constants (`ci_core.prepared`)."""
     names, found = fetch_prepared(sql, parameters)
+    return _maker(model, names)(found)
+
+
+def planned_rows(model: type[models.Model], sql: str, parameters: Sequence[Any]) -> list[Any]:
+    """The same for a statement that is planned for these parameters each time."""
+    names, found = fetch_planned(sql, parameters)
     return _maker(model, names)(found)
 
 

@@ -19,6 +19,7 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg.adapt import AdaptersMap, Transformer
 from psycopg.pq import ExecStatus, TransactionStatus
+from psycopg.pq.abc import PGresult
 
 #: `%s` stands for each; the statement says its type (`%s::bigint[]`), since libpq sends it as text.
 Value = int | str | Sequence[int]
@@ -52,17 +53,32 @@ class _Statements:
         self._pgconn = opened.pgconn
         self._known: dict[str, tuple[bytes, Names]] = {}
         self._reading = Transformer(_Adapted(opened))
+        self._quoting = psycopg.pq.Escaping(opened.pgconn)
         self._command(b"SET plan_cache_mode = force_generic_plan")
 
     def fetch(self, sql: str, parameters: Sequence[Value]) -> Fetched:
         """The rows. Raises psycopg.Error."""
         values = [_text(value) for value in parameters]
         name, names = self._known.get(sql) or self._prepare(sql)
-        result = self._pgconn.exec_prepared(name, values)
+        return names, self._rows(self._pgconn.exec_prepared(name, values))
+
+    def fetch_planned(self, sql: str, parameters: Sequence[Value]) -> Fetched:
+        """The rows of a statement that is planned for these values, which stand in it. Raises psycopg.Error."""
+        first, *others = sql.split("%s")
+        parts = [first.encode()]
+        for value, part in zip(parameters, others, strict=True):
+            text = _text(value)
+            bare = isinstance(value, int) and value >= 0
+            parts += (text if bare else self._quoting.escape_literal(text), part.encode())
+        result = self._pgconn.exec_(b"".join(parts))
+        rows = self._rows(result)
+        return tuple((result.fname(place) or b"").decode() for place in range(result.nfields)), rows
+
+    def _rows(self, result: PGresult) -> list[tuple[Any, ...]]:
         if result.status != ExecStatus.TUPLES_OK:
             raise psycopg.errors.error_from_result(result)
         self._reading.set_pgresult(result)
-        return names, self._reading.load_rows(0, result.ntuples, tuple)
+        return self._reading.load_rows(0, result.ntuples, tuple)
 
     def forget(self) -> None:
         """Prepares each statement again before it is run."""
@@ -95,11 +111,29 @@ def fetch_prepared(sql: str, parameters: Sequence[Value]) -> Fetched:
 
     sql: one of a small number of constants, since each stays prepared. Raises django.db.Error.
     """
+    return _fetch(_Statements.fetch, sql, parameters)
+
+
+def fetch_planned(sql: str, parameters: Sequence[Any]) -> Fetched:
+    """The same for any statement: PostgreSQL plans it for these values. Raises django.db.Error."""
+    if "%%" in sql or not all(map(_is_value, parameters)):
+        return fetch_by_cursor(sql, parameters)
+    return _fetch(_Statements.fetch_planned, sql, parameters)
+
+
+def _is_value(given: Any) -> bool:
+    """Whether a parameter is a text, a number or a list of numbers; not true or false, which is no number in SQL."""
+    if isinstance(given, list):
+        return all(type(item) is int for item in given)
+    return type(given) in (int, str)
+
+
+def _fetch(fetch: Callable[..., Fetched], sql: str, parameters: Sequence[Value]) -> Fetched:
     connection = connections[DEFAULT_DB_ALIAS]
     connection.ensure_connection()
     if not _straight(connection):
         return fetch_by_cursor(sql, parameters)
-    run: Callable[..., Fetched] = _run
+    run: Callable[..., Fetched] = partial(_run, fetch)
     for wrapper in reversed(connection.execute_wrappers):
         run = partial(wrapper, run)
     return run(sql, parameters, False, {"connection": connection, "cursor": None})
@@ -114,7 +148,13 @@ def _straight(connection: BaseDatabaseWrapper) -> bool:
     return bool(opened.autocommit or opened.pgconn.transaction_status == TransactionStatus.INTRANS)
 
 
-def _run(sql: str, parameters: Sequence[Value], _many: bool, context: Mapping[str, Any]) -> Fetched:
+def _run(
+    fetch: Callable[..., Fetched],
+    sql: str,
+    parameters: Sequence[Value],
+    _many: bool,
+    context: Mapping[str, Any],
+) -> Fetched:
     connection = context["connection"]
     connection.validate_no_broken_transaction()
     with connection.wrap_database_errors:
@@ -123,13 +163,13 @@ def _run(sql: str, parameters: Sequence[Value], _many: bool, context: Mapping[st
         if statements is None:
             statements = _BY_CONNECTION[opened] = _Statements(opened)
         try:
-            return statements.fetch(sql, parameters)
+            return fetch(statements, sql, parameters)
         except psycopg.Error as error:
             # In a transaction the error has ended it, and whoever began it must know.
             if error.sqlstate not in _FORGOTTEN or not opened.autocommit:
                 raise
             statements.forget()
-            return statements.fetch(sql, parameters)
+            return fetch(statements, sql, parameters)
 
 
 def fetch_by_cursor(sql: str, parameters: Sequence[Any]) -> Fetched:

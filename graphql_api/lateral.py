@@ -18,9 +18,8 @@ from django.core.exceptions import EmptyResultSet
 from django.db import connection, models
 from django.db.models import F
 from django.db.models.expressions import RawSQL
-from django.db.models.lookups import Exact
 
-from ci_core.hydration import rows_of_sql
+from ci_core.hydration import planned_rows
 from ci_core.models.querysets import AnyOf
 
 #: Inside the statement, the first value of the parent whose rows are being read.
@@ -98,7 +97,7 @@ def rows_per_parent(
 
     only: the columns that are read; None for all. kept_as: a name for the rows if the same name always stands for the
     same rows, of whatever parents. Their statement is built once, which takes Django longer than PostgreSQL to run it.
-    It is not prepared: planned for any parents alike, it reads a large project's list whole.
+    It is planned for these parents each time: planned for any alike, it reads a large project's list whole.
     """
     wanted = list(dict.fromkeys(parents))
     if not wanted:
@@ -114,7 +113,7 @@ def rows_per_parent(
         if kept_as is not None:
             _STATEMENTS.keep(key, built)
     by_parent: dict[Parent, list[Any]] = {}
-    for row in rows_of_sql(rows.model, built.sql, built.filled(_values(columns, wanted))):
+    for row in planned_rows(rows.model, built.sql, built.filled(_values(columns, wanted))):
         by_parent.setdefault(tuple(getattr(row, column) for column in columns), []).append(row)
     return by_parent
 
@@ -124,7 +123,7 @@ def _built(
 ) -> _Built:
     """The statement for the first rows of each parent. Raises EmptyResultSet."""
     sql, parameters = _of_parent(rows, columns, single).order_by(*order)[:limit].query.sql_with_params()
-    names, given = _parents(rows, columns)
+    names, given = _parents(rows, columns, single)
     outer_order = ", ".join(f"row.{_ordered(rows, name)}" for name in order)
     statement = (
         f"SELECT row.* FROM {names} CROSS JOIN LATERAL ({sql}) AS row ORDER BY parent.place, {outer_order}"  # noqa: S608 - built by Django
@@ -137,14 +136,15 @@ def count_per_parent(
 ) -> dict[Parent, int]:
     """How many rows each parent has; no further than one beyond `limit`."""
     wanted = list(dict.fromkeys(parents))
-    inner = _of_parent(rows, columns, len(wanted) == 1).order_by().values("pk")
+    single = len(wanted) == 1
+    inner = _of_parent(rows, columns, single).order_by().values("pk")
     if limit is not None:
         inner = inner[: limit + 1]
     try:
         sql, parameters = inner.query.sql_with_params()
     except EmptyResultSet:
         return {}
-    names, given = _parents(rows, columns)
+    names, given = _parents(rows, columns, single)
     statement = (
         f"SELECT parent.place, counted.total FROM {names} "  # noqa: S608 - built by Django
         f"CROSS JOIN LATERAL (SELECT count(*) AS total FROM ({sql}) AS one) AS counted"
@@ -160,25 +160,30 @@ def _values(columns: Columns, parents: Sequence[Parent]) -> list[list[Any]]:
     return [[parent[place] for parent in parents] for place in range(len(columns))]
 
 
-def _parents(rows: models.QuerySet[Any], columns: Columns) -> tuple[str, list[_Values]]:
-    """The parents as rows `parent(c0, c1, ..., place)`, and the parameters of that."""
+def _parents(rows: models.QuerySet[Any], columns: Columns, single: bool) -> tuple[str, list[_Values]]:
+    """The parents as rows `parent(c0, c1, ..., place)`, and the parameters of that.
+
+    A single one is a row of constants, in whose place the planner puts the constants themselves.
+    """
+    given = [_Values(place, single) for place in range(len(columns))]
+    if single:
+        constants = ", ".join(
+            f"%s::{_kind(rows, column)} AS c{place}" for place, column in enumerate(columns)
+        )
+        return f"(SELECT {constants}, 1 AS place) AS parent", given
     arrays = ", ".join(f"%s::{_kind(rows, column)}[]" for column in columns)
     names = ", ".join(f"c{place}" for place in range(len(columns)))
-    given = [_Values(place) for place in range(len(columns))]
     return f"unnest({arrays}) WITH ORDINALITY AS parent({names}, place)", given
 
 
 def _of_parent(rows: models.QuerySet[Any], columns: Columns, single: bool) -> models.QuerySet[Any]:
-    """The rows of one parent. single: there is only one, for which the planner's judgement is best."""
+    """The rows of one parent. single: there is only one."""
     for place, column in enumerate(columns):
-        # All parents again, for the planner: it leaves out partitions, and judges by how many rows these parents have.
-        given = (_Values(place, single),)
-        rows = rows.filter(
-            Exact(F(column), RawSQL("%s", given))
-            if single
-            else AnyOf(F(column), RawSQL(f"%s::{_kind(rows, column)}[]", given)),  # noqa: S611 - a type of Django's
-            **{column: RawSQL(f"parent.c{place}", ())},  # noqa: S611 - a constant
-        )
+        if not single:
+            # All parents again, for the planner: it leaves out partitions, and judges by how many rows they have.
+            every = RawSQL(f"%s::{_kind(rows, column)}[]", (_Values(place),))  # noqa: S611 - a type of Django's
+            rows = rows.filter(AnyOf(F(column), every))
+        rows = rows.filter(**{column: RawSQL(f"parent.c{place}", ())})  # noqa: S611 - a constant
     return rows
 
 

@@ -69,7 +69,9 @@ class LeafType:
     def column(self, values: list[Any]) -> list[Any] | None:
         """All values as they are written; None if they have to be looked at one by one."""
         if self._plain is not None:
-            return values if self._plain.issuperset(map(type, values)) else None
+            if self._plain.issuperset(map(type, values)):
+                return values
+            return self._coerced(values, str) if self._coerce is str else None
         if self._names is not None:
             names = self._names
             try:

@@ -81,9 +81,9 @@ def _jobs_of(moment: Moment, jobs: Sequence[models.Job]) -> list[JobThen]:
     return list(newest.values())
 
 
-def stages(parents: Sequence[Moment]) -> list[list[StageThen]]:
+def stages(context: Context, parents: Sequence[Moment]) -> list[list[StageThen]]:
     """The stages of each moment, in their order. A stage is made with its pipeline, as `created`."""
-    found = job_loader.stages(dict.fromkeys(moment.pipeline_id for moment in parents))
+    found = job_loader.stages(context, dict.fromkeys(moment.pipeline_id for moment in parents))
     return [
         [
             StageThen(stage, moment.statuses.get((EventKind.STAGE, stage.pk), Status.CREATED.value))

@@ -59,7 +59,9 @@ JOBS: Final = Columns(
     },
 )
 # Hand-written: these are read for every graph, and to build them anew takes longer than to run them.
-_STAGES: Final = "SELECT * FROM ci_core_stage WHERE pipeline_id = ANY(%s::bigint[]) ORDER BY pipeline_id, id"
+_STAGES: Final = (
+    "SELECT {columns} FROM ci_core_stage WHERE pipeline_id = ANY(%s::bigint[]) ORDER BY pipeline_id, id"
+)
 _JOBS_OF_STAGES: Final = """
 SELECT {columns} FROM ci_core_job
 WHERE pipeline_id = ANY(%s::bigint[]) AND stage_id = ANY(%s::bigint[]) AND NOT retried ORDER BY number, id
@@ -76,6 +78,13 @@ _ARTIFACTS_OF_JOBS: Final = """
 SELECT * FROM ci_core_artifact
 WHERE pipeline_id = ANY(%s::bigint[]) AND job_id = ANY(%s::bigint[]) ORDER BY pipeline_id, id
 """
+STAGES: Final = Columns(
+    "CiStage",
+    models.Stage,
+    always=("id", "pipeline_id", "name", "position", "status"),
+    fields={},
+    otherwise=(),
+)
 NEEDS: Final = Columns("CiBuildNeed", models.Need, always=("id", "pipeline_id", "job_id", "name"), fields={})
 
 
@@ -84,9 +93,9 @@ NEEDS: Final = Columns("CiBuildNeed", models.Need, always=("id", "pipeline_id", 
 MANY_JOBS: Final = 100
 
 
-def stages(pipeline_ids: Iterable[int]) -> Mapping[int, Sequence[models.Stage]]:
+def stages(context: Context, pipeline_ids: Iterable[int]) -> Mapping[int, Sequence[models.Stage]]:
     """The stages of each pipeline, in their order."""
-    return _grouped(prepared_rows(models.Stage, _STAGES, [_array(pipeline_ids)]), "pipeline_id")
+    return _grouped(STAGES.read_sql(context, _STAGES, [_array(pipeline_ids)]), "pipeline_id")
 
 
 def latest_by_stage(context: Context, stage_ids: Iterable[int]) -> Mapping[int, Sequence[models.Job] | None]:

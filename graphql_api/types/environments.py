@@ -11,8 +11,7 @@ from ci_core import models
 from graphql_api import links
 from graphql_api.context import Info
 from graphql_api.fields import argument, batched, leaf
-from graphql_api.lateral import rows_per_parent
-from graphql_api.loaders import pipelines, rows
+from graphql_api.loaders import deployments, pipelines, rows
 from graphql_api.node_ids import GlobalIds
 from graphql_api.pagination import (
     NEWEST_FIRST,
@@ -65,7 +64,8 @@ def _deployments(
         keyset = Keyset(("finished_at", "id"), order_by.finished_at is SortDirectionEnum.DESC)
     elif order_by is not None and order_by.created_at is SortDirectionEnum.ASC:
         keyset = OLDEST_FIRST
-    listing = Listing(found, PageArguments(after, before, first, last), keyset, ("environment_id",))
+    page = PageArguments(after, before, first, last)
+    listing = Listing(found, page, keyset, ("environment_id",), deployments.DEPLOYMENTS.asked)
     return [listing.page(environment.pk) for environment in parents]
 
 
@@ -74,15 +74,8 @@ def _last_deployment(
     info: Info,
     status: Annotated[DeploymentStatus, argument("Status that the deployment has.")],
 ) -> list[models.Deployment | None]:
-    found = rows_per_parent(
-        models.Deployment.objects.filter(status=status.value),
-        ("environment_id",),
-        [(environment.pk,) for environment in parents],
-        ["-id"],
-        1,
-        kept_as=f"deployments with status {status.value}",
-    )
-    return [next(iter(found.get((environment.pk,), [])), None) for environment in parents]
+    found = deployments.newest(info.context, (environment.pk for environment in parents), status.value)
+    return [found.get(environment.pk) for environment in parents]
 
 
 def _environment_path(parents: list[models.Environment], info: Info) -> list[str]:

@@ -34,7 +34,10 @@ def _stages(
     last: Last = None,
 ) -> list[Page[StageThen]]:
     arguments = PageArguments(after, before, first, last)
-    return [whole(found, arguments, lambda then: (then.stage.position,)) for found in history.stages(parents)]
+    return [
+        whole(found, arguments, lambda then: (then.stage.position,))
+        for found in history.stages(info.context, parents)
+    ]
 
 
 def _jobs(

@@ -59,7 +59,7 @@ def stages(
 ) -> list[Page[models.Stage]]:
     """The stages of each pipeline."""
     arguments = PageArguments(after, before, first, last)
-    found = job_loader.stages(row.pk for row in parents)
+    found = job_loader.stages(info.context, (row.pk for row in parents))
     return whole_of_each((found.get(row.pk) for row in parents), arguments, lambda stage: (stage.position,))
 
 

@@ -17,6 +17,7 @@ from graphql_api.filters.jobs import listed_with
 from graphql_api.lateral import rows_per_parent
 from graphql_api.loaders import pipelines as loader
 from graphql_api.loaders import rows
+from graphql_api.loaders.deployments import ENVIRONMENTS
 from graphql_api.loaders.jobs import JOBS
 from graphql_api.loaders.pipelines import Counts
 from graphql_api.node_ids import CiPipelineID, JobID, number, parse
@@ -207,6 +208,7 @@ def environments(
         PageArguments(after, before, first, last),
         Keyset(("name", "id")),
         ("project_id",),
+        read=ENVIRONMENTS.asked,
         kept_as=unless_narrowed(
             "environments of project", {"name": name, "search": search, "states": states}
         ),
