@@ -22,13 +22,12 @@ So a claim may wait for a pipeline, but nobody who holds a pipeline ever waits f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cache
-from typing import Any, Final
+from typing import Final
 
 from django.db import connection, transaction
 
 from ci_core.errors import NotFound
+from ci_core.hydration import joined_rows
 from ci_core.models import InternalId, Job, Pipeline, Project
 from ci_core.models.ids import pipeline_of
 from ci_core.statuses import DOWNSTREAM_SOURCES
@@ -82,12 +81,10 @@ def lock_job(job_id: int) -> tuple[Pipeline, Job]:
     reads what the job has become meanwhile.
     """
     _require_transaction()
-    with connection.cursor() as cursor:
-        cursor.execute(_lock_job_sql(), [pipeline_of(job_id), job_id])
-        row = cursor.fetchone()
-    if row is None:
+    found = joined_rows(_LOCKED, _LOCK_JOB, [pipeline_of(job_id), job_id])
+    if not found:
         raise NotFound("The job does not exist.")
-    job, pipeline, project = _instances(row)
+    ((job, pipeline, project),) = found
     if pipeline.deleting_since is not None:
         raise NotFound("The job does not exist.")
     pipeline.project = project
@@ -96,38 +93,11 @@ def lock_job(job_id: int) -> tuple[Pipeline, Job]:
     return pipeline, job
 
 
-_LOCKED: Final = (("job", Job), ("pipeline", Pipeline), ("project", Project))
-
-
-@cache
-def _lock_job_sql() -> str:
-    """Written once: to build this statement by the ORM each time took longer than to run it."""
-    columns = ", ".join(
-        f"{alias}.{connection.ops.quote_name(str(field.column))}"
-        for alias, model in _LOCKED
-        for field in model._meta.concrete_fields
-    )
-    return (
-        f"SELECT {columns} FROM ci_core_job AS job "  # noqa: S608 - names of columns
-        "JOIN ci_core_pipeline AS pipeline ON pipeline.id = job.pipeline_id "
-        "JOIN ci_core_project AS project ON project.id = pipeline.project_id "
-        "WHERE job.pipeline_id = %s AND job.id = %s FOR NO KEY UPDATE OF pipeline, job"
-    )
-
-
-def _instances(row: Sequence[Any]) -> list[Any]:
-    """The rows of `_LOCKED` that a row of `_lock_job_sql` holds."""
-    values = iter(row)
-    made = []
-    for _, model in _LOCKED:
-        names, converted = [], []
-        for field in model._meta.concrete_fields:
-            value = next(values)
-            convert = getattr(field, "from_db_value", None)
-            names.append(field.attname)
-            converted.append(convert(value, None, connection) if convert else value)
-        made.append(model.from_db(connection.alias, names, converted))
-    return made
+_LOCKED: Final = ((Job, "job"), (Pipeline, "pipeline"), (Project, "project"))
+_LOCK_JOB: Final = """FROM ci_core_job AS job
+JOIN ci_core_pipeline AS pipeline ON pipeline.id = job.pipeline_id
+JOIN ci_core_project AS project ON project.id = pipeline.project_id
+WHERE job.pipeline_id = %s::bigint AND job.id = %s::bigint FOR NO KEY UPDATE OF pipeline, job"""
 
 
 def lock_paths() -> None:

@@ -13,20 +13,19 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, Final
 
-from django.db import connection
-
 from ci_core import bridges, clock, events, resources
 from ci_core.decisions import transitions
 from ci_core.decisions.transitions import INHERITED, Event
 from ci_core.events.log import LOG_CHANGED_JOBS
 from ci_core.events.ringing import RING_PIPELINE, RING_QUEUE
 from ci_core.models import Pipeline, RunningJob
+from ci_core.prepared import fetch_named
 from ci_core.statuses import COMPLETED, ON_RUNNER, DeploymentStatus, Status
 
 #: What a job's row gets besides its status, by the status it reaches.
 _ALSO_SET: Final[Mapping[Status, str]] = {
     Status.PENDING: ", queued_at = %(now)s",
-    Status.SCHEDULED: ", scheduled_at = %(now)s + make_interval(secs => coalesce(start_in, 0))",
+    Status.SCHEDULED: ", scheduled_at = %(now)s::timestamptz + make_interval(secs => coalesce(start_in, 0))",
     Status.RUNNING: ", started_at = %(now)s, attempt = attempt + 1",
     Status.SUCCESS: ", finished_at = %(now)s",
     Status.FAILED: ", finished_at = %(now)s",
@@ -60,21 +59,22 @@ _COLUMNS: Final = frozenset(
 
 # Reads the jobs twice, each time in one go: first to lock them in order and note their statuses, then to change them.
 # No join of the two: without statistics, as in a new partition, the planner would look through all jobs for each one.
+# {which}: with one id alone, which is most often, every plan finds it by the key, and reads no other job.
 _CHANGED: Final = """old AS MATERIALIZED (
     SELECT jsonb_object_agg(id, status) AS statuses FROM (
         SELECT id, status FROM ci_core_job
-        WHERE pipeline_id = %(pipeline_id)s AND id = ANY(%(ids)s) AND status = ANY(%(from)s) {only_if}
+        WHERE pipeline_id = %(pipeline_id)s AND {which} AND status = ANY(%(from)s) {only_if}
         ORDER BY id FOR NO KEY UPDATE
     ) AS locked
 ), changed AS (
     UPDATE ci_core_job AS job SET status = %(to)s, updated_at = %(now)s{also}{columns} FROM old
-    WHERE pipeline_id = %(pipeline_id)s AND id = ANY(%(ids)s) AND status = ANY(%(from)s) {only_if}
+    WHERE pipeline_id = %(pipeline_id)s AND {which} AND status = ANY(%(from)s) {only_if}
     RETURNING job.*, old.statuses ->> job.id::text AS old_status
 )"""
 
 _ENQUEUED: Final = """enqueued AS (
     INSERT INTO ci_core_pendingjob (job_id, pipeline_id, project_id, tags, protected, queued_at)
-    SELECT id, pipeline_id, project_id, tags, protected, %(now)s FROM changed WHERE kind = 'build'
+    SELECT id, pipeline_id, project_id, tags, protected, %(now)s::timestamptz FROM changed WHERE kind = 'build'
     ON CONFLICT (job_id) DO NOTHING
 )"""
 
@@ -152,17 +152,18 @@ def transition(pipeline: Pipeline, job_ids: Iterable[int], event: Event, **colum
         "pipeline_id": pipeline.pk,
         "project_id": pipeline.project_id,
         "ids": ids,
+        "id": ids[0],
         "now": now,
         "deployment": deployment.value if deployment else None,
         "deployment_finished_at": now if to in COMPLETED else None,
         **columns,
     }
-    with connection.cursor() as cursor:
-        cursor.execute(_statement(event, tuple(columns)), parameters)
-        changes = [
-            JobChange(job_id, old, to.value, name, bridge, deploys, allow_failure, group_id, now)
-            for job_id, old, name, bridge, deploys, allow_failure, group_id, *_ in cursor.fetchall()
-        ]
+    changes = [
+        JobChange(job_id, old, to.value, name, bridge, deploys, allow_failure, group_id, now)
+        for job_id, old, name, bridge, deploys, allow_failure, group_id, *_ in fetch_named(
+            _statement(event, tuple(columns), single=len(ids) == 1), parameters
+        )
+    ]
     if event not in INHERITED or to in COMPLETED:
         bridges.follow(pipeline.pk, [change for change in changes if change.bridge], to)
         resources.follow([(change.subject_id, change.resource_group_id) for change in changes], to)
@@ -170,13 +171,17 @@ def transition(pipeline: Pipeline, job_ids: Iterable[int], event: Event, **colum
 
 
 @cache
-def _statement(event: Event, columns: tuple[str, ...]) -> str:
-    """The statement of an event that also sets these columns; parts that cannot apply are left out."""
+def _statement(event: Event, columns: tuple[str, ...], *, single: bool) -> str:
+    """The statement of an event that also sets these columns; parts that cannot apply are left out.
+
+    single: it is for one job.
+    """
     sources, to = transitions.ARROWS[event]
     changed = _CHANGED.format(
         also=_INSTEAD_SET.get(event, _ALSO_SET.get(to, "")),
         columns="".join(f", {name} = %({name})s" for name in columns),
         only_if=_ONLY_IF.get(event, ""),
+        which="id = %(id)s" if single else "id = ANY(%(ids)s)",
     )
     parts = [changed, LOG_CHANGED_JOBS, *([] if event in INHERITED else _beside(sources, to))]
     if to in _DEPLOYMENT_OF:

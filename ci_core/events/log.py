@@ -21,21 +21,23 @@ _COLUMNS: Final = "(pipeline_id, project_id, kind, subject_id, old_status, statu
 # Who follows the project finds the events by this row: see `ProjectChange`.
 _NOTED: Final = """noted AS (
     INSERT INTO ci_core_projectchange (project_id, pipeline_id, first_event_id, transaction_id, created_at)
-    SELECT %(project_id)s, %(pipeline_id)s, min(id), pg_current_xact_id()::text::bigint, %(now)s
+    SELECT %(project_id)s::bigint, %(pipeline_id)s::bigint, min(id), pg_current_xact_id()::text::bigint,
+        %(now)s::timestamptz
     FROM logged HAVING count(*) > 0
 )"""
 
 #: CTEs that log the jobs of a CTE `changed` (id, old_status); parameters pipeline_id, project_id, to and now.
 LOG_CHANGED_JOBS: Final = f"""logged AS (
     INSERT INTO ci_core_event {_COLUMNS}
-    SELECT %(pipeline_id)s, %(project_id)s, 'job', id, old_status, %(to)s, %(now)s FROM changed ORDER BY id
+    SELECT %(pipeline_id)s::bigint, %(project_id)s::bigint, 'job', id, old_status, %(to)s, %(now)s::timestamptz
+    FROM changed ORDER BY id
     RETURNING id
 ), {_NOTED}"""  # noqa: S608 - constants
 
 #: CTEs that log changes given as arrays; parameters pipeline_id, project_id, kinds, subjects, old, new and now.
 LOG_CHANGES: Final = f"""logged AS (
     INSERT INTO ci_core_event {_COLUMNS}
-    SELECT %(pipeline_id)s, %(project_id)s, kind, subject_id, old_status, status, %(now)s
+    SELECT %(pipeline_id)s::bigint, %(project_id)s::bigint, kind, subject_id, old_status, status, %(now)s::timestamptz
     FROM unnest(%(kinds)s::text[], %(subjects)s::bigint[], %(old)s::text[], %(new)s::text[])
         AS t(kind, subject_id, old_status, status)
     RETURNING id

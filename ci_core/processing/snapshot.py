@@ -6,13 +6,12 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final
 
-from django.db import connection
-
 from ci_core.decisions.composite import Counted, counted
 from ci_core.decisions.readiness import open_stages
 from ci_core.decisions.snapshots import JobSnapshot, PipelineSnapshot, StageSnapshot, whole
 from ci_core.models import Need, Pipeline, Stage
 from ci_core.models.ids import in_pipeline
+from ci_core.prepared import fetch_named
 from ci_core.statuses import SchedulingType, Status, When
 
 # Hand-written, with plain tuples: these are the hottest reads of the domain.
@@ -40,7 +39,10 @@ WHERE stage.pipeline_id = %(pipeline)s
 _DEPENDENTS: Final = f"""
 SELECT job.*, needed.*
 FROM (
-    SELECT DISTINCT job_id FROM ci_core_need WHERE pipeline_id = %(pipeline)s AND name = ANY(%(names)s)
+    SELECT DISTINCT need.job_id FROM unnest(%(names)s::text[]) AS settled(name)
+    CROSS JOIN LATERAL (
+        SELECT job_id FROM ci_core_need WHERE pipeline_id = %(pipeline)s AND name = settled.name OFFSET 0
+    ) AS need
 ) AS dependent
 CROSS JOIN LATERAL (
     SELECT {_COLUMNS} FROM ci_core_job AS job
@@ -78,7 +80,7 @@ def load_touched(pipeline: Pipeline, settled: Sequence[str]) -> PipelineSnapshot
     opened = open_stages(stages)
     if opened:
         ids = [in_pipeline(pipeline.pk, position) for position in opened]
-        for row in _rows(_WAITING, {"pipeline": pipeline.pk, "stages": ids}):
+        for row in fetch_named(_WAITING, {"pipeline": pipeline.pk, "stages": ids}):
             created[row[0]] = _job(pipeline, row, None)
     return PipelineSnapshot(Status(pipeline.status), stages, tuple(created.values()), needed)
 
@@ -88,7 +90,9 @@ def _stages(pipeline: Pipeline) -> dict[int, StageSnapshot]:
     stored: dict[int, Status] = {}
     tallies: dict[int, Counter[Status | Counted]] = {}
     waiting: Counter[int] = Counter()
-    for position, old, status, allow_failure, scheduling, jobs in _rows(_TALLY, {"pipeline": pipeline.pk}):
+    for position, old, status, allow_failure, scheduling, jobs in fetch_named(
+        _TALLY, {"pipeline": pipeline.pk}
+    ):
         stored[position] = Status(old)
         tallies.setdefault(position, Counter())[counted(Status(status), allow_failure)] += jobs
         if status == Status.CREATED and scheduling == SchedulingType.STAGE:
@@ -106,7 +110,7 @@ def _dependents(
     rows: dict[int, Sequence[Any]] = {}
     needs: dict[int, list[str]] = {}
     needed: dict[str, Status | Counted] = {}
-    for row in _rows(_DEPENDENTS, {"pipeline": pipeline.pk, "names": list(names)}):
+    for row in fetch_named(_DEPENDENTS, {"pipeline": pipeline.pk, "names": list(names)}):
         *columns, name, status, allow_failure = row
         rows[row[0]] = columns
         needs.setdefault(row[0], []).append(name)
@@ -126,7 +130,7 @@ def load_jobs(pipeline: Pipeline, *, all_needs: bool = False) -> list[JobSnapsho
 
     all_needs: also read the needs of jobs that are not `created`, which only a reset looks at.
     """
-    rows = _rows(_JOBS, {"pipeline": pipeline.pk})
+    rows = fetch_named(_JOBS, {"pipeline": pipeline.pk})
     by_needs = {
         row[0] for row in rows if row[6] == SchedulingType.DAG and (all_needs or row[3] == Status.CREATED)
     }
@@ -155,9 +159,3 @@ def _job(pipeline: Pipeline, row: Sequence[Any], needs: tuple[str, ...] | None) 
         enqueue_immediately=enqueue_immediately,
         exclusive=exclusive,
     )
-
-
-def _rows(sql: str, parameters: dict[str, Any]) -> list[Any]:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, parameters)
-        return list(cursor.fetchall())

@@ -6,8 +6,6 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from django.db import connection
-
 from ci_core import clock, events
 from ci_core.decisions.duration import busy_seconds
 from ci_core.decisions.snapshots import Advance, StageSnapshot
@@ -15,6 +13,7 @@ from ci_core.events import log
 from ci_core.events.ringing import RING_PIPELINE
 from ci_core.models import EventKind, Job, Pipeline
 from ci_core.models.ids import in_pipeline
+from ci_core.prepared import fetch_named
 from ci_core.statuses import COMPLETED, Status
 
 _STAGES: Final = """stages AS (
@@ -33,7 +32,7 @@ _PIPELINE: Final = """pipeline AS (
 
 # Notes for trigger jobs that mirror the pipeline that it has moved.
 _MIRRORED: Final = """mirrored AS (
-    UPDATE ci_core_mirroredpipeline SET moved_since = coalesce(moved_since, %(now)s)
+    UPDATE ci_core_mirroredpipeline SET moved_since = coalesce(moved_since, %(now)s::timestamptz)
     WHERE mirrored_id = %(pipeline_id)s AND following RETURNING job_id
 )"""
 
@@ -73,9 +72,8 @@ def store(pipeline: Pipeline, stages: Mapping[int, StageSnapshot], decided: Adva
     }
     followers = "(SELECT array_agg(job_id) FROM mirrored)" if _MIRRORED in parts else "NULL"
     sql = f"WITH {', '.join(parts)}, {log.LOG_CHANGES} SELECT {RING_PIPELINE}, {followers}"
-    with connection.cursor() as cursor:
-        cursor.execute(sql, parameters)
-        return cursor.fetchone()[-1] or []
+    ((_, mirroring),) = fetch_named(sql, parameters)
+    return mirroring or []
 
 
 def _set_status(pipeline: Pipeline, status: Status, now: datetime) -> None:

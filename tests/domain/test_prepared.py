@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import gc
+from datetime import UTC, datetime
 
 import psycopg
 import pytest
 from django.db import DatabaseError, connection, transaction
 from django.test.utils import CaptureQueriesContext
+from psycopg.types.json import Jsonb
 
 from ci_core import prepared
-from ci_core.prepared import fetch_by_cursor, fetch_prepared
+from ci_core.prepared import fetch_by_cursor, fetch_named, fetch_prepared
 
 VALUES = "SELECT %s::bigint AS number, %s::text AS name, %s::bigint[] AS many, now() - now() AS none, null AS nothing"
 
@@ -120,3 +122,42 @@ def test_it_can_be_switched_off(settings):
 def test_text_with_nul_is_refused():
     with pytest.raises(ValueError, match="NUL"):
         fetch_prepared("SELECT %s::text AS a", ["a\0b"])
+
+
+MOMENT = datetime(2026, 3, 29, 1, 30, 0, 250, tzinfo=UTC)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("value", "type_"),
+    [
+        (None, "text"),
+        (True, "boolean"),
+        (80.25, "double precision"),
+        (MOMENT, "timestamptz"),
+        (["", 'a"b', "c\\d", "{e,f}", "NULL", "ü"], "text[]"),
+        ([], "text[]"),
+        (Jsonb([{"key": "A", "value": 'it\'s "ü"'}]), "jsonb"),
+    ],
+)
+def test_values_of_every_type_arrive_as_by_the_cursor(value, type_):
+    sql = f"SELECT %s::{type_} AS a"
+    assert fetch_prepared(sql, [value]) == fetch_by_cursor(sql, [value])
+    assert any(type_ in statement for statement in known())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_parameters_may_have_names():
+    named = {"b": 2, "a": 1, "unused": 3}
+    assert fetch_named("SELECT %(a)s::bigint, %(b)s::bigint, %(a)s::bigint", named) == [(1, 2, 1)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_transaction_that_finds_them_thrown_away_fails_alone():
+    fetch_prepared("SELECT 2 AS kept", [])
+    with connection.cursor() as cursor:
+        cursor.execute("DEALLOCATE ALL")
+    with pytest.raises(DatabaseError), transaction.atomic():
+        fetch_prepared("SELECT 2 AS kept", [])
+    with transaction.atomic():
+        assert fetch_prepared("SELECT 2 AS kept", []) == (("kept",), [(2,)])

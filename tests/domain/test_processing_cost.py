@@ -60,10 +60,10 @@ def test_a_cascade_costs_no_more_statements_the_longer_it_is() -> None:
     assert_consistent(long.pk)
 
 
-def pages_to_move_all(pipeline: Pipeline) -> int:
-    """Pages that the database looks at to change the status of all jobs of the second stage."""
+def pages_to_move(pipeline: Pipeline, most: int) -> int:
+    """Pages that the database looks at to change the status of that many jobs of the second stage, or of all."""
     jobs = Job.objects.in_pipeline(pipeline.pk)
-    ids = list(jobs.filter(status=Status.CREATED.value).values_list("id", flat=True))
+    ids = list(jobs.filter(status=Status.CREATED.value).values_list("id", flat=True)[:most])
     savepoint = transaction.savepoint()
     with CaptureQueriesContext(connection) as captured:
         assert len(transition(pipeline, ids, JobEvent.SKIP)) == len(ids)
@@ -73,10 +73,18 @@ def pages_to_move_all(pipeline: Pipeline) -> int:
         return int(cursor.fetchone()[0][0]["Plan"]["Shared Hit Blocks"])
 
 
-def test_moving_many_jobs_takes_pages_in_proportion_to_them() -> None:
-    def wide(count: int) -> Pipeline:
-        jobs = {f"job{number}": {"stage": "test", "script": "x"} for number in range(count)}
-        return pipeline_with({"first": {"stage": "build", "script": "x"}, **jobs})
+def wide(count: int) -> Pipeline:
+    jobs = {f"job{number}": {"stage": "test", "script": "x"} for number in range(count)}
+    return pipeline_with({"first": {"stage": "build", "script": "x"}, **jobs})
 
+
+def test_moving_many_jobs_takes_pages_in_proportion_to_them() -> None:
     wide(400)  # no plan is right for an empty partition
-    assert pages_to_move_all(wide(400)) < 8 * pages_to_move_all(wide(100))
+    assert pages_to_move(wide(400), 400) < 8 * pages_to_move(wide(100), 100)
+
+
+def test_moving_one_job_takes_the_same_pages_in_a_large_pipeline() -> None:
+    small, large = wide(20), wide(400)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE ci_core_job")
+    assert pages_to_move(large, 1) <= pages_to_move(small, 1) + 5
