@@ -204,11 +204,27 @@ def _may_see(project: Project, principal: Principal) -> bool:
 
 #: Hand-written: most requests begin with it, and Django takes longer to build it than PostgreSQL to answer it.
 _PROJECT: Final = "SELECT * FROM ci_core_project WHERE full_path = %s::text"
+#: The same with a user's level in the project, as `_LEVELS_IN_PROJECTS` has it.
+_PROJECT_AND_LEVEL: Final = """
+SELECT project.*, greatest(
+    (SELECT access_level FROM ci_core_projectmembership WHERE user_id = %s::bigint AND project_id = project.id),
+    (SELECT max(membership.access_level) FROM ci_core_group AS own
+     JOIN ci_core_groupmembership AS membership ON membership.group_id = ANY(own.traversal_ids)
+     WHERE own.id = project.group_id AND membership.user_id = %s::bigint)
+) AS level FROM ci_core_project AS project WHERE full_path = %s::text
+"""
 
 
 def find_project(full_path: str, principal: Principal) -> Project | None:
     """A project by path; None if there is none, or the principal may not see it."""
-    project: Project | None = next(iter(prepared_rows(Project, _PROJECT, [full_path])), None)
+    user = principal.user
+    if user is None or user.is_superuser:
+        found = prepared_rows(Project, _PROJECT, [full_path])
+    else:
+        found = prepared_rows(Project, _PROJECT_AND_LEVEL, [user.pk, user.pk, full_path])
+        for row in found:
+            principal.know_level(row.pk, row.level or 0)
+    project: Project | None = next(iter(found), None)
     return project if project is not None and _may_see(project, principal) else None
 
 

@@ -170,7 +170,8 @@ def _straight(connection: BaseDatabaseWrapper) -> bool:
 
 
 def _run(sql: str, parameters: Sequence[Value], _many: bool, context: Mapping[str, Any]) -> Fetched:
-    connection, fetch = context["connection"], context["fetch"]
+    connection = context["connection"]
+    fetch: Callable[..., Fetched] = context["fetch"]
     connection.validate_no_broken_transaction()
     with connection.wrap_database_errors:
         opened = connection.connection

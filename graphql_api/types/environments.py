@@ -74,7 +74,7 @@ def _last_deployment(
     info: Info,
     status: Annotated[DeploymentStatus, argument("Status that the deployment has.")],
 ) -> list[models.Deployment | None]:
-    found = deployments.newest(info.context, (environment.pk for environment in parents), status.value)
+    found = deployments.newest(info.context, (environment.pk for environment in parents), str(status.value))
     return [found.get(environment.pk) for environment in parents]
 
 

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from psycopg.types.json import Jsonb
 
 from ci_core import prepared
-from ci_core.prepared import fetch_by_cursor, fetch_named, fetch_prepared
+from ci_core.prepared import fetch_by_cursor, fetch_named, fetch_planned, fetch_prepared
 
 VALUES = "SELECT %s::bigint AS number, %s::text AS name, %s::bigint[] AS many, now() - now() AS none, null AS nothing"
 
@@ -161,3 +161,25 @@ def test_a_transaction_that_finds_them_thrown_away_fails_alone():
         fetch_prepared("SELECT 2 AS kept", [])
     with transaction.atomic():
         assert fetch_prepared("SELECT 2 AS kept", []) == (("kept",), [(2,)])
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    "values", [[1, "a", [1, 2]], [-(2**62), "ü 'quoted' {x}, \\ $1 %s", []], [0, "'; DROP TABLE x; --", [7]]]
+)
+def test_planned_for_its_values_a_statement_gives_the_same(values):
+    assert fetch_planned(VALUES, values) == fetch_by_cursor(VALUES, values)
+    assert not any("AS nothing" in statement for statement in known())
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("value", [True, None, 1.5, ["text"], [True]])
+def test_what_libpq_is_not_given_goes_by_the_cursor(value):
+    sql = "SELECT %s IS NULL AS missing, '100%%' AS percent"
+    assert fetch_planned(sql, [value]) == (("missing", "percent"), [(value is None, "100%")])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_text_of_a_planned_statement_cannot_hold_nul():
+    with pytest.raises(ValueError, match="NUL"):
+        fetch_planned("SELECT %s::text", ["a\0b"])
