@@ -7,11 +7,13 @@ from graphql import GraphQLNonNull, get_named_type, is_leaf_type
 
 from ci_core.actions.pipelines import create_pipeline
 from ci_core.statuses import PipelineSource
-from graphql_api.loaders.jobs import JOBS, NEEDS
+from graphql_api.loaders.deployments import DEPLOYMENTS, ENVIRONMENTS
+from graphql_api.loaders.jobs import JOBS, NEEDS, STAGES
 from graphql_api.loaders.pipelines import PIPELINES
 from graphql_api.schema import schema
 from tests.factories import member, pipeline_with
 from tests.support.graphql_client import as_user
+from tests.support.jobs import succeed
 from tests.support.query_counts import statements_of
 
 pytestmark = pytest.mark.django_db
@@ -113,7 +115,48 @@ def test_messages_of_the_compiler_are_read_for_those_who_ask_for_them():
     assert "config_errors" in read
 
 
-@pytest.mark.parametrize("columns", [JOBS, NEEDS, PIPELINES])
+LISTED = "query($path: ID!) { project(fullPath: $path) { environments { nodes { %s } } } }"
+ENVIRONMENT_FIELDS = schema._schema.type_map["Environment"].fields
+DEPLOYMENT_FIELDS = schema._schema.type_map["Deployment"].fields
+
+
+def deployed(count):
+    """A pipeline that has deployed to so many environments."""
+    pipeline = pipeline_with(
+        {
+            f"deploy{number}": {"script": "x", "environment": {"name": f"review/{number}"}}
+            for number in range(count)
+        }
+    )
+    for number in range(count):
+        succeed(f"deploy{number}")
+    return pipeline
+
+
+@pytest.mark.parametrize("name", sorted(set(ENVIRONMENT_FIELDS) - {"lastDeployment"}))
+def test_no_field_reads_environments_one_by_one(name):
+    asked = selection(name, ENVIRONMENT_FIELDS)
+    few, many = (len(statements(deployed(count), asked, LISTED)) for count in (1, 3))
+    assert few == many
+
+
+@pytest.mark.parametrize("name", sorted(DEPLOYMENT_FIELDS))
+@pytest.mark.parametrize("way", ["lastDeployment(status: SUCCESS) { %s }", "deployments { nodes { %s } }"])
+def test_no_field_reads_deployments_one_by_one(name, way):
+    asked = way % selection(name, DEPLOYMENT_FIELDS)
+    few, many = (len(statements(deployed(count), asked, LISTED)) for count in (1, 3))
+    assert few == many
+
+
+def test_only_what_is_asked_for_is_read_of_environments():
+    sent = statements(deployed(1), "slug lastDeployment(status: SUCCESS) { ref }", LISTED)
+    (environments,) = [sql for sql in sent if 'FROM "ci_core_environment"' in sql]
+    (deployments,) = [sql for sql in sent if "FROM ci_core_deployment" in sql]
+    assert '"slug"' in environments and "flux_resource_path" not in environments
+    assert '"ref"' in deployments and "finished_at" not in deployments
+
+
+@pytest.mark.parametrize("columns", [JOBS, STAGES, NEEDS, PIPELINES, ENVIRONMENTS, DEPLOYMENTS])
 def test_names_of_fields_and_columns_exist(columns):
     known = {column.attname for column in columns.model._meta.concrete_fields}
     fields = {
