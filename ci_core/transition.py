@@ -57,20 +57,41 @@ _COLUMNS: Final = frozenset(
     }
 )
 
+#: What a job counts as in its stage's tally (`Stage.tally`), in SQL; `decisions.composite.counted` makes a value of it.
+COUNTED: Final = "concat_ws('/', status, allow_failure::int, scheduling_type)"
+
 # Reads the jobs twice, each time in one go: first to lock them in order and note their statuses, then to change them.
 # No join of the two: without statistics, as in a new partition, the planner would look through all jobs for each one.
 # {which}: with one id alone, which is most often, every plan finds it by the key, and reads no other job.
 _CHANGED: Final = """old AS MATERIALIZED (
-    SELECT jsonb_object_agg(id, status) AS statuses FROM (
-        SELECT id, status FROM ci_core_job
+    SELECT jsonb_object_agg(id, status) AS statuses, jsonb_object_agg(id, {counted}) AS counted FROM (
+        SELECT id, status, allow_failure, scheduling_type FROM ci_core_job
         WHERE pipeline_id = %(pipeline_id)s AND {which} AND status = ANY(%(from)s) {only_if}
         ORDER BY id FOR NO KEY UPDATE
     ) AS locked
 ), changed AS (
     UPDATE ci_core_job AS job SET status = %(to)s, updated_at = %(now)s{also}{columns} FROM old
     WHERE pipeline_id = %(pipeline_id)s AND {which} AND status = ANY(%(from)s) {only_if}
-    RETURNING job.*, old.statuses ->> job.id::text AS old_status
+    RETURNING job.*, old.statuses ->> job.id::text AS old_status, old.counted ->> job.id::text AS old_counted
 )"""
+
+# Where the jobs of a stage are counted (`Stage.tally`), those that moved are counted anew.
+_TALLIED: Final = f"""moved AS (
+    SELECT stage_id, counted, sum(jobs) AS jobs FROM (
+        SELECT stage_id, old_counted AS counted, -1 AS jobs FROM changed WHERE NOT retried
+        UNION ALL SELECT stage_id, {COUNTED}, 1 FROM changed WHERE NOT retried
+    ) AS each GROUP BY stage_id, counted
+), tallied AS (
+    UPDATE ci_core_stage AS stage SET tally = (
+        SELECT coalesce(jsonb_object_agg(counted, jobs)::text, '{{}}') FROM (
+            SELECT counted, sum(jobs) AS jobs FROM (
+                SELECT key AS counted, value::numeric AS jobs FROM jsonb_each(stage.tally::jsonb)
+                UNION ALL SELECT counted, jobs FROM moved WHERE stage_id = stage.id
+            ) AS each GROUP BY counted HAVING sum(jobs) <> 0
+        ) AS summed
+    )
+    WHERE pipeline_id = %(pipeline_id)s AND id IN (SELECT stage_id FROM moved) AND tally <> ''
+)"""  # noqa: S608 - constants
 
 _ENQUEUED: Final = """enqueued AS (
     INSERT INTO ci_core_pendingjob (job_id, pipeline_id, project_id, tags, protected, queued_at)
@@ -182,8 +203,9 @@ def _statement(event: Event, columns: tuple[str, ...], *, single: bool) -> str:
         columns="".join(f", {name} = %({name})s" for name in columns),
         only_if=_ONLY_IF.get(event, ""),
         which="id = %(id)s" if single else "id = ANY(%(ids)s)",
+        counted=COUNTED,
     )
-    parts = [changed, LOG_CHANGED_JOBS, *([] if event in INHERITED else _beside(sources, to))]
+    parts = [changed, _TALLIED, LOG_CHANGED_JOBS, *([] if event in INHERITED else _beside(sources, to))]
     if to in _DEPLOYMENT_OF:
         parts.append(_DEPLOYED)
     rings = [RING_PIPELINE, *([RING_QUEUE] if _ENQUEUED in parts else [])]

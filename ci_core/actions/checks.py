@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -137,6 +139,19 @@ def _statuses(pipeline: Pipeline, jobs: list[Job]) -> Iterator[str]:
         yield f"it is {pipeline.status}, but should be {decided.pipeline}"
 
 
+def _tallies(pipeline: Pipeline, jobs: list[Job]) -> Iterator[str]:
+    """What processing takes the jobs of a stage to be is what they are."""
+    counted: dict[int, Counter[str]] = {}
+    for job in jobs:
+        if not job.retried:
+            key = f"{job.status}/{int(job.allow_failure)}/{job.scheduling_type}"
+            counted.setdefault(job.stage_id, Counter())[key] += 1
+    stages = Stage.objects.in_pipeline(pipeline.pk).exclude(tally="")
+    for stage_id, tally in stages.values_list("id", "tally"):
+        if json.loads(tally) != counted.get(stage_id, {}):
+            yield f"stage {stage_id} counts its jobs as {tally} (empty its tally to have them counted anew)"
+
+
 def _alive(pipeline: Pipeline, jobs: list[Job]) -> Iterator[str]:
     """No job is alive in a finished pipeline, and no copy that was retried."""
     for job in jobs:
@@ -234,6 +249,7 @@ _RULES: Final[tuple[Callable[[Pipeline, list[Job]], Iterator[str]], ...]] = (
     _side_tables,
     _on_runners,
     _statuses,
+    _tallies,
     _alive,
     _deployments,
     _log,

@@ -12,7 +12,7 @@ from ci_core import clock, events, resources
 from ci_core.actions.deploying import copy_deployments
 from ci_core.bulk import copy_rows
 from ci_core.errors import CiError, JobLimitReached
-from ci_core.models import EventKind, Job, JobDefinition, Need, Pipeline, User
+from ci_core.models import EventKind, Job, JobDefinition, Need, Pipeline, Stage, User
 from ci_core.models.ids import MAX_IN_PIPELINE, in_pipeline, on_job
 from ci_core.statuses import Status, When
 
@@ -70,6 +70,8 @@ def copy_jobs(
         retried=True, updated_at=now
     )
     copy_rows(copies)
+    # Processing counts anew what the copies changed.
+    Stage.objects.by_ids({job.stage_id for job in old}).update(tally="")
     resources.follow([(copy.pk, copy.resource_group_id) for copy in copies], Status.CREATED)
     _copy_needs(pipeline, {job.pk: copy.pk for job, copy in zip(old, copies, strict=True)})
     copy_deployments(

@@ -124,7 +124,9 @@ class Job(models.Model):
         ]
         indexes = [
             models.Index(fields=["project", "-id"], name="ci_job_by_project"),
-            models.Index(fields=["pipeline", "name"], name="ci_job_by_name"),
+            # The name first: so no look-up by pipeline and id can take this index and read the whole pipeline. The
+            # planner did that where a plan outlived the growth of a new partition, with both indexes alike to it.
+            models.Index(fields=["name", "pipeline"], name="ci_job_by_name"),
             models.Index(
                 fields=["runner", "-id"], name="ci_job_by_runner", condition=models.Q(runner__isnull=False)
             ),
@@ -152,7 +154,8 @@ class Need(models.Model):
     objects = InPipelineQuerySet.as_manager()
 
     class Meta:
-        indexes = [models.Index(fields=["pipeline", "name"], name="ci_need_by_name")]
+        # The name first, as with the jobs.
+        indexes = [models.Index(fields=["name", "pipeline"], name="ci_need_by_name")]
 
     def __str__(self) -> str:
         return self.name

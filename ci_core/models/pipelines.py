@@ -128,13 +128,20 @@ def pipeline_reference(related_name: str) -> Any:
 
 
 class Stage(models.Model):
-    """A stage of a pipeline. Partitioned; `id = pipeline.id << 16 | position`, position from 1."""
+    """A stage of a pipeline. Partitioned; `id = pipeline.id << 16 | position`, position from 1.
+
+    `tally` says how many of its latest jobs are in which status, so that processing need not read them all; the
+    statement that moves jobs keeps it (`ci_core.transition`). Empty until processing counts them, and after a retry.
+    """
 
     id = models.BigIntegerField(primary_key=True)
     pipeline = pipeline_reference("stages")
     name = models.CharField(max_length=255)
     position = models.PositiveSmallIntegerField()
     status = models.CharField(max_length=32, choices=choices(Status), default=Status.CREATED)
+    tally = models.TextField(
+        blank=True, default="", help_text="JSON: jobs by status, allow_failure and scheduling_type."
+    )
 
     objects = InPipelineQuerySet.as_manager()
 

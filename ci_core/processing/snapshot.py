@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from ci_core.decisions.composite import Counted, counted
@@ -13,6 +14,7 @@ from ci_core.models import Need, Pipeline, Stage
 from ci_core.models.ids import in_pipeline
 from ci_core.prepared import fetch_named
 from ci_core.statuses import SchedulingType, Status, When
+from ci_core.transition import COUNTED
 
 # Hand-written, with plain tuples: these are the hottest reads of the domain.
 
@@ -23,16 +25,20 @@ _JOBS: Final = f"""
 SELECT {_COLUMNS} FROM ci_core_job AS job WHERE pipeline_id = %(pipeline)s AND NOT retried ORDER BY number, id
 """  # noqa: S608 - constants
 
-_TALLY: Final = """
-SELECT stage.position, stage.status, job.status, job.allow_failure, job.scheduling_type, job.jobs
-FROM ci_core_stage AS stage
-JOIN (
-    SELECT stage_id, status, allow_failure, scheduling_type, count(*) AS jobs
-    FROM ci_core_job WHERE pipeline_id = %(pipeline)s AND NOT retried
-    GROUP BY stage_id, status, allow_failure, scheduling_type
-) AS job ON job.stage_id = stage.id
-WHERE stage.pipeline_id = %(pipeline)s
-"""
+_STAGES: Final = "SELECT position, status, tally FROM ci_core_stage WHERE pipeline_id = %(pipeline)s"
+
+#: Counts the jobs of all stages, and keeps that.
+_COUNT: Final = f"""
+WITH latest AS (
+    SELECT stage_id, {COUNTED} AS counted, count(*) AS jobs
+    FROM ci_core_job WHERE pipeline_id = %(pipeline)s AND NOT retried GROUP BY stage_id, counted
+), tallied AS (
+    SELECT stage_id, jsonb_object_agg(counted, jobs)::text AS tally FROM latest GROUP BY stage_id
+)
+UPDATE ci_core_stage AS stage
+SET tally = coalesce((SELECT tallied.tally FROM tallied WHERE tallied.stage_id = stage.id), '{{}}')
+WHERE pipeline_id = %(pipeline)s RETURNING position, status, tally
+"""  # noqa: S608 - constants
 
 #: Created jobs that need one of some names, a row for each of their needs that exists. The fences (OFFSET 0) keep the
 #: planner to index look-ups in this order: without statistics, as in a new partition, it would compare all with all.
@@ -87,20 +93,22 @@ def load_touched(pipeline: Pipeline, settled: Sequence[str]) -> PipelineSnapshot
 
 def _stages(pipeline: Pipeline) -> dict[int, StageSnapshot]:
     """The stages that have jobs, by position."""
-    stored: dict[int, Status] = {}
-    tallies: dict[int, Counter[Status | Counted]] = {}
-    waiting: Counter[int] = Counter()
-    for position, old, status, allow_failure, scheduling, jobs in fetch_named(
-        _TALLY, {"pipeline": pipeline.pk}
-    ):
-        stored[position] = Status(old)
-        tallies.setdefault(position, Counter())[counted(Status(status), allow_failure)] += jobs
+    rows = fetch_named(_STAGES, {"pipeline": pipeline.pk})
+    if not all(tally for _, _, tally in rows):
+        rows = fetch_named(_COUNT, {"pipeline": pipeline.pk})
+    return {position: _stage(status, json.loads(tally)) for position, status, tally in rows if tally != "{}"}
+
+
+def _stage(stored: str, jobs: Mapping[str, int]) -> StageSnapshot:
+    """A stage with the jobs that its tally tells."""
+    tally: Counter[Status | Counted] = Counter()
+    waiting = 0
+    for key, number in jobs.items():
+        status, allow_failure, scheduling = key.split("/")
+        tally[counted(Status(status), allow_failure == "1")] += number
         if status == Status.CREATED and scheduling == SchedulingType.STAGE:
-            waiting[position] += jobs
-    return {
-        position: StageSnapshot(stored[position], tally, waiting[position])
-        for position, tally in tallies.items()
-    }
+            waiting += number
+    return StageSnapshot(Status(stored), tally, waiting)
 
 
 def _dependents(

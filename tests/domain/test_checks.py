@@ -46,6 +46,10 @@ BREAKS: dict[str, tuple[Callable[[Pipeline], object], str]] = {
         lambda p: Stage.objects.in_pipeline(p.pk).filter(name="test").update(status="failed"),
         "stages should be",
     ),
+    "the tally of a stage": (
+        lambda p: Stage.objects.in_pipeline(p.pk).filter(name="test").update(tally='{"created/0/stage": 7}'),
+        "counts its jobs as",
+    ),
     "a job": (lambda p: Job.objects.by_ids([of(p, "a")]).update(status="success"), "jobs could move on"),
     "an unlogged change": (
         lambda p: Job.objects.by_ids([of(p, "b")]).update(status="manual"),
