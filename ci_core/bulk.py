@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from operator import attrgetter
 from typing import Any, Final
@@ -42,11 +43,24 @@ def copy_values(model: type[models.Model], names: Sequence[str], rows: Iterable[
     The other columns get their defaults. Values must be as the database takes them: of JSON its text. The text of any
     other value will do as well, and is quicker for lists and times that many rows share.
     """
+    with copying_values(model, names, rows):
+        pass
+
+
+@contextmanager
+def copying_values(
+    model: type[models.Model], names: Sequence[str], rows: Iterable[Sequence[Any]]
+) -> Iterator[None]:
+    """The same as `copy_values`; the block runs while the database takes in the last rows, and asks it nothing.
+
+    Rows that are made one by one are sent as they come, so that the database is at work on them all the while.
+    """
     target, columns, fields = _given(model, tuple(names))
     rest = tuple(field.get_db_prep_save(field.get_default(), connection) for field in fields)
     with connection.cursor() as cursor, cursor.copy(f"COPY {target} ({columns}) FROM STDIN") as copy:
         for row in rows:
             copy.write_row((*row, *rest))
+        yield
 
 
 def array_text(values: Iterable[str]) -> str:

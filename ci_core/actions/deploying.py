@@ -101,12 +101,14 @@ def copy_deployments(pipeline: Pipeline, copies: Mapping[int, int]) -> None:
 
 
 def _url(environment: CompiledEnvironment, job: CompiledJob, known: Mapping[str, str]) -> str:
+    if environment.url is None or "$" not in environment.url:
+        return environment.url or ""
     own = {variable["key"]: str(variable["value"]) for variable in job.definition()["variables"]}
     slug = {
         "CI_ENVIRONMENT_NAME": environment.name,
         "CI_ENVIRONMENT_SLUG": environment_slug(environment.name),
     }
-    return expand(environment.url or "", {**known, **own, **slug})
+    return expand(environment.url, {**known, **own, **slug})
 
 
 def _ensure(pipeline: Pipeline, wanted: Mapping[str, tuple[CompiledEnvironment, str]]) -> dict[str, int]:

@@ -11,8 +11,8 @@ from ci_core import clock, events, resources
 from ci_core.actions.deploying import environment_content, plan_deployments
 from ci_core.actions.resources import ensure_groups
 from ci_core.actions.retrying import reserve_numbers
-from ci_core.bulk import array_text, copy_rows, copy_values
-from ci_core.compiler import CompiledPipeline, CompiledTrigger
+from ci_core.bulk import array_text, copy_rows, copy_values, copying_values
+from ci_core.compiler import CompiledJob, CompiledPipeline, CompiledTrigger
 from ci_core.decisions.snapshots import JobSnapshot
 from ci_core.models import (
     Job,
@@ -40,19 +40,21 @@ def write_plan(
     that come back.
     """
     stages = _stages(pipeline, plan)
-    definitions, definition_of = _definitions(pipeline, plan)
     first = reserve_numbers(pipeline, len(plan.jobs))
     ids = [in_pipeline(pipeline.pk, first + offset) for offset in range(len(plan.jobs))]
     groups = _resource_groups(pipeline, plan)
     resources.follow(zip(ids, groups, strict=True), Status.CREATED)
     copy_rows(list(stages.values()))
-    copy_values(JobDefinition, ("id", "pipeline_id", "content"), definitions)
-    copy_values(Job, _JOB, _jobs(pipeline, plan, first, stages, definition_of, groups))
+    definition_of: list[int] = []
+    with copying_values(JobDefinition, _DEFINITION, _definitions(pipeline, plan, definition_of)):
+        jobs = list(_jobs(pipeline, plan, first, stages, definition_of, groups))
+    with copying_values(Job, _JOB, jobs):
+        snapshots = _snapshots(plan, ids, stages, groups)
     copy_values(Need, _NEED, _needs(pipeline, plan, ids))
     copy_rows(_variables(pipeline, given))
     plan_deployments(pipeline, zip(plan.jobs, ids, strict=True), known)
     events.record_created(pipeline, in_pipeline(pipeline.pk, first), len(ids))
-    return _snapshots(plan, ids, stages, groups)
+    return snapshots
 
 
 def _snapshots(
@@ -88,29 +90,42 @@ def _stages(pipeline: Pipeline, plan: CompiledPipeline) -> dict[str, Stage]:
     }
 
 
-def _definitions(pipeline: Pipeline, plan: CompiledPipeline) -> tuple[list[tuple[int, int, str]], list[int]]:
-    """Rows of the different definitions of a plan, and the id of each job's own; equal jobs share one."""
+_DEFINITION: Final = ("id", "pipeline_id", "content")
+
+
+def _definitions(
+    pipeline: Pipeline, plan: CompiledPipeline, of_jobs: list[int]
+) -> Iterator[tuple[int, int, str]]:
+    """Rows of the different definitions of a plan; equal jobs share one. of_jobs: gets the id of each job's own."""
     seen: dict[bytes, int] = {}
-    of_jobs: list[int] = []
     for job in plan.jobs:
-        content = job.definition()
-        content["retry"] = {"max": job.retry_max, "when": job.retry_when, "exit_codes": job.retry_exit_codes}
-        content["allow_failure_exit_codes"] = job.allow_failure_exit_codes
-        content["manual_confirmation"] = job.manual_confirmation
-        if job.trigger is not None:
-            content["trigger"] = _trigger_content(job.trigger)
-        if job.mirrors is not None:
-            content["mirrors"] = job.mirrors
-        if job.cross_needs:
-            content["cross_needs"] = [
-                {"project": need.project, "ref": need.ref, "job": need.job, "pipeline": need.pipeline}
-                for need in job.cross_needs
-                if need.artifacts
-            ]
-        if job.environment is not None:
-            content["environment"] = environment_content(job.environment)
-        of_jobs.append(seen.setdefault(orjson.dumps(content), in_pipeline(pipeline.pk, len(seen) + 1)))
-    return [(id_, pipeline.pk, content.decode()) for content, id_ in seen.items()], of_jobs
+        content = orjson.dumps(_definition_content(job))
+        id_ = seen.get(content)
+        if id_ is None:
+            id_ = seen[content] = in_pipeline(pipeline.pk, len(seen) + 1)
+            yield id_, pipeline.pk, content.decode()
+        of_jobs.append(id_)
+
+
+def _definition_content(job: CompiledJob) -> dict[str, Any]:
+    """What a job's definition keeps: what runners need, and what decides about the job once it has run."""
+    content = job.definition()
+    content["retry"] = {"max": job.retry_max, "when": job.retry_when, "exit_codes": job.retry_exit_codes}
+    content["allow_failure_exit_codes"] = job.allow_failure_exit_codes
+    content["manual_confirmation"] = job.manual_confirmation
+    if job.trigger is not None:
+        content["trigger"] = _trigger_content(job.trigger)
+    if job.mirrors is not None:
+        content["mirrors"] = job.mirrors
+    if job.cross_needs:
+        content["cross_needs"] = [
+            {"project": need.project, "ref": need.ref, "job": need.job, "pipeline": need.pipeline}
+            for need in job.cross_needs
+            if need.artifacts
+        ]
+    if job.environment is not None:
+        content["environment"] = environment_content(job.environment)
+    return content
 
 
 def _trigger_content(trigger: CompiledTrigger) -> dict[str, Any]:

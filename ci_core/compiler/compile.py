@@ -20,8 +20,8 @@ from ci_core.compiler.needs import NeedsCompiler, check_graph
 from ci_core.compiler.plan import check_cycles, plan_job
 from ci_core.compiler.policies import decide_by_policies
 from ci_core.compiler.references import Resolver
-from ci_core.compiler.rules import decide, decide_without_rules
-from ci_core.compiler.scope import JobVariables, Scope
+from ci_core.compiler.rules import asked, decide, decide_without_rules
+from ci_core.compiler.scope import JOB_VARIABLES, JobVariables, Scope
 from ci_core.compiler.session import OutOfBudget, Session
 from ci_core.compiler.tree import Map
 from ci_core.compiler.types import CompileContext, CompiledJob, CompiledPipeline, CompileResult
@@ -158,8 +158,15 @@ class _Compilation:
     def _decide_jobs(self, drafts: Sequence[JobDraft]) -> None:
         """Decides on every job. Copies with numbers are told as one job, those of a matrix one by one."""
         explained: dict[str, JobExplanation] = {}
+        shared: dict[str, JobDraft] = {}
         for draft in drafts:
-            draft.decision = self._decide_job(draft)
+            first = shared.get(draft.base)
+            if first is None:
+                draft.decision = self._decide_job(draft)
+                if draft.total is not None and self._alike(draft):
+                    shared[draft.base] = draft
+            else:
+                draft.rule, draft.decision = first.rule, first.decision
             mark = draft.at.mark
             name = draft.name if draft.matrix else draft.base
             if name not in explained:
@@ -178,6 +185,18 @@ class _Compilation:
             return decide_by_policies(self._session, only, except_, variables, workflow)
         draft.rule, decision = decide(self._session, rules, get("when") or "on_success", variables)
         return decision
+
+    def _alike(self, draft: JobDraft) -> bool:
+        """Whether the rules are blind to what sets the copies of a job apart, so that one decision is that of all."""
+        rules = draft.values.get("rules")
+        if rules is None:
+            return False
+        names, texts = asked(self._session, rules)
+        return (
+            not texts
+            and JOB_VARIABLES.isdisjoint(names)
+            and not any(item.key in names for item in draft.matrix)
+        )
 
     def _filtered(self, root: Map) -> None:
         """Source: docs.gitlab.com/ci/yaml/workflow/"""

@@ -10,7 +10,7 @@ from ci_core.compiler.diagnostics import At, quote_list
 from ci_core.compiler.entries import GLOBAL_DEFAULTS, GLOBALS, entry_at
 from ci_core.compiler.explanation import Decision
 from ci_core.compiler.keywords.inherit import Inherit, takes
-from ci_core.compiler.keywords.jobs import DEFAULT_KEYWORDS, check_job, mirrors, read_keywords
+from ci_core.compiler.keywords.jobs import check_job, mirrors, read_keywords
 from ci_core.compiler.keywords.needs import NeedSpec, NeedsSpec
 from ci_core.compiler.keywords.rules import RuleSpec
 from ci_core.compiler.keywords.workflow import DEFAULT_STAGE
@@ -146,9 +146,9 @@ def _read_job(
     draft = JobDraft(name, at, body, values, stage, name)
     if defaults and "trigger" not in values and not mirrors(values):
         choice = draft.inherit.default
-        for key in DEFAULT_KEYWORDS:
-            if key in defaults and key not in values and takes(choice, key):
-                values[key] = defaults[key]
+        for key, value in defaults.items():
+            if key not in values and takes(choice, key):
+                values[key] = value
     return draft
 
 
@@ -157,8 +157,10 @@ def _check_publish(session: Session, name: str, values: dict[str, Any], body: Ma
 
     Source: GitLab, lib/gitlab/ci/config/entry/job.rb
     """
+    if "publish" not in values:
+        return
     pages = values.get("pages")
-    if "publish" in values and not (pages or (name == "pages" and pages is None)):
+    if not pages and (name != "pages" or pages is not None):
         text = "publish works in jobs with pages only. Write pages: {publish: FOLDER} instead."
         session.report.error(text, body.at_key("publish", at))
 

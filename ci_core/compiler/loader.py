@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import yaml
+from yaml import (
+    AliasEvent,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+)
 from yaml._yaml import CParser
 
 from ci_core.compiler.diagnostics import At, Mark, PlainMark, Report
@@ -32,16 +40,17 @@ class _Source(io.BytesIO):
 
 @dataclass(slots=True)
 class _Frame:
-    """A map or list that is still open."""
+    """A map or list that is still open. merged: keys that `<<` brought, and nothing else since."""
 
     node: Map | Seq
     mark: Mark
     anchor: str | None
+    is_map: bool
     reference: bool = False
     key: str | None = None
     key_mark: Mark | None = None
     size: int = 1
-    merged: set[str] = field(default_factory=set)
+    merged: set[str] | None = None
 
 
 def decode(source: str | bytes, file: str, report: Report, limits: Limits) -> str | None:
@@ -112,16 +121,17 @@ class _Reader:
     def read(self) -> list[Any]:
         """Reads to the end of the stream."""
         documents: list[Any] = []
+        next_event, read_scalar = self._next, self._scalar
         while True:
-            event = self._next()
+            event = next_event()
             kind = event.__class__
-            if kind is yaml.ScalarEvent:
-                self._scalar(event)
-            elif kind is yaml.MappingStartEvent or kind is yaml.SequenceStartEvent:
-                self._start(event, kind is yaml.MappingStartEvent)
-            elif kind is yaml.MappingEndEvent or kind is yaml.SequenceEndEvent:
+            if kind is ScalarEvent:
+                read_scalar(event)
+            elif kind is MappingStartEvent or kind is SequenceStartEvent:
+                self._start(event, kind is MappingStartEvent)
+            elif kind is MappingEndEvent or kind is SequenceEndEvent:
                 self._end()
-            elif kind is yaml.AliasEvent:
+            elif kind is AliasEvent:
                 self._alias(event)
             elif kind is yaml.DocumentStartEvent:
                 self._root, self._anchors = None, {}
@@ -145,28 +155,46 @@ class _Reader:
 
     def _scalar(self, event: Any) -> None:
         text: str = event.value
+        mark = event.start_mark
         if "\0" in text:
-            text = self._without_nul(text, event.start_mark)
+            text = self._without_nul(text, mark)
         frame = self._open[-1] if self._open else None
-        if frame is not None and frame.key is None and isinstance(frame.node, Map):
+        if frame is not None and frame.is_map and frame.key is None:
             if event.anchor is not None:
                 self._anchors[event.anchor] = (text, 1)
-            self._key(frame, text, event.start_mark)
+            self._key(frame, text, mark)
             return
-        tag = event.tag
-        if event.implicit[0] or tag in _PLAIN_TAGS:
-            try:
-                value = self._plain[text]
-            except KeyError:
-                value = self._plain[text] = resolve_plain(text)
-        elif tag is None or tag in _TEXT_TAGS:
-            value = text
-        else:
-            raise self._fail(_unknown_tag(tag), event.start_mark)
+        value = self._value(event, text)
         if event.anchor is not None:
             self._anchors[event.anchor] = (value, 1)
-        self._count(event.start_mark)
-        self._place(value, event.start_mark, 1)
+        self._nodes += 1
+        if self._nodes > self._limits.yaml_nodes:
+            raise self._too_many(mark)
+        if frame is None or frame.key == _MERGE:
+            self._place(value, mark, 1)
+            return
+        frame.size += 1
+        node, key, key_mark = frame.node, frame.key, frame.key_mark
+        if key is None or key_mark is None:
+            node.append(value)  # type: ignore[union-attr]
+            node.marks.append(mark)  # type: ignore[union-attr]
+            return
+        frame.key = None
+        node[key] = value  # type: ignore[call-overload]
+        node.marks[key] = (key_mark, mark)  # type: ignore[call-overload]
+        if frame.merged:
+            frame.merged.discard(key)
+
+    def _value(self, event: Any, text: str) -> Any:
+        """What a scalar means, by its tag or, in plain style, by its text."""
+        tag = event.tag
+        if event.implicit[0] or tag in _PLAIN_TAGS:
+            if text not in self._plain:
+                self._plain[text] = resolve_plain(text)
+            return self._plain[text]
+        if tag is None or tag in _TEXT_TAGS:
+            return text
+        raise self._fail(_unknown_tag(tag), event.start_mark)
 
     def _without_nul(self, text: str, mark: Mark) -> str:
         r"""The text with signs in place of NUL (written "\0"), which no job and no database can hold."""
@@ -175,7 +203,7 @@ class _Reader:
 
     def _key(self, frame: _Frame, text: str, mark: Mark) -> None:
         node = frame.node
-        if text in node and text not in frame.merged:
+        if text in node and (frame.merged is None or text not in frame.merged):
             self._report.warning(
                 f"The key '{text}' is written twice in this map; this later one wins. Remove one of them.",
                 self._at(mark).down(text, mark),
@@ -188,7 +216,7 @@ class _Reader:
         if len(self._open) >= self._limits.yaml_depth:
             raise self._fail(_too_deep(self._limits), mark, "limit")
         parent = self._open[-1] if self._open else None
-        if parent is not None and parent.key is None and isinstance(parent.node, Map):
+        if parent is not None and parent.is_map and parent.key is None:
             raise self._fail("A key must be plain text, not a list or a map.", mark)
         tag = event.tag
         reference = tag == "!reference"
@@ -198,12 +226,16 @@ class _Reader:
             )
         if tag is not None and not reference and tag not in (f"{_CORE}map", f"{_CORE}seq", "!"):
             raise self._fail(_unknown_tag(tag), mark)
-        self._count(mark)
+        self._nodes += 1
+        if self._nodes > self._limits.yaml_nodes:
+            raise self._too_many(mark)
         node: Map | Seq = Map(mark) if is_map else Seq(mark)
-        self._open.append(_Frame(node, mark, event.anchor, reference))
+        self._open.append(_Frame(node, mark, event.anchor, is_map, reference))
 
     def _end(self) -> None:
         frame = self._open.pop()
+        if frame.size > self._limits.expanded_nodes:
+            raise self._too_large(frame.mark)
         value: Any = frame.node
         if frame.reference:
             value = self._reference(frame)
@@ -238,7 +270,7 @@ class _Reader:
                 mark,
             )
         value, size = found
-        if frame is not None and frame.key is None and isinstance(frame.node, Map):
+        if frame is not None and frame.is_map and frame.key is None:
             if not isinstance(value, str):
                 raise self._fail(
                     "A key must be plain text, not a list, a map or a number behind an alias.", mark
@@ -247,13 +279,9 @@ class _Reader:
             return
         self._place(value, mark, size)
 
-    def _count(self, mark: Mark) -> None:
-        self._nodes += 1
-        if self._nodes > self._limits.yaml_nodes:
-            limit = self._limits.yaml_nodes
-            raise self._fail(
-                f"The YAML has more values than the limit of {limit} (yaml_nodes).", mark, "limit"
-            )
+    def _too_many(self, mark: Mark) -> _Stop:
+        limit = self._limits.yaml_nodes
+        return self._fail(f"The YAML has more values than the limit of {limit} (yaml_nodes).", mark, "limit")
 
     def _place(self, value: Any, mark: Mark, size: int) -> None:
         """Puts a finished value into its parent."""
@@ -262,32 +290,36 @@ class _Reader:
             return
         frame = self._open[-1]
         frame.size += size
+        node, key, key_mark = frame.node, frame.key, frame.key_mark
         if frame.size > self._limits.expanded_nodes:
-            limit = self._limits.expanded_nodes
-            raise self._fail(
-                f"With its aliases written out, the YAML has more values than the limit of {limit} "
-                "(expanded_nodes).",
-                mark,
-                "limit",
-            )
-        node = frame.node
+            raise self._too_large(mark)
         if isinstance(node, Seq):
             node.add(value, mark)
             return
-        key, key_mark = frame.key, frame.key_mark
         assert key is not None and key_mark is not None
         frame.key = None
         if key == _MERGE:
             self._merge(frame, node, value, mark)
         else:
             node.put(key, value, (key_mark, mark))
-            frame.merged.discard(key)
+            if frame.merged:
+                frame.merged.discard(key)
+
+    def _too_large(self, mark: Mark) -> _Stop:
+        limit = self._limits.expanded_nodes
+        return self._fail(
+            f"With its aliases written out, the YAML has more values than the limit of {limit} (expanded_nodes).",
+            mark,
+            "limit",
+        )
 
     def _merge(self, frame: _Frame, node: Map, value: Any, mark: Mark) -> None:
         """`<<: *base`. As in GitLab, what it brings replaces keys written above it in the same map.
 
         Source: docs.gitlab.com/ci/yaml/yaml_optimization/#anchors
         """
+        if frame.merged is None:
+            frame.merged = set()
         parts = value[::-1] if isinstance(value, Seq) else [value]
         for part in parts:
             if not isinstance(part, Map):

@@ -25,11 +25,14 @@ def deep_merge(base: Map, over: Map, memory: dict[tuple[int, int], tuple[Map, Ma
     result = base.clone()
     result.mark = over.mark
     result.broken = base.broken or over.broken
+    result.update(over)
+    result.marks.update(over.marks)
+    result.tagged = base.tagged or over.tagged
     for name, value in over.items():
-        old = result.get(name)
-        if isinstance(old, Map) and isinstance(value, Map):
-            value = deep_merge(old, value, memory)
-        result.put(name, value, over.marks[name])
+        if isinstance(value, Map):
+            old = base.get(name)
+            if isinstance(old, Map):
+                result[name] = deep_merge(old, value, memory)
     memory[key] = (result, base, over)
     return result
 

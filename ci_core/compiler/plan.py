@@ -43,6 +43,31 @@ def check_cycles(session: Session, variables: tuple[CompiledVariable, ...], at: 
         )
 
 
+class _Texts:
+    """Texts of one job with the values of the variables put in."""
+
+    __slots__ = ("_draft", "_scope", "_yaml")
+
+    def __init__(self, scope: Scope, draft: JobDraft, yaml: tuple[CompiledVariable, ...]) -> None:
+        self._scope = scope
+        self._draft = draft
+        self._yaml = yaml
+
+    def known(self) -> Mapping[str, str]:
+        """The variables around the job."""
+        return self._scope.layers(self._yaml, JobVariables(self._draft))
+
+    def fill(self, text: str, at: At) -> str:
+        """The text with its variables; what long values cost is counted."""
+        if "$" not in text:
+            return text
+        scope = self._scope
+        limit = scope.session.limits.expanded_length
+        result = expand(text, self.known(), raw=scope.raw_names(self._yaml), max_length=limit)
+        scope.session.spend(1 + len(result) // 8, at)
+        return result
+
+
 def plan_job(
     scope: Scope,
     draft: JobDraft,
@@ -50,46 +75,56 @@ def plan_job(
     dependencies: list[str] | None,
 ) -> CompiledJob:
     """One job, or one copy of a job, as an entry of the plan."""
-    values = draft.values
+    get = draft.values.get
     yaml = scope.yaml_variables(draft)
-    if any("$" in item.value for item in values.get("variables") or ()):
+    own = get("variables")
+    if own and any("$" in item.value for item in own):
         check_cycles(scope.session, yaml, draft.body.at("variables", draft.at))
-    allow = _allow_failure(draft)
-    retry = values.get("retry") or _NO_RETRY
-    when, start_in, interruptible = _timing(draft)
-    group = values.get("resource_group")
-    mark = draft.at.mark
-    index, total = draft.index or 1, draft.total
+    texts = _Texts(scope, draft, yaml)
     spec = draft.needs_spec
     mirrored = spec.mirrored.pipeline if spec is not None and spec.mirrored is not None else None
-    variables = scope.layers(yaml, JobVariables(draft))
+    environment, group, trigger = get("environment"), get("resource_group"), get("trigger")
     return CompiledJob(
         name=draft.name,
-        stage=draft.stage,
-        position=Position(mark.name, mark.line + 1, mark.column + 1),
-        when=when,
-        allow_failure=allow.allowed,
-        allow_failure_exit_codes=allow.exit_codes,
         needs=needs,
-        tags=_tags(scope, draft, yaml, variables),
-        timeout=values.get("timeout"),
-        start_in=start_in,
-        interruptible=interruptible,
-        retry_max=retry.max,
-        retry_when=retry.when,
-        retry_exit_codes=retry.exit_codes,
-        environment=_environment(scope, values.get("environment"), yaml, variables),
-        resource_group=None if group is None else _expanded(scope, group, draft.at, yaml, variables),
-        coverage=values.get("coverage"),
+        tags=_tags(texts, get("tags") or (), draft.at),
+        environment=None if environment is None else _environment(scope, environment, texts),
+        resource_group=None if group is None else texts.fill(group, draft.at),
         parallel_index=draft.index,
-        parallel_total=total,
-        manual_confirmation=values.get("manual_confirmation"),
-        base_name=draft.base,
-        trigger=_trigger(scope, draft, yaml, variables),
+        trigger=None if trigger is None else _trigger(trigger, texts, draft.at),
         cross_needs=() if spec is None or mirrored is not None else spec.cross,
-        mirrors=None if mirrored is None else _expanded(scope, mirrored, draft.at, yaml, variables),
-        _definition=_definition(scope, draft, yaml, dependencies, index, total),
+        mirrors=None if mirrored is None else texts.fill(mirrored, draft.at),
+        _definition=_definition(scope, draft, yaml, dependencies),
+        **_common_fields(scope, draft),
     )
+
+
+def _common_fields(scope: Scope, draft: JobDraft) -> dict[str, Any]:
+    """What copies of a job have in common if the same rule let them in."""
+    key = (draft.base, id(draft.rule))
+    known = scope.fields.get(key)
+    if known is None:
+        get, mark = draft.values.get, draft.at.mark
+        allow, retry = _allow_failure(draft), get("retry") or _NO_RETRY
+        when, start_in, interruptible = _timing(draft)
+        known = scope.fields[key] = {
+            "stage": draft.stage,
+            "position": Position(mark.name, mark.line + 1, mark.column + 1),
+            "when": when,
+            "allow_failure": allow.allowed,
+            "allow_failure_exit_codes": allow.exit_codes,
+            "timeout": get("timeout"),
+            "start_in": start_in,
+            "interruptible": interruptible,
+            "retry_max": retry.max,
+            "retry_when": retry.when,
+            "retry_exit_codes": retry.exit_codes,
+            "coverage": get("coverage"),
+            "parallel_total": draft.total,
+            "manual_confirmation": get("manual_confirmation"),
+            "base_name": draft.base,
+        }
+    return known
 
 
 def _timing(draft: JobDraft) -> tuple[str, int | None, bool]:
@@ -119,18 +154,13 @@ def _allow_failure(draft: JobDraft) -> AllowFailure:
 
 
 def _definition(
-    scope: Scope,
-    draft: JobDraft,
-    yaml: tuple[CompiledVariable, ...],
-    dependencies: list[str] | None,
-    index: int,
-    total: int | None,
+    scope: Scope, draft: JobDraft, yaml: tuple[CompiledVariable, ...], dependencies: list[str] | None
 ) -> dict[str, Any]:
     """What a runner needs. Copies of a job differ in their variables only."""
     variables = scope.listed(yaml)
-    if total is not None:
+    if draft.total is not None:
         scope.session.spend(len(variables), draft.at)
-        variables = [*variables, *scope.numbered(index, total)]
+        variables = [*variables, *scope.numbered(draft.index or 1, draft.total)]
     common = scope.definitions.get(draft.base)
     if common is None:
         common = scope.definitions[draft.base] = _common(draft)
@@ -195,45 +225,23 @@ def _artifacts(draft: JobDraft) -> list[dict[str, Any]]:
     return [archive_of([folder]), *artifacts]
 
 
-def _trigger(
-    scope: Scope, draft: JobDraft, yaml: tuple[CompiledVariable, ...], variables: Mapping[str, str]
-) -> CompiledTrigger | None:
+def _trigger(spec: CompiledTrigger, texts: _Texts, at: At) -> CompiledTrigger:
     """Source: docs.gitlab.com/ci/yaml/#triggerproject"""
-    spec: CompiledTrigger | None = draft.values.get("trigger")
-    if spec is None or spec.project is None:
+    if spec.project is None:
         return spec
-    branch = spec.branch
-    return replace(
-        spec,
-        project=_expanded(scope, spec.project, draft.at, yaml, variables),
-        branch=None if branch is None else _expanded(scope, branch, draft.at, yaml, variables),
-    )
+    branch = None if spec.branch is None else texts.fill(spec.branch, at)
+    return replace(spec, project=texts.fill(spec.project, at), branch=branch)
 
 
-def _tags(
-    scope: Scope, draft: JobDraft, yaml: tuple[CompiledVariable, ...], variables: Mapping[str, str]
-) -> tuple[str, ...]:
+def _tags(texts: _Texts, tags: tuple[str, ...], at: At) -> tuple[str, ...]:
     """The tags with their variables, each once; one that comes to nothing is left out.
 
     Source: docs.gitlab.com/ci/yaml/#tags
     """
-    tags: tuple[str, ...] = draft.values.get("tags") or ()
     if not any("$" in tag for tag in tags):
         return tags
-    filled = [_expanded(scope, tag, draft.at, yaml, variables) for tag in tags]
+    filled = [texts.fill(tag, at) for tag in tags]
     return tuple({tag: None for tag in filled if tag.strip()})
-
-
-def _expanded(
-    scope: Scope, text: str, at: At, yaml: tuple[CompiledVariable, ...], variables: Mapping[str, str]
-) -> str:
-    """The text with its variables; what long values cost is counted."""
-    if "$" not in text:
-        return text
-    limit = scope.session.limits.expanded_length
-    result = expand(text, variables, raw=scope.raw_names(yaml), max_length=limit)
-    scope.session.spend(1 + len(result) // 8, at)
-    return result
 
 
 def _shown(scope: Scope, value: str) -> str:
@@ -241,17 +249,10 @@ def _shown(scope: Scope, value: str) -> str:
     return scope.session.context.redact(value)[:60]
 
 
-def _environment(
-    scope: Scope,
-    spec: EnvironmentSpec | None,
-    yaml: tuple[CompiledVariable, ...],
-    variables: Mapping[str, str],
-) -> CompiledEnvironment | None:
+def _environment(scope: Scope, spec: EnvironmentSpec, texts: _Texts) -> CompiledEnvironment:
     """Source: docs.gitlab.com/ci/environments/#create-a-dynamic-environment"""
-    if spec is None:
-        return None
     report, limit = scope.session.report, scope.session.limits.name_length
-    name = _expanded(scope, spec.name, spec.at, yaml, variables)
+    name = texts.fill(spec.name, spec.at)
     if not name.strip() or len(name) > limit:
         found = "nothing" if not name.strip() else f"{len(name)} characters"
         report.error(
@@ -260,11 +261,11 @@ def _environment(
             spec.at,
         )
     url = spec.url
-    if url is not None and all(item in variables for item in referenced_names(url)):
-        url = _expanded(scope, url, spec.at, yaml, variables)
-    stop = (
-        None if spec.auto_stop_in is None else _expanded(scope, spec.auto_stop_in, spec.at, yaml, variables)
-    )
+    if url is not None and "$" in url:
+        known = texts.known()
+        if all(item in known for item in referenced_names(url)):
+            url = texts.fill(url, spec.at)
+    stop = None if spec.auto_stop_in is None else texts.fill(spec.auto_stop_in, spec.at)
     seconds = None
     if stop is not None and stop != "never":
         seconds = parse_duration(stop)
@@ -272,20 +273,15 @@ def _environment(
             report.error(
                 f"environment:auto_stop_in comes to '{_shown(scope, stop)}', which is no duration.", spec.at
             )
-    tier = None if spec.deployment_tier is None else _tier(scope, spec, yaml, variables)
+    tier = None if spec.deployment_tier is None else _tier(scope, spec, texts)
     return CompiledEnvironment(
         name, url, spec.action, spec.on_stop, seconds, tier, spec.name, spec.kubernetes
     )
 
 
-def _tier(
-    scope: Scope,
-    spec: EnvironmentSpec,
-    yaml: tuple[CompiledVariable, ...],
-    variables: Mapping[str, str],
-) -> str:
+def _tier(scope: Scope, spec: EnvironmentSpec, texts: _Texts) -> str:
     """Source: docs.gitlab.com/ci/yaml/#environmentdeployment_tier"""
-    tier = _expanded(scope, spec.deployment_tier or "", spec.at, yaml, variables)
+    tier = texts.fill(spec.deployment_tier or "", spec.at)
     if tier not in TIERS:
         text = f"environment:deployment_tier comes to '{_shown(scope, tier)}'; it must come to {quote_list(TIERS)}."
         scope.session.report.error(text, spec.at)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from ci_core.compiler.explanation import Decision, RuleTrace
 from ci_core.compiler.expressions import ExpressionTrace, evaluate
@@ -29,26 +29,28 @@ def decide(
     `exists` looks.
     Source: docs.gitlab.com/ci/yaml/#rules
     """
-    names, texts = _asked(session, rules)
+    names, texts = asked(session, rules)
     if rules:
         session.spend(len(names) + 4 * len(texts), rules[0].at)
-    values = tuple([variables.get(name) for name in names])
-    key = (id(rules), default_when, place, values, tuple([filled(text, variables) for text in texts]))
-    known: Verdict | None = session.traces.get(key)
+    get = variables.get
+    values = tuple([get(name) for name in names])
+    filled_texts = tuple([filled(text, variables) for text in texts]) if texts else ()
+    # Made of the place's parts, since a tuple is hashed much faster than the place.
+    key = (id(rules), default_when, values, filled_texts, place.project, place.sha, place.ref, place.public)
+    known: Verdict | None = session.verdicts.get(key)
     if known is None:
-        known = session.traces[key] = _decide(session, rules, default_when, variables, place)
+        known = session.verdicts[key] = _decide(session, rules, default_when, variables, place)
     return known
 
 
-def _asked(session: Session, rules: tuple[RuleSpec, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """What the rules depend on: the variables of their expressions, and their texts with variables in them."""
-    key = ("asked", id(rules))
-    known: Any = session.traces.get(key)
+def asked(session: Session, rules: tuple[RuleSpec, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What rules depend on: the variables of their expressions, and their texts with variables in them."""
+    known = session.asked.get(id(rules))
     if known is None:
         names = {name: None for rule in rules if rule.condition for name in rule.condition.names}
         specs = [spec for rule in rules for spec in (rule.changes, rule.exists) if spec is not None]
         texts = {text: None for spec in specs for text in _texts(spec) if "$" in text}
-        known = session.traces[key] = (tuple(names), tuple(texts), rules)
+        known = session.asked[id(rules)] = (tuple(names), tuple(texts), rules)
     return known[0], known[1]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from ci_core.compiler.jobs import JobDraft
 from ci_core.compiler.keywords.inherit import takes
@@ -25,6 +25,7 @@ class Scope:
     weak: dict[str, str]
     shared: tuple[CompiledVariable, ...] = ()
     definitions: dict[str, dict[str, Any]] = field(default_factory=dict)
+    fields: dict[tuple[str, int], dict[str, Any]] = field(default_factory=dict)
     _memory: dict[Any, Any] = field(default_factory=dict)
 
     def yaml_variables(self, draft: JobDraft) -> tuple[CompiledVariable, ...]:
@@ -34,7 +35,8 @@ class Scope:
         Source: docs.gitlab.com/ci/yaml/#rulesvariables, docs.gitlab.com/ci/yaml/#inheritvariables
         """
         own = draft.values.get("variables") or _NO_VARIABLES
-        ruled = draft.rule.variables if draft.rule is not None else _NO_VARIABLES
+        rule = draft.rule
+        ruled = rule.variables if rule is not None else _NO_VARIABLES
         choice = draft.inherit.variables
         key = (id(own), id(draft.matrix), id(ruled), choice)
         known = self._memory.get(key)
@@ -62,9 +64,13 @@ class Scope:
 
     def raw_names(self, yaml: tuple[CompiledVariable, ...]) -> frozenset[str]:
         """Names of variables whose values are not expanded."""
-        return self.session.context.raw | {
-            item.key for item in yaml if item.raw and item.key not in self.strong
-        }
+        key = ("raw", id(yaml))
+        known = self._memory.get(key)
+        if known is None:
+            own = {item.key for item in yaml if item.raw and item.key not in self.strong}
+            known = self._memory[key] = (self.session.context.raw | own, yaml)
+        found: frozenset[str] = known[0]
+        return found
 
     def listed(self, yaml: tuple[CompiledVariable, ...]) -> list[dict[str, Any]]:
         """The variables as job definitions carry them; made once for jobs that have the same."""
@@ -94,6 +100,10 @@ _JOB_VARIABLES: dict[str, Callable[[JobDraft], str]] = {
     "CI_NODE_INDEX": lambda draft: str(draft.index or 1),
     "CI_NODE_TOTAL": lambda draft: str(draft.total or 1),
 }
+
+
+#: Names of the predefined variables that depend on the job.
+JOB_VARIABLES: Final = frozenset(_JOB_VARIABLES)
 
 
 class JobVariables(Mapping[str, str]):

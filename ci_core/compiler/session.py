@@ -32,6 +32,8 @@ class Session:
     sources: dict[str, str] = field(default_factory=dict)
     expressions: dict[str, Any] = field(default_factory=dict)
     traces: dict[Any, Any] = field(default_factory=dict)
+    verdicts: dict[Any, Any] = field(default_factory=dict)
+    asked: dict[int, tuple[tuple[str, ...], tuple[str, ...], Any]] = field(default_factory=dict)
     parsed: dict[tuple[str, int], tuple[Any, Any]] = field(default_factory=dict)
     work: int = 0
     lookups: int = 0

@@ -22,7 +22,6 @@ class Map(dict[str, Any]):
     __slots__ = ("broken", "mark", "marks", "tagged")
 
     def __init__(self, mark: Mark) -> None:
-        super().__init__()
         self.mark = mark
         self.marks: dict[str, Marks] = {}
         self.tagged = False
@@ -32,7 +31,7 @@ class Map(dict[str, Any]):
         """Sets a key together with its places."""
         self[key] = value
         self.marks[key] = marks
-        if isinstance(value, Reference) or (isinstance(value, Map | Seq) and value.tagged):
+        if isinstance(value, Reference) or (isinstance(value, (Map, Seq)) and value.tagged):
             self.tagged = True
 
     def clone(self) -> Map:
@@ -62,7 +61,6 @@ class Seq(list[Any]):
     __slots__ = ("broken", "mark", "marks", "tagged")
 
     def __init__(self, mark: Mark) -> None:
-        super().__init__()
         self.mark = mark
         self.marks: list[Mark] = []
         self.tagged = False
@@ -72,7 +70,7 @@ class Seq(list[Any]):
         """Appends an item together with its place."""
         self.append(value)
         self.marks.append(mark)
-        if isinstance(value, Reference) or (isinstance(value, Map | Seq) and value.tagged):
+        if isinstance(value, Reference) or (isinstance(value, (Map, Seq)) and value.tagged):
             self.tagged = True
 
 

@@ -127,7 +127,7 @@ def read_keywords(session: Session, body: Map, at: At, owner: str) -> dict[str, 
             _refuse(session, body, key, at, owner)
         elif value is None:
             continue
-        elif isinstance(value, Map | Seq):
+        elif isinstance(value, (Map, Seq)):
             memory = (key, id(value))
             cached = session.parsed.get(memory)
             if cached is None:

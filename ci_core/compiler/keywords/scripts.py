@@ -57,6 +57,9 @@ def _lines(session: Session, value: Any, at: At, keyword: str) -> list[str] | No
     if not isinstance(value, Seq):
         session.report.error(f"{keyword} must be a command or a list of commands, not {describe(value)}.", at)
         return None
+    if all([item.__class__ is str for item in value]):  # noqa: C419 - half the time, for what is nearly every script
+        session.spend(len(value), at)
+        return list(value)
     lines: list[str] = []
     good = True
     for item, place in items(session, value, at):
