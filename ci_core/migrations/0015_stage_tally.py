@@ -13,6 +13,6 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='stage',
             name='tally',
-            field=models.TextField(blank=True, default='', help_text='JSON: jobs by status, allow_failure and scheduling_type.'),
+            field=models.TextField(blank=True, default='', db_default='', help_text='JSON: jobs by status, allow_failure and scheduling_type.'),
         ),
     ]

@@ -140,7 +140,10 @@ class Stage(models.Model):
     position = models.PositiveSmallIntegerField()
     status = models.CharField(max_length=32, choices=choices(Status), default=Status.CREATED)
     tally = models.TextField(
-        blank=True, default="", help_text="JSON: jobs by status, allow_failure and scheduling_type."
+        blank=True,
+        default="",
+        db_default="",
+        help_text="JSON: jobs by status, allow_failure and scheduling_type.",
     )
 
     objects = InPipelineQuerySet.as_manager()
