@@ -27,6 +27,8 @@ _PROCEEDS: Final[Mapping[When, tuple[frozenset[Status], frozenset[Status], Statu
     When.DELAYED: (_PASSED, frozenset({Status.SUCCESS}), Status.SCHEDULED),
     When.ON_FAILURE: (frozenset({Status.FAILED}), frozenset({Status.FAILED}), Status.PENDING),
     When.ALWAYS: (_ANY_END, _ANY_END, Status.PENDING),
+    # No configuration has such a job; one that came to be all the same must not keep its pipeline open.
+    When.NEVER: (frozenset(), frozenset(), Status.SKIPPED),
 }
 
 
@@ -84,7 +86,7 @@ def _next_status(job: JobSnapshot, before: Status, values: Mapping[str, Status |
     if job.needs is not None:
         # A name that is not here is an optional need that the rules left out.
         before = composite((values[name] for name in job.needs if name in values), of_needs=True)
-    if before not in COMPLETED or job.when not in _PROCEEDS:
+    if before not in COMPLETED:
         return None
     by_stage_allowed, by_needs_allowed, proceeds_to = _PROCEEDS[job.when]
     if before not in (by_needs_allowed if by_needs else by_stage_allowed):

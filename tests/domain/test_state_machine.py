@@ -40,7 +40,9 @@ def configs(draw: st.DrawFn) -> dict[str, Any]:
     for number, stage in enumerate(stages):
         when = draw(st.sampled_from(["on_success"] * 3 + ["manual", "delayed", "on_failure", "always"]))
         job: dict[str, Any] = {"stage": STAGES[stage], "script": "x", "when": when}
-        job["allow_failure"] = draw(st.booleans() | st.just({"exit_codes": [2]}))
+        allowed = draw(st.none() | st.booleans() | st.just({"exit_codes": [2]}))
+        if allowed is not None:
+            job["allow_failure"] = allowed
         job["retry"] = draw(st.sampled_from([0, 0, 1, 2]))
         if when == "delayed":
             job["start_in"] = "1 hour"
@@ -53,19 +55,34 @@ def configs(draw: st.DrawFn) -> dict[str, Any]:
             job["needs"] = [*needs, *absent]
         if grouped and draw(st.booleans()):
             job["resource_group"] = draw(st.sampled_from(["a", "b"]))
+        if draw(st.integers(0, 3)) == 0:
+            _by_rules(job)
         config[NAMES[number]] = job
+    config["absent"] = {"stage": STAGES[0], "script": "x", "rules": [{"if": "$NONE", "when": "always"}]}
     return config
 
 
+def _by_rules(job: dict[str, Any]) -> None:
+    """Has the last of two rules say when the job starts and whether it may fail."""
+    moved = {key: job.pop(key) for key in ("when", "start_in") if key in job}
+    if isinstance(job.get("allow_failure"), bool):
+        moved["allow_failure"] = job.pop("allow_failure")
+    job["rules"] = [{"if": "$NONE", "when": "never"}, moved]
+
+
 def model_job(name: str, job: dict[str, Any]) -> ModelJob:
-    """A job of the configuration as the model has it."""
-    allowed = job["allow_failure"]
+    """A job of the configuration as the model has it.
+
+    One that is manual by its own `when` may fail unless it says otherwise; one that is so by a rule may not.
+    """
+    own = {**job, **job["rules"][1]} if "rules" in job else job
+    allowed = own.get("allow_failure", own["when"] == "manual" and "rules" not in job)
     by_codes = isinstance(allowed, dict)
     needs = [need for need in job["needs"] if isinstance(need, str)] if "needs" in job else None
     return ModelJob(
         name,
         job["stage"],
-        job["when"],
+        own["when"],
         False if by_codes else allowed,
         needs,
         allowed_codes=tuple(allowed["exit_codes"]) if by_codes else (),

@@ -110,7 +110,8 @@ class Model:
             passed = {"success", "skipped"}
         if before not in COMPLETED:
             return False
-        allowed = {"on_failure": {"failed"}, "always": {"success", "failed", "skipped"}}.get(job.when, passed)
+        special = {"on_failure": {"failed"}, "always": {"success", "failed", "skipped"}, "never": set()}
+        allowed = special.get(job.when, passed)
         if before not in allowed:
             job.status = "skipped"
         elif job.queue_at_once:
