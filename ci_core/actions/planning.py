@@ -41,7 +41,8 @@ def write_plan(
     """
     stages = _stages(pipeline, plan)
     first = reserve_numbers(pipeline, len(plan.jobs))
-    ids = [in_pipeline(pipeline.pk, first + offset) for offset in range(len(plan.jobs))]
+    last = first + len(plan.jobs) - 1
+    ids = range(in_pipeline(pipeline.pk, first), in_pipeline(pipeline.pk, last) + 1)
     groups = _resource_groups(pipeline, plan)
     resources.follow(zip(ids, groups, strict=True), Status.CREATED)
     copy_rows(list(stages.values()))
@@ -98,12 +99,13 @@ def _definitions(
 ) -> Iterator[tuple[int, int, str]]:
     """Rows of the different definitions of a plan; equal jobs share one. of_jobs: gets the id of each job's own."""
     seen: dict[bytes, int] = {}
+    pipeline_id = pipeline.pk
     for job in plan.jobs:
         content = orjson.dumps(_definition_content(job))
         id_ = seen.get(content)
         if id_ is None:
-            id_ = seen[content] = in_pipeline(pipeline.pk, len(seen) + 1)
-            yield id_, pipeline.pk, content.decode()
+            id_ = seen[content] = in_pipeline(pipeline_id, len(seen) + 1)
+            yield id_, pipeline_id, content.decode()
         of_jobs.append(id_)
 
 
@@ -166,7 +168,9 @@ def _jobs(
     groups: Sequence[int | None],
 ) -> Iterator[tuple[Any, ...]]:
     """The values of `_JOB` for each job; no model instances, since a plan may have thousands."""
-    now = clock.now().isoformat()
+    # Of what is the same in all rows nothing is asked for in each: a model's `pk` alone would take longer than the id.
+    pipeline_id, project_id, user_id = pipeline.pk, pipeline.project_id, pipeline.user_id
+    protected, now = pipeline.protected, clock.now().isoformat()
     tags = {wanted: array_text(wanted) for wanted in {job.tags for job in plan.jobs}}
     build, bridge, created = JobKind.BUILD.value, JobKind.BRIDGE.value, Status.CREATED.value
     stage_ids = {name: stage.pk for name, stage in stages.items()}
@@ -174,9 +178,9 @@ def _jobs(
     planned = zip(plan.jobs, definitions, groups, strict=True)
     for number, (job, definition, group) in enumerate(planned, start=first):
         yield (
-            in_pipeline(pipeline.pk, number),
-            pipeline.pk,
-            pipeline.project_id,
+            in_pipeline(pipeline_id, number),
+            pipeline_id,
+            project_id,
             stage_ids[job.stage],
             definition,
             job.name,
@@ -187,13 +191,13 @@ def _jobs(
             by_stage if job.needs is None else by_needs,
             job.allow_failure,
             job.interruptible,
-            pipeline.protected,
+            protected,
             tags[job.tags],
             job.timeout,
             job.start_in,
             job.environment.name if job.environment else "",
             job.coverage or "",
-            pipeline.user_id,
+            user_id,
             now,
             now,
             group,
@@ -204,8 +208,9 @@ _NEED: Final = ("id", "pipeline_id", "job_id", "name", "optional", "artifacts")
 
 
 def _needs(pipeline: Pipeline, plan: CompiledPipeline, ids: Sequence[int]) -> Iterator[tuple[Any, ...]]:
+    pipeline_id = pipeline.pk
     return (
-        (on_job(id_, number), pipeline.pk, id_, need.name, need.optional, need.artifacts)
+        (on_job(id_, number), pipeline_id, id_, need.name, need.optional, need.artifacts)
         for job, id_ in zip(plan.jobs, ids, strict=True)
         for number, need in enumerate(job.needs or (), start=1)
     )
