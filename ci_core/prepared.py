@@ -1,8 +1,9 @@
 """Runs statements past Django's cursor: most as statements that PostgreSQL has planned before.
 
-They are hand-written, and come with every request. To plan one of these takes PostgreSQL as long as to run it, or up to five times as long, and so does Django's cursor.
-They are prepared once a connection, planned for all values alike (`plan_cache_mode`), and sent by libpq itself. Where
-somebody keeps a log of the statements (`force_debug_cursor`) they go by Django's cursor, with the same rows.
+They are hand-written, and come with every request. To plan one of these takes PostgreSQL as long as to run it, or up to
+five times as long, and so does Django's cursor. They are prepared once a connection, planned for all values alike
+(`plan_cache_mode`), and sent by libpq itself. Where somebody keeps a log of the statements (`force_debug_cursor`) they
+go by Django's cursor, with the same rows.
 
 Those that are best read in different ways for different values are planned each time (`fetch_planned`).
 """
