@@ -37,7 +37,7 @@ from ci_core.statuses import DOWNSTREAM_SOURCES
 #: Key of the advisory lock on paths.
 _PATHS_LOCK: Final = 7_300_001
 #: Key of the advisory lock on who mirrors whom.
-_MIRRORS_LOCK: Final = 7_300_003
+_MIRRORS_LOCK: Final = 7_300_004
 #: The advisory lock of a family has this in its upper bits, and the id of the family's first pipeline below.
 _FAMILY_LOCKS: Final = 7_300_002 << 40
 

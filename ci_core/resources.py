@@ -35,14 +35,22 @@ _GIVE_BACK: Final = "UPDATE ci_core_resourcegroup SET holder_id = NULL WHERE hol
 #: (https://docs.gitlab.com/ci/resource_groups/#process-modes).
 _NEXT: Final = """
 SELECT job_id, pipeline_id, ready FROM ci_core_resourceclaim
-WHERE group_id = %(group)s {only_ready} ORDER BY pipeline_id {direction}, {ready_first} job_id LIMIT 1
+WHERE group_id = {group} {only_ready} ORDER BY pipeline_id {direction}, {ready_first} job_id LIMIT 1
 """
 _ORDER: Final = {
-    ProcessMode.UNORDERED: _NEXT.format(only_ready="AND ready", direction="ASC", ready_first=""),
-    ProcessMode.OLDEST_FIRST: _NEXT.format(only_ready="", direction="ASC", ready_first="ready DESC,"),
-    ProcessMode.NEWEST_FIRST: _NEXT.format(only_ready="", direction="DESC", ready_first="ready DESC,"),
-    ProcessMode.NEWEST_READY_FIRST: _NEXT.format(only_ready="AND ready", direction="DESC", ready_first=""),
+    ProcessMode.UNORDERED: {"only_ready": "AND ready", "direction": "ASC", "ready_first": ""},
+    ProcessMode.OLDEST_FIRST: {"only_ready": "", "direction": "ASC", "ready_first": "ready DESC,"},
+    ProcessMode.NEWEST_FIRST: {"only_ready": "", "direction": "DESC", "ready_first": "ready DESC,"},
+    ProcessMode.NEWEST_READY_FIRST: {"only_ready": "AND ready", "direction": "DESC", "ready_first": ""},
 }
+
+#: The first claim of each of some free groups, whether it is ready or not.
+_FIRST: Final = " UNION ALL ".join(
+    f"SELECT resource.id, first.* FROM ci_core_resourcegroup AS resource "  # noqa: S608 - constants
+    f"CROSS JOIN LATERAL ({_NEXT.format(group='resource.id', **order)}) AS first "
+    f"WHERE resource.id = ANY(%(groups)s) AND resource.holder_id IS NULL AND resource.process_mode = '{mode.value}'"
+    for mode, order in _ORDER.items()
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +103,17 @@ def mode_of_free(group_id: int) -> str | None:
 def next_claim(group_id: int, mode: str) -> Claim | None:
     """The job that a free group goes to next; None when there is none, or one comes first that is not ready."""
     with connection.cursor() as cursor:
-        cursor.execute(_ORDER[ProcessMode(mode)], {"group": group_id})
+        cursor.execute(_NEXT.format(group="%(group)s", **_ORDER[ProcessMode(mode)]), {"group": group_id})
         row = cursor.fetchone()
     claim = Claim(*row) if row else None
     return claim if claim is not None and claim.ready else None
+
+
+def first_claims(group_ids: Sequence[int]) -> dict[int, Claim]:
+    """The claim that comes first in each of the groups that no job has, by group; one that is not ready counts, too."""
+    with connection.cursor() as cursor:
+        cursor.execute(_FIRST, {"groups": list(group_ids)})
+        return {group_id: Claim(*claim) for group_id, *claim in cursor.fetchall()}
 
 
 def ready_claim(job_id: int) -> Claim | None:

@@ -29,6 +29,7 @@ from ci_core.models import (
     RunnerType,
     RunningJob,
 )
+from ci_core.resources import first_claims
 from ci_core.statuses import SchedulingType, Status
 
 #: Queue rows that a place in the queue is counted among.
@@ -97,7 +98,7 @@ def why_all_wait(jobs: Sequence[Job]) -> dict[int, Waiting]:
     queue = _Queue() if pending else None
     found = {}
     for job in jobs:
-        group, holder = resources.get(job.resource_group_id or 0, ("", ""))
+        group, holder, kept_for = resources.get(job.resource_group_id or 0, ("", "", ""))
         waiting = why(
             WaitSnapshot(
                 status=Status(job.status),
@@ -107,6 +108,7 @@ def why_all_wait(jobs: Sequence[Job]) -> dict[int, Waiting]:
                 due_at=job.scheduled_at,
                 resource_group=group,
                 holder=holder,
+                kept_for=kept_for,
                 runners=runners,
                 place=queue.place_of(job) if queue and job.kind != JobKind.BRIDGE else None,
                 deployers=deployers.get((job.project_id, job.environment_name), ""),
@@ -308,13 +310,19 @@ def _downstream(bridges: Sequence[int]) -> Mapping[int, tuple[int, Status]]:
     return {job_id: (pipeline_id, Status(status)) for job_id, pipeline_id, status in rows}
 
 
-def _resources(jobs: Sequence[Job]) -> Mapping[int, tuple[str, str]]:
-    """Key and holder (in words) of the groups that jobs wait for, by id."""
+def _resources(jobs: Sequence[Job]) -> Mapping[int, tuple[str, str, str]]:
+    """Of the groups that jobs wait for, by id: key, holder, and the job that a free one is kept for, both in words."""
     if not jobs:
         return {}
     groups = list(ResourceGroup.objects.filter(pk__in={job.resource_group_id for job in jobs}))
-    holders = {
-        job.pk: f"job {job.name} (#{job.pk}) of pipeline #{job.pipeline_id}"
-        for job in Job.objects.by_ids([group.holder_id for group in groups if group.holder_id is not None])
+    claims = first_claims([group.pk for group in groups])
+    kept = {group_id: claim.job_id for group_id, claim in claims.items() if not claim.ready}
+    named = {group.holder_id for group in groups if group.holder_id is not None} | set(kept.values())
+    words = {
+        job.pk: f"job {job.name} (#{job.pk}, {job.status}) of pipeline #{job.pipeline_id}"
+        for job in Job.objects.by_ids(named)
     }
-    return {group.pk: (group.key, holders.get(group.holder_id or 0, "")) for group in groups}
+    return {
+        group.pk: (group.key, words.get(group.holder_id or 0, ""), words.get(kept.get(group.pk, 0), ""))
+        for group in groups
+    }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
-from urllib.parse import urlencode
 
 from django.contrib import admin
 from django.db.models import Q, QuerySet
@@ -14,33 +13,20 @@ from django.utils.safestring import SafeString
 from ci_core.actions.jobs import cancel_job, play_job, retry_job, unschedule_job
 from ci_core.admin import display
 from ci_core.admin.base import DeskAdmin
-from ci_core.admin.display import Section, Table, Text
+from ci_core.admin.display import Section
 from ci_core.admin.filters import from_filterset
 from ci_core.admin.filtersets import JobRows
-from ci_core.admin.logs import LINES, tail_of
+from ci_core.admin.job_sections import sections_of
 from ci_core.admin.paging import PartitionedChangeList
 from ci_core.admin.verbs import Verb
-from ci_core.models import (
-    Artifact,
-    BridgeMessage,
-    DownstreamPipeline,
-    Job,
-    JobKind,
-    MirroredPipeline,
-    Need,
-    Pipeline,
-    Stage,
-)
+from ci_core.decisions.waiting import Waiting
+from ci_core.models import Job, Pipeline, Stage
 from ci_core.models.ids import pipeline_of
 from ci_core.statuses import CANCELABLE, PLAYABLE, RETRYABLE, Status
+from ci_core.waiting import why_waiting
 
-#: Pipelines that a job created, newest first, that its page shows.
-MOST_CREATED: Final = 100
-_CREATED: Final = ("Pipeline", "Project", "Status", "Strategy")
 #: Pipelines, newest first, whose jobs the list shows while nothing narrows it.
 REACH: Final = 10_000
-#: Copies of a job that its page shows, newest first.
-MOST_RUNS: Final = 50
 #: Largest id that carries a pipeline's.
 LARGEST: Final = 2**63 - 1
 
@@ -112,13 +98,29 @@ class JobAdmin(DeskAdmin[Job]):
     fieldsets = (
         (
             None,
-            {"fields": (("state", "failure"), ("name", "stage_name"), ("of_pipeline", "project"), "tags")},
+            {
+                "fields": (
+                    ("state", "failure"),
+                    "why_it_waits",
+                    ("name", "stage_name"),
+                    ("of_pipeline", "project"),
+                    "tags",
+                )
+            },
         ),
         ("How it runs", {"fields": _RULES}),
         ("Where it ran", {"fields": (("runner_shown", "user"), ("attempt", "exit_code"))}),
         ("Times (UTC)", {"fields": _TIMES}),
     )
-    readonly_fields = ("state", "failure", "stage_name", "of_pipeline", "runner_shown", *_flat(_TIMES))
+    readonly_fields = (
+        "state",
+        "failure",
+        "why_it_waits",
+        "stage_name",
+        "of_pipeline",
+        "runner_shown",
+        *_flat(_TIMES),
+    )
     verbs = (
         Verb("play", "Play", "started", _play, lambda job: not job.retried and job.status in PLAYABLE),
         Verb("retry", "Retry", "retried", _retry, lambda job: not job.retried and job.status in RETRYABLE),
@@ -191,16 +193,7 @@ class JobAdmin(DeskAdmin[Job]):
 
         A trigger job has its pipeline instead of log and artifacts; another one has those that it asked for, if any.
         """
-        yield _needs(row)
-        if row.kind == JobKind.BRIDGE:
-            yield _downstream(row)
-        else:
-            yield _log(row)
-            yield _artifacts(row)
-            created = _created(row)
-            if created:
-                yield display.table("Pipelines that its job token created", _CREATED, created)
-        yield _runs(row)
+        yield from sections_of(row)
 
     @admin.display(description="Status")
     def state(self, row: Job) -> SafeString:
@@ -211,6 +204,17 @@ class JobAdmin(DeskAdmin[Job]):
     def failure(self, row: Job) -> str:
         """Why the job failed."""
         return row.get_failure_reason_display() if row.failure_reason else ""
+
+    @admin.display(description="Why it waits")
+    def why_it_waits(self, row: Job) -> str:
+        """What keeps the job from starting, by the decisions that start it."""
+        if not hasattr(row, "waits_for"):  # the page asks more than once
+            row.waits_for = why_waiting(row)  # type: ignore[attr-defined]
+        waiting: Waiting | None = row.waits_for  # type: ignore[attr-defined]
+        if waiting is None:
+            return display.NOTHING
+        more = " It is stuck: nothing that is there now will start it." if waiting.stuck else ""
+        return f"{waiting.message}{more}"
 
     @admin.display(description="Stage")
     def stage_name(self, row: Job) -> str:
@@ -276,109 +280,3 @@ class JobAdmin(DeskAdmin[Job]):
     def ran(self, row: Job) -> str:
         """How long it was on a runner."""
         return display.between(row.started_at, row.finished_at)
-
-
-def _downstream(job: Job) -> Table:
-    """The pipelines that a job created or mirrors, or why it could not."""
-    message = BridgeMessage.objects.filter(job_id=job.pk).first()
-    return display.table(
-        "Pipeline that it follows",
-        _CREATED,
-        [*_created(job), *_mirrored(job)],
-        note=message.content if message else "",
-        empty="It has created or found none.",
-    )
-
-
-def _created(job: Job) -> list[Sequence[Any]]:
-    """The newest pipelines that a job created."""
-    links = DownstreamPipeline.objects.select_related("pipeline__project").filter(source_job_id=job.pk)
-    return [
-        (
-            display.link("pipeline", link.pk, f"#{link.pk}"),
-            link.pipeline.project.full_path,
-            display.badge(link.pipeline.status),
-            link.strategy or display.NOTHING,
-        )
-        for link in links.order_by("-pk")[:MOST_CREATED]
-    ]
-
-
-def _mirrored(job: Job) -> list[Sequence[Any]]:
-    """The pipeline that a job mirrors."""
-    mirrored = MirroredPipeline.objects.filter(job_id=job.pk).values_list("mirrored_id", flat=True)
-    pipelines = Pipeline.objects.select_related("project").filter(pk__in=list(mirrored))
-    return [
-        (
-            display.link("pipeline", pipeline.pk, f"#{pipeline.pk}"),
-            pipeline.project.full_path,
-            display.badge(pipeline.status),
-            "mirrored (needs:pipeline)",
-        )
-        for pipeline in pipelines
-    ]
-
-
-def _needs(job: Job) -> Table:
-    needs = list(Need.objects.of_jobs([job.pk]).order_by("id"))
-    latest = (
-        Job.objects.in_pipeline(job.pipeline_id)
-        .latest_copies()
-        .filter(name__in=[need.name for need in needs])
-    )
-    needed = {found.name: found for found in latest} if needs else {}
-    rows = []
-    for need in needs:
-        found = needed.get(need.name)
-        rows.append(
-            (
-                display.link("job", found.pk, need.name) if found else need.name,
-                display.badge(found.status) if found else "is not in the pipeline",
-                "yes" if need.optional else "no",
-                "yes" if need.artifacts else "no",
-            )
-        )
-    by_stage = job.scheduling_type == "stage"
-    empty = "None: it waits for all earlier stages." if by_stage else "None: it starts at once."
-    return display.table("Needs", ("Job", "Status", "Optional", "Gets its artifacts"), rows, empty=empty)
-
-
-def _log(job: Job) -> Text:
-    text, size = tail_of(job)
-    note = f"The whole log has {display.size(size)}." if size else ""
-    return Text(f"Log, the last {LINES} lines", text, note, empty="The job has written nothing.")
-
-
-def _artifacts(job: Job) -> Table:
-    rows = [
-        (
-            artifact.filename,
-            artifact.file_type,
-            artifact.file_format,
-            display.size(artifact.size),
-            display.moment(artifact.created_at),
-            display.moment(artifact.expire_at) if artifact.expire_at else "never",
-        )
-        for artifact in Artifact.objects.of_jobs([job.pk]).order_by("id")
-    ]
-    headers = ("File", "Type", "Format", "Size", "Created (UTC)", "Expires (UTC)")
-    return display.table("Artifacts", headers, rows, empty="The job has left no artifacts.")
-
-
-def _runs(job: Job) -> Table:
-    """Every copy of the job in its pipeline, newest first."""
-    copies = Job.objects.in_pipeline(job.pipeline_id).filter(name=job.name)
-    rows = [
-        (
-            display.link("job", copy.pk, f"#{copy.pk}") if copy.pk != job.pk else f"#{copy.pk} (this one)",
-            display.badge(copy.status),
-            copy.get_failure_reason_display() if copy.failure_reason else display.NOTHING,
-            copy.runner or display.NOTHING,
-            display.moment(copy.created_at),
-            display.between(copy.started_at, copy.finished_at),
-        )
-        for copy in copies.select_related("runner").order_by("-pipeline_id", "-id")[:MOST_RUNS]
-    ]
-    others = display.list_link("job", urlencode({"pipeline": job.pipeline_id}), "All jobs of the pipeline")
-    headers = ("Run", "Status", "Failure", "Runner", "Created (UTC)", "Ran")
-    return display.table("Runs of this job", headers, rows, note=others)

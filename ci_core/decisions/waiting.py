@@ -56,10 +56,11 @@ class Place:
 class WaitSnapshot:
     """A job that may be waiting.
 
-    before: names and statuses of what it still waits for, by needs or by stage. holder: what has its resource. runners:
-    all there are. place: of a pending job, given the runners that may take it. deployers: of a manual job
-    of a protected environment: who may deploy, in words. bridge: it is a trigger job; downstream, mirrored: id and
-    status of the pipeline that it created, or that it mirrors.
+    before: names and statuses of what it still waits for, by needs or by stage. holder: what has its resource.
+    kept_for: what comes first, by the group's process mode, but is not ready; then the resource is free. runners: all
+    there are. place: of a pending job, given the runners that may take it. deployers: of a manual job of a protected
+    environment: who may deploy, in words. bridge: it is a trigger job; downstream, mirrored: id and status of the
+    pipeline that it created, or that it mirrors.
     """
 
     status: Status
@@ -69,6 +70,7 @@ class WaitSnapshot:
     due_at: datetime | None = None
     resource_group: str = ""
     holder: str = ""
+    kept_for: str = ""
     runners: Sequence[RunnerSnapshot] = ()
     place: Callable[[Sequence[RunnerSnapshot]], Place] | None = None
     deployers: str = ""
@@ -129,7 +131,12 @@ def _delayed(snapshot: WaitSnapshot) -> Waiting:
 
 
 def _resource(snapshot: WaitSnapshot) -> Waiting:
-    held = f", held by {snapshot.holder}" if snapshot.holder else ", which is about to be handed over"
+    if snapshot.holder:
+        held = f", held by {snapshot.holder}"
+    elif snapshot.kept_for:
+        held = f", which by its process mode is kept for {snapshot.kept_for}"
+    else:
+        held = ", which is about to be handed over"
     return Waiting(
         WaitKind.RESOURCE_GROUP,
         f"Waits for resource group {snapshot.resource_group}{held}.",

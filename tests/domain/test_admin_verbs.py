@@ -86,6 +86,20 @@ def response_user(browser: Client) -> Any:
     return browser.get("/admin/").wsgi_request.user
 
 
+def test_a_page_tells_why_the_job_waits(browser: Client) -> None:
+    config = "a: {script: x, stage: build, tags: [gpu]}\nb: {script: x, stage: test}\n"
+    pipeline = pipeline_with(config + "c: {script: x, stage: test, when: manual, needs: []}\n")
+
+    def page(name: str) -> str:
+        return browser.get(url(job_of(pipeline, name), "change")).content.decode()
+
+    assert "No runner that serves its project is online. It is stuck" in page("a")
+    assert "Waits for jobs of earlier stages: a (pending)." in page("b")
+    assert "Waits for somebody to start it" in page("c")
+    job_actions.cancel_job(job_of(pipeline, "a").pk)
+    assert "earlier stages: " not in page("b")
+
+
 def test_a_timer_is_stopped(browser: Client) -> None:
     pipeline = pipeline_with("a: {script: make, when: delayed, start_in: 1 hour}")
     browser.post(url(job_of(pipeline, "a"), "verb", "unschedule"))

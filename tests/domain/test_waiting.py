@@ -14,9 +14,20 @@ from ci_core.actions.environments import protect_environment
 from ci_core.actions.groups import create_group
 from ci_core.actions.jobs import play_job, succeed_job
 from ci_core.actions.pipelines import create_pipeline
+from ci_core.actions.resources import change_process_mode
 from ci_core.actions.runners import create_runner
 from ci_core.decisions.runner_matching import may_take
-from ci_core.models import Job, PendingJob, Pipeline, Project, Runner, RunnerAccessLevel
+from ci_core.models import (
+    Job,
+    PendingJob,
+    Pipeline,
+    ProcessMode,
+    Project,
+    ResourceGroup,
+    Runner,
+    RunnerAccessLevel,
+)
+from ci_core.processing import hand_over
 from ci_core.queueing import claim_job
 from ci_core.statuses import AccessLevel, PipelineSource
 from ci_core.waiting import is_stuck, load_runners, queued, why_all_wait, why_waiting
@@ -81,7 +92,24 @@ def test_a_resource_group_names_its_holder() -> None:
     project = project_with("a: {script: x, resource_group: production}\n")
     first, second = (create_pipeline(project, "main", PipelineSource.API, acting_user=None) for _ in range(2))
     holder = job_named(first, "a")
-    assert f"production, held by job a (#{holder.pk}) of pipeline #{first.pk}" in reason(second, "a")
+    assert f"production, held by job a (#{holder.pk}, pending) of pipeline #{first.pk}" in reason(second, "a")
+
+
+def test_a_free_resource_is_kept_for_the_job_whose_turn_it_is() -> None:
+    config = "build: {script: x, stage: build}\na: {script: x, resource_group: production}\n"
+    project = project_with(config)
+    first, second = (create_pipeline(project, "main", PipelineSource.API, acting_user=None) for _ in range(2))
+    group = ResourceGroup.objects.get(key="production")
+    change_process_mode(group, ProcessMode.OLDEST_FIRST)
+    succeed_job(job_named(second, "build").pk)
+    kept_for = job_named(first, "a")
+    assert reason(second, "a") == (
+        "resource_group: Waits for resource group production, which by its process mode is kept for "
+        f"job a (#{kept_for.pk}, created) of pipeline #{first.pk}."
+    )
+    change_process_mode(group, ProcessMode.UNORDERED)
+    hand_over(group.pk)
+    assert reason(second, "a").startswith("no_runner")
 
 
 def test_statements_do_not_depend_on_the_number_of_jobs() -> None:

@@ -8,8 +8,10 @@ import pytest
 
 from ci_core import clock
 from ci_core.actions import jobs as actions
-from ci_core.models import Job, Runner, RunnerManager, VariableType
-from ci_core.statuses import AccessLevel, FailureReason
+from ci_core.actions.pipelines import create_pipeline
+from ci_core.models import Job, PendingJob, Runner, RunnerAccessLevel, RunnerManager, VariableType
+from ci_core.queueing import claim_job
+from ci_core.statuses import AccessLevel, FailureReason, PipelineSource
 from ci_core.variables.given import GivenVariable
 from tests.factories import UserFactory, member, pipeline_with, runner_with_token
 from tests.support.graphql_client import as_anonymous, as_user
@@ -361,9 +363,6 @@ def test_project_job_is_of_that_project():
 
 
 def test_statements_do_not_depend_on_rows():
-    from ci_core.actions.pipelines import create_pipeline
-    from ci_core.statuses import PipelineSource
-
     project = pipeline_with({"a": {"script": "x", "environment": "review"}}).project
     runner, _ = runner_with_token()
     client = as_user(member(project))
@@ -444,6 +443,40 @@ def test_waiting_reason():
     take(big)
     assert waiting(pipeline, "build") == (False, None, None)
     assert waiting(pipeline_with(WAITS), "build")[1] == "RUNNERS_BUSY"
+
+
+@pytest.mark.parametrize(
+    ("runner", "code"),
+    [
+        ({"tags": ["gpu"], "paused": True}, "RUNNERS_PAUSED"),
+        ({"tags": ["gpu"]}, "RUNNERS_OFFLINE"),
+        ({"tags": ["gpu"], "access_level": RunnerAccessLevel.REF_PROTECTED}, "PROTECTED_REF"),
+        ({"tags": ["gpu"], "run_untagged": False}, "UNTAGGED"),
+    ],
+)
+def test_a_job_that_the_only_runner_does_not_take(runner, code):
+    pipeline = pipeline_with({"a": {"script": "x", "tags": [] if code == "UNTAGGED" else ["gpu"]}})
+    one, _ = runner_with_token(**runner)
+    if code != "RUNNERS_OFFLINE":
+        Runner.objects.update(contacted_at=clock.now())
+    # As in a pipeline of another branch.
+    Job.objects.in_pipeline(pipeline.pk).update(protected=False)
+    PendingJob.objects.update(protected=False)
+    stuck, found, details = waiting(pipeline, "a")
+    assert (stuck, found) == (True, code)
+    assert details["runnerIds"] == [f"gid://gitlab/Ci::Runner/{one.pk}"]
+    # A runner that asks is online: so the queue has no such obstacle.
+    assert code == "RUNNERS_OFFLINE" or claim_job(one) is None
+
+
+def test_a_job_that_waits_for_a_resource_or_for_earlier_stages():
+    config = {"a": {"script": "x", "resource_group": "g"}, "b": {"script": "x", "stage": "deploy"}}
+    pipeline = pipeline_with(config)
+    other = create_pipeline(pipeline.project, "main", PipelineSource.PUSH, acting_user=None)
+    stuck, code, details = waiting(other, "a")
+    assert (stuck, code, details["resourceGroup"]) == (False, "RESOURCE_GROUP", "g")
+    assert f"#{job_of(pipeline, 'a').pk}" in details["holder"]
+    assert waiting(other, "b") == (False, "EARLIER_STAGES", {"jobNames": ["a"]})
 
 
 def test_every_kind_of_waiting_has_a_code():
