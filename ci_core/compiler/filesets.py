@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, TypeAlias
 
 from ci_core.compiler.diagnostics import At
 from ci_core.compiler.explanation import PathsTrace, PatternTrace
 from ci_core.compiler.fetching import HOME, Place, Refusal
 from ci_core.compiler.globs import is_glob, path_matcher
+from ci_core.compiler.path_regexps import compile_path_regexp, path_matches
 from ci_core.compiler.session import Session
 from ci_core.compiler.variables import expand
 
@@ -18,7 +20,7 @@ _SHOWN = 10
 
 @dataclass(frozen=True, slots=True)
 class PathsSpec:
-    """`changes` or `exists` as written."""
+    """`changes` or `exists` as written: with paths, or with a regular expression in their place."""
 
     keyword: str
     paths: tuple[str, ...]
@@ -26,6 +28,7 @@ class PathsSpec:
     compare_to: str | None = None
     project: str | None = None
     ref: str | None = None
+    regexp: str | None = None
 
 
 Files: TypeAlias = "Sequence[str] | Refusal | None"
@@ -44,8 +47,10 @@ def evaluate_paths(
         if spec.keyword == "changes"
         else _existing(session, spec, variables, place)
     )
-    patterns = tuple(filled(path, variables) for path in spec.paths)
-    key = ("paths", spec.keyword, compare, id(files), patterns)
+    patterns = tuple(
+        filled(path, variables) for path in (spec.paths if spec.regexp is None else (spec.regexp,))
+    )
+    key = ("paths", spec.keyword, spec.regexp is None, compare, id(files), patterns)
     known: tuple[PathsTrace, Any] | None = session.traces.get(key)
     if known is None:
         trace = _evaluate(session, spec, patterns, files, compare)
@@ -109,6 +114,8 @@ def _evaluate(
     if isinstance(files, Refusal):
         _refused(session, spec, files)
         return PathsTrace(spec.keyword, False, compared_with=compare, note="refused")
+    if spec.regexp is not None:
+        return _evaluate_regexp(session, spec, patterns[0], files, compare)
     globs = sum(is_glob(pattern) for pattern in patterns)
     checks = globs * len(files)
     session.spend(checks // 8, spec.at)
@@ -116,6 +123,23 @@ def _evaluate(
         return PathsTrace(spec.keyword, True, compared_with=compare, note="too_many")
     traces = tuple(_pattern(session, pattern, files, spec.keyword == "exists") for pattern in patterns)
     return PathsTrace(spec.keyword, any(trace.matched for trace in traces), traces, compare)
+
+
+def _evaluate_regexp(
+    session: Session, spec: PathsSpec, source: str, files: Sequence[str], compare: str | None
+) -> PathsTrace:
+    """Source: docs.gitlab.com/ci/yaml/#ruleschangesregexp, docs.gitlab.com/ci/yaml/#rulesexistsregexp"""
+    redact = session.context.redact
+    regexp = compile_path_regexp(source)
+    if isinstance(regexp, str):
+        session.report.error(f"rules:{spec.keyword}:regexp {regexp}.", spec.at)
+        return PathsTrace(spec.keyword, False, compared_with=compare, note="refused")
+    session.spend(len(files) // 2, spec.at)
+    if len(files) > session.limits.path_checks:
+        return PathsTrace(spec.keyword, True, compared_with=compare, note="too_many")
+    found = [redact(name) for name in islice((name for name in files if path_matches(regexp, name)), _SHOWN)]
+    trace = PatternTrace(redact(f"/{source}/"), bool(found), tuple(found))
+    return PathsTrace(spec.keyword, bool(found), (trace,), compare)
 
 
 def _pattern(session: Session, pattern: str, files: Sequence[str], folders: bool) -> PatternTrace:

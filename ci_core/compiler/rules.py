@@ -55,7 +55,7 @@ def asked(session: Session, rules: tuple[RuleSpec, ...]) -> tuple[tuple[str, ...
 
 
 def _texts(spec: PathsSpec) -> tuple[str, ...]:
-    return (*spec.paths, spec.compare_to or "", spec.project or "", spec.ref or "")
+    return (*spec.paths, spec.regexp or "", spec.compare_to or "", spec.project or "", spec.ref or "")
 
 
 def _decide(

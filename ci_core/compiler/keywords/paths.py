@@ -7,22 +7,24 @@ from typing import Any
 from ci_core.compiler.diagnostics import At
 from ci_core.compiler.filesets import PathsSpec
 from ci_core.compiler.keywords.reading import read_map, read_text, read_texts
+from ci_core.compiler.path_regexps import LONGEST, compile_path_regexp
 from ci_core.compiler.session import Session
 from ci_core.compiler.tree import Map
+from ci_core.compiler.variables import referenced_names
 
 
 def parse_changes(session: Session, value: Any, at: At) -> PathsSpec | None:
-    """A list of patterns, or a map with `paths` and `compare_to`.
+    """A list of patterns, or a map with `paths` or `regexp`, and `compare_to`.
 
-    Source: docs.gitlab.com/ci/yaml/#ruleschanges
+    Source: docs.gitlab.com/ci/yaml/#ruleschanges, docs.gitlab.com/ci/yaml/#ruleschangesregexp
     """
     return _parse(session, value, at, "changes", ("compare_to",))
 
 
 def parse_exists(session: Session, value: Any, at: At) -> PathsSpec | None:
-    """A list of patterns, or a map with `paths`, `project` and `ref`.
+    """A list of patterns, or a map with `paths` or `regexp`, `project` and `ref`.
 
-    Source: docs.gitlab.com/ci/yaml/#rulesexists
+    Source: docs.gitlab.com/ci/yaml/#rulesexists, docs.gitlab.com/ci/yaml/#rulesexistsregexp
     """
     return _parse(session, value, at, "exists", ("project", "ref"))
 
@@ -31,10 +33,14 @@ def _parse(session: Session, value: Any, at: At, keyword: str, more: tuple[str, 
     name = f"rules:{keyword}"
     if not isinstance(value, Map):
         return _spec(session, value, at, keyword, {})
-    options = read_map(session, value, at, name, ("paths", *more))
+    options = read_map(session, value, at, name, ("paths", "regexp", *more))
     assert options is not None
-    if options.get("paths") is None:
-        session.report.error(f"{name} needs paths, a list of files and patterns.", at)
+    if (options.get("paths") is None) == (options.get("regexp") is None):
+        neither = options.get("paths") is None
+        text = (
+            f"{name} needs {'' if neither else 'only one of '}paths, a list of files and patterns, or regexp."
+        )
+        session.report.error(text, at)
         return None
     texts: dict[str, str | None] = {}
     for key in more:
@@ -43,7 +49,24 @@ def _parse(session: Session, value: Any, at: At, keyword: str, more: tuple[str, 
     if texts.get("ref") is not None and "project" not in texts:
         session.report.error(f"{name}:ref needs {name}:project.", options.at_key("ref", at))
         return None
+    if options.get("regexp") is not None:
+        return _regexp_spec(session, options["regexp"], options.at("regexp", at), keyword, texts)
     return _spec(session, options["paths"], options.at("paths", at), keyword, texts)
+
+
+def _regexp_spec(
+    session: Session, value: Any, at: At, keyword: str, texts: dict[str, str | None]
+) -> PathsSpec | None:
+    """An expression without variables is checked at once, one with them when their values are in it."""
+    name = f"rules:{keyword}:regexp"
+    source = read_text(session, value, at, name, LONGEST)
+    if source is None:
+        return None
+    compiled = None if referenced_names(source) else compile_path_regexp(source)
+    if isinstance(compiled, str):
+        session.report.error(f"{name} {compiled}.", at)
+        return None
+    return PathsSpec(keyword, (), at, **texts, regexp=source)
 
 
 def _spec(

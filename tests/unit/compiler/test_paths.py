@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from ci_core.compiler import CompileResult, Limits
+from ci_core.compiler.path_regexps import compile_path_regexp, path_matches
 from tests.unit.compiler.conftest import MemoryChanges, MemoryFetcher
 
 Run = Callable[..., CompileResult]
@@ -59,6 +60,22 @@ GIVEN: dict[str, Any] = {"fetcher": TREE, "changes": CHANGES}
         ("exists: {paths: [Makefile], project: group/p}", False),
         ("exists: [Dockerfile], changes: [nothing]", False),
         ("exists: []", False),
+        # docs.gitlab.com/ci/yaml/#ruleschangesregexp
+        (r"changes: {regexp: '\A(?!docs/).*'}", True),
+        (r"changes: {regexp: '\A(?!docs/|src/|Dockerfile).*'}", False),
+        (r"changes: {regexp: '^(?!docs/)(?!Docker)(?=s)..c/'}", True),
+        (r"changes: {regexp: '\A(?!docs/)x|\A(?=Docker)D'}", True),
+        (r"changes: {regexp: '\Adocs/[a-z]\.md\z'}", True),
+        (r"changes: {regexp: 'deep'}", True),
+        (r"changes: {regexp: '\Adeep'}", False),
+        (r"changes: {regexp: '\A$DIR/.*\.md$'}", True),
+        (r"changes: {regexp: '\h\.md\Z'}", True),
+        (r"changes: {regexp: other, compare_to: refs/heads/branch1}", True),
+        (r"changes: {regexp: Dockerfile, compare_to: refs/heads/branch1}", False),
+        # docs.gitlab.com/ci/yaml/#rulesexistsregexp
+        (r"exists: {regexp: '\.py$'}", True),
+        (r"exists: {regexp: '\.go$'}", False),
+        (r"exists: {regexp: '^Make', project: group/p, ref: v1.0.0}", True),
     ],
 )
 def test_matching(run: Run, rule: str, matched: bool) -> None:
@@ -72,7 +89,21 @@ def test_matching(run: Run, rule: str, matched: bool) -> None:
     ("rule", "message"),
     [
         ("changes: a", "rules:changes must be a list of texts"),
-        ("changes: {compare_to: main}", "rules:changes needs paths"),
+        (
+            "changes: {compare_to: main}",
+            "rules:changes needs paths, a list of files and patterns, or regexp.",
+        ),
+        ("changes: {paths: [a], regexp: a}", "rules:changes needs only one of paths"),
+        ("changes: {regexp: [a]}", "rules:changes:regexp must be a text"),
+        ("changes: {regexp: '('}", "rules:changes:regexp is not a valid regular expression."),
+        ("changes: {regexp: 'a(?!b)'}", "rules:changes:regexp is not understood. Of look-ahead"),
+        (r"changes: {regexp: '\A(?!b'}", "rules:changes:regexp is not understood. Of look-ahead"),
+        ("exists: {regexp: '(?<=a)b'}", "rules:exists:regexp is not understood. Of look-ahead"),
+        (
+            f"exists: {{regexp: {'a' * 256}}}",
+            "rules:exists:regexp has 256 characters, more than the limit of 255",
+        ),
+        ("exists: {regexp: $CI(}", "rules:exists:regexp is not a valid regular expression."),
         ("changes: {paths: [a], compare_to: nope}", "rules:changes cannot look at 'nope': it is no branch"),
         ("changes: {paths: [a], bogus: 1}", "unknown keys: bogus"),
         ("exists: {paths: [a], ref: main}", "rules:exists:ref needs rules:exists:project."),
@@ -124,3 +155,41 @@ def test_the_account_lists_patterns_and_files(run: Run) -> None:
         {"pattern": "docs/*", "matched": True, "files": ["docs/a.md"]},
         {"pattern": "**/*", "matched": True, "files": ["Dockerfile", "docs/a.md", "src/deep/x.py"]},
     ]
+
+
+def test_the_account_shows_an_expression_between_slashes(run: Run) -> None:
+    text = r"a: {script: x, rules: [{changes: {regexp: '\A$DIR/'}}]}"
+    trace = run(text, given=GIVEN, DIR="docs").explanation.jobs[0].decision.rules[0].to_json()["changes"]
+    assert trace["patterns"] == [{"pattern": r"/\Adocs//", "matched": True, "files": ["docs/a.md"]}]
+
+
+@pytest.mark.parametrize(
+    ("source", "path", "matched"),
+    [
+        # A path may have line breaks, and ^ and $ look at each line.
+        (r"^(?!docs/)", "docs/a\nb", True),
+        (r"\A(?!docs/)", "docs/a\nb", False),
+        (r"a$", "docs/a\nb", True),
+        (r"a\z", "docs/a\nb", False),
+        # What is escaped or in brackets neither parts alternatives nor closes a parenthesis.
+        (r"\A(?![|)]|\)).", ")a", False),
+        (r"\A(?![]|)])a", "a", True),
+        (r"\A(?!(a|b)/)(a|c)/|z", "c/x", True),
+        (r"\A(?!(a|b)/)(a|c)/|z", "a/x", False),
+        (r"\A(?!(a|b)/)(a|c)/|z", "a/z", True),
+    ],
+)
+def test_expressions_are_read_as_ruby_reads_them(source: str, path: str, matched: bool) -> None:
+    regexp = compile_path_regexp(source)
+    assert not isinstance(regexp, str)
+    assert path_matches(regexp, path) == matched
+
+
+def test_beyond_the_limit_of_checks_an_expression_matches(run: Run) -> None:
+    given = {"changes": MemoryChanges([f"f{n}" for n in range(100)])}
+    text = "k: {script: x}\na: {script: x, rules: [{changes: {regexp: none}}]}"
+    trace = (
+        run(text, given=given, limits=Limits(path_checks=99)).explanation.jobs[1].decision.rules[0].changes
+    )
+    assert trace is not None
+    assert (trace.value, trace.note) == (True, "too_many")
