@@ -57,6 +57,10 @@ def _cancel(request: HttpRequest, job: Job) -> None:
     cancel_job(job.pk)
 
 
+def _force_cancel(request: HttpRequest, job: Job) -> None:
+    cancel_job(job.pk, force=True)
+
+
 def _unschedule(request: HttpRequest, job: Job) -> None:
     unschedule_job(job.pk)
 
@@ -130,6 +134,14 @@ class JobAdmin(DeskAdmin[Job]):
             "cancelled",
             _cancel,
             lambda job: job.status in CANCELABLE | {Status.MANUAL},
+            caution=True,
+        ),
+        Verb(
+            "force",
+            "Cancel without waiting for the runner",
+            "cancelled",
+            _force_cancel,
+            lambda job: job.status == Status.CANCELING,
             caution=True,
         ),
         Verb(

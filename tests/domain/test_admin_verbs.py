@@ -12,13 +12,14 @@ from django.test import Client
 from ci_core import access
 from ci_core.actions import jobs as job_actions
 from ci_core.actions import runners, users
+from ci_core.actions.runners import touch_runner
 from ci_core.admin.logs import last_lines
 from ci_core.models import Environment, Job, PersonalAccessToken, Pipeline, RunnerRegistrationToken
 from ci_core.statuses import FailureReason
-from tests.factories import UserFactory, pipeline_with
+from tests.factories import UserFactory, pipeline_with, runner_with_token
 from tests.support.desk import CONFIG, signed_in, staff, url
 from tests.support.invariants import assert_consistent
-from tests.support.jobs import job_of, log
+from tests.support.jobs import job_of, log, take
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.support.admin_urls")]
 
@@ -98,6 +99,18 @@ def test_a_page_tells_why_the_job_waits(browser: Client) -> None:
     assert "Waits for somebody to start it" in page("c")
     job_actions.cancel_job(job_of(pipeline, "a").pk)
     assert "earlier stages: " not in page("b")
+
+
+def test_a_job_whose_runner_does_not_stop_is_cancelled_all_the_same(browser: Client) -> None:
+    pipeline = pipeline_with("a: {script: x}")
+    job = job_of(pipeline, "a")
+    runner, _ = runner_with_token()
+    take(runner, touch_runner(runner, "s_1", {"features": {"cancel_gracefully": True}}, "127.0.0.1"))
+    browser.post(url(job, "verb", "cancel"))
+    assert job_of(pipeline, "a").status == "canceling"
+    browser.post(url(job, "verb", "force"))
+    assert job_of(pipeline, "a").status == "canceled"
+    assert_consistent(pipeline.pk)
 
 
 def test_a_timer_is_stopped(browser: Client) -> None:
