@@ -75,6 +75,15 @@ def _database(url: str | None) -> dict[str, object]:
 
 
 DATABASES = {"default": _database(ENV.database_url)}
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+    # Remote files that `include:cache` asks to keep; up to a mebibyte each.
+    "remote_files": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "ci_core_remotefile",
+        "OPTIONS": {"MAX_ENTRIES": 500},
+    },
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "ci_core.User"
 AUTH_PASSWORD_VALIDATORS = [

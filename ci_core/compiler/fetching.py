@@ -60,8 +60,8 @@ class Fetcher(Protocol):
         """The place of a version of a project with components: `1.2.0`, `1.2`, `~latest`, a branch or a commit."""
         ...
 
-    def remote(self, url: str) -> bytes | Refusal:
-        """The content behind a URL."""
+    def remote(self, url: str, keep: int = 0) -> bytes | Refusal:
+        """The content behind a URL. keep: seconds that it may be old."""
         ...
 
     def template(self, name: str) -> bytes | Refusal:
@@ -92,7 +92,7 @@ class NoFetcher:
     def locate_component(self, host: str, project: str, version: str, public: bool) -> Place | Refusal:
         return _ALONE
 
-    def remote(self, url: str) -> bytes | Refusal:
+    def remote(self, url: str, keep: int = 0) -> bytes | Refusal:
         return _ALONE
 
     def template(self, name: str) -> bytes | Refusal:

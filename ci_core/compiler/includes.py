@@ -184,9 +184,11 @@ class Includer:
             yield from self._component(spec, place)
         elif self._has_extension(spec, spec.target):
             url = spec.target
-            ask = self._fetcher.remote if spec.kind == "remote" else self._fetcher.template
-            label = url if spec.kind == "remote" else f"template:{url}"
-            content = self._content((spec.kind, url), lambda: ask(url))
+            fetcher, remote = self._fetcher, spec.kind == "remote"
+            label = url if remote else f"template:{url}"
+            content = self._content(
+                (spec.kind, url), lambda: fetcher.remote(url, spec.cache) if remote else fetcher.template(url)
+            )
             yield _File(NOWHERE, url, self._session.context.redact(label), self._intact(spec, content))
 
     def _intact(self, spec: IncludeSpec, content: bytes | Refusal) -> bytes | Refusal:

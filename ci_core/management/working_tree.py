@@ -59,8 +59,8 @@ class WorkingTree:
         """A folder given for the component's project, whatever the version."""
         return self.locate(project, version, public)
 
-    def remote(self, url: str) -> bytes | Refusal:
-        """A file of another server, from under --allow-url."""
+    def remote(self, url: str, keep: int = 0) -> bytes | Refusal:
+        """A file of another server, from under --allow-url; always the one that is there now."""
         if not self.prefixes:
             return Refusal("not_allowed", "remote files are read with --allow-url PREFIX only")
         from ci_core.repositories.remote import fetch

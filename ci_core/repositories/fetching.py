@@ -14,7 +14,7 @@ from ci_core.compiler import Place, Refusal
 from ci_core.errors import CiError, RepositoryMissing
 from ci_core.models import Project, User
 from ci_core.repositories.reading import Repository, open_repository
-from ci_core.repositories.remote import TOTAL_TIMEOUT, fetch
+from ci_core.repositories.remote import TOTAL_TIMEOUT, fetch_or_keep
 
 _VERSION: Final = re.compile(r"v?(\d+)\.(\d+)\.(\d+)")
 _PARTIAL: Final = re.compile(r"\d+(?:\.\d+)?")
@@ -94,9 +94,9 @@ class ProjectFetcher:
             return Refusal("not_found", f"{found.full_path} has no version {version!r}")
         return Place(found.full_path, commit.sha, commit.ref, public)
 
-    def remote(self, url: str) -> bytes | Refusal:
+    def remote(self, url: str, keep: int = 0) -> bytes | Refusal:
         """A file of another server."""
-        return self._fetch(url)
+        return self._fetch(url, keep)
 
     def template(self, name: str) -> bytes | Refusal:
         """A template, from where the operator keeps templates."""
@@ -107,13 +107,13 @@ class ProjectFetcher:
             )
         return self._fetch(base.rstrip("/") + "/" + name)
 
-    def _fetch(self, url: str) -> bytes | Refusal:
+    def _fetch(self, url: str, keep: int = 0) -> bytes | Refusal:
         """Source: https://docs.gitlab.com/ci/yaml/#include"""
         if self._waited > TOTAL_TIMEOUT:
             return Refusal("failed", f"fetching remote files took more than {TOTAL_TIMEOUT:.0f} seconds")
         started = time.monotonic()
         try:
-            return fetch(url, settings.PIPEYARD_INCLUDE_PREFIXES)
+            return fetch_or_keep(url, settings.PIPEYARD_INCLUDE_PREFIXES, keep)
         finally:
             self._waited += time.monotonic() - started
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import time
 from collections.abc import Sequence
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
+from django.core.cache import caches
+
+from ci_core import clock
 from ci_core.compiler import Refusal
 
 #: Largest file that is read, bytes. A CI configuration has a smaller limit of its own.
@@ -15,6 +19,9 @@ MAX_FILE: Final = 4 * 1024 * 1024
 #: Seconds for one file, and for all files of one configuration.
 TIMEOUT: Final = 10.0
 TOTAL_TIMEOUT: Final = 30.0
+#: Largest file that is kept, bytes, and how long one is kept at most, seconds, whatever `include:cache` says.
+MAX_KEPT: Final = 1024 * 1024
+LONGEST_KEPT: Final = 30 * 24 * 3600
 _ODD: Final = re.compile(r"[\\\s\x00-\x1f]")
 
 
@@ -36,6 +43,26 @@ def is_allowed(url: str, prefixes: Sequence[str]) -> bool:
         if (parts.scheme, host) == (allowed.scheme, allowed.netloc.lower()) and path.startswith(folder):
             return True
     return False
+
+
+def fetch_or_keep(url: str, prefixes: Sequence[str], keep: int) -> bytes | Refusal:
+    """The content behind an allowed URL, which may be up to `keep` seconds old; 0: it is fetched.
+
+    Pipelines of all projects share what is kept, each by how old it lets a file be.
+    Source: https://docs.gitlab.com/ci/yaml/#includecache
+    """
+    keep = min(keep, LONGEST_KEPT)
+    if not keep or not is_allowed(url, prefixes):
+        return fetch(url, prefixes)
+    kept = caches["remote_files"]
+    key, now = hashlib.sha256(url.encode()).hexdigest(), clock.now().timestamp()
+    found: tuple[float, bytes] | None = kept.get(key)
+    if found is not None and now - found[0] < keep:
+        return found[1]
+    content = fetch(url, prefixes)
+    if isinstance(content, bytes) and len(content) <= MAX_KEPT:
+        kept.set(key, (now, content), keep)
+    return content
 
 
 def fetch(url: str, prefixes: Sequence[str]) -> bytes | Refusal:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import httpx
@@ -9,6 +11,7 @@ import pygit2
 import pytest
 from django.db import transaction
 
+from ci_core import clock
 from ci_core.actions.pipelines import compile_runnable, create_pipeline, store_pipeline
 from ci_core.configuration import NO_COMMIT, AskedMergeRequest, Compiled, Situation, compile_project
 from ci_core.errors import ConfigMissing
@@ -187,6 +190,38 @@ def test_remote_files(
             assert words in errors(found)
         else:
             assert names(found) == ["theirs", "ours"]
+
+
+def test_a_remote_file_is_as_old_as_its_include_lets_it_be(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.PIPEYARD_INCLUDE_PREFIXES = ["https://ci.example.com/"]
+    now = clock.now()
+    for hours, (content, cache, expected) in enumerate(
+        (
+            (b"first: {script: x}", "1 day", "first"),
+            (b"second: {script: x}", "2 hours", "first"),
+            (b"second: {script: x}", "1 minute", "second"),
+            (b"third: {script: x}", "false", "third"),
+        )
+    ):
+        monkeypatch.setattr(clock, "now", partial(now.__add__, timedelta(hours=hours)))
+        answering(monkeypatch, 200, content)
+        found = compiled(including(f"{{remote: 'https://ci.example.com/a.yml', cache: {cache}}}"))
+        assert names(found) == [expected, "ours"], cache
+    settings.PIPEYARD_INCLUDE_PREFIXES = []
+    refused = compiled(including("{remote: 'https://ci.example.com/a.yml', cache: 20 days}"))
+    assert "PIPEYARD_INCLUDE_PREFIXES" in errors(refused)
+
+
+def test_the_integrity_of_a_kept_file_is_checked_each_time(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.PIPEYARD_INCLUDE_PREFIXES = ["https://ci.example.com/"]
+    answering(monkeypatch, 200, b"theirs: {script: x}")
+    entry = "{remote: 'https://ci.example.com/b.yml', cache: true"
+    assert names(compiled(including(entry + "}"))) == ["theirs", "ours"]
+    assert "not the one of integrity" in errors(compiled(including(entry + ", integrity: 'sha256-x'}")))
 
 
 def test_a_server_that_fails_is_named(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:

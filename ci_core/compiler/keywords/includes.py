@@ -19,12 +19,12 @@ _KEYS = (*KINDS, "file", "ref", "inputs", "with", "rules", "integrity", "cache")
 _URL = re.compile(r"https?://", re.IGNORECASE)
 # Which further keys go with which kind.
 _ONLY_WITH = {"file": "project", "ref": "project", "integrity": "remote", "cache": "remote"}
-_SHORTEST_CACHE = 60
+_SHORTEST_CACHE, _DEFAULT_CACHE = 60, 3600
 
 
 @dataclass(frozen=True, slots=True)
 class IncludeSpec:
-    """One entry: what it names, under which conditions, with which inputs."""
+    """One entry: what it names, under which conditions, with which inputs. cache: seconds that its file may be old."""
 
     kind: str
     target: str
@@ -34,6 +34,7 @@ class IncludeSpec:
     inputs: dict[str, Any] = field(default_factory=dict)
     rules: tuple[RuleSpec, ...] | None = None
     integrity: str | None = None
+    cache: int = 0
 
 
 def parse_includes(session: Session, value: Any, at: At) -> list[IncludeSpec]:
@@ -100,8 +101,7 @@ def _spec(session: Session, options: Map, at: At, kind: str) -> IncludeSpec | No
             texts[key] = read_text(session, text, options.at(key, at), f"include:{key}", 1024)
             if texts[key] is None:
                 return None
-    if options.get("cache") is not None:
-        _check_cache(session, options["cache"], options.at("cache", at))
+    cache = _cache(session, options.get("cache"), options.at("cache", at) if "cache" in options else at)
     files = _files(session, options, at) if kind == "project" else ()
     rules = None
     if options.get("rules") is not None:
@@ -110,19 +110,23 @@ def _spec(session: Session, options: Map, at: At, kind: str) -> IncludeSpec | No
     if files is None or target is None or (options.get("rules") is not None and rules is None):
         return None
     inputs = _inputs(session, options, at)
-    return IncludeSpec(kind, target, at, files, texts.get("ref"), inputs, rules, texts.get("integrity"))
+    return IncludeSpec(
+        kind, target, at, files, texts.get("ref"), inputs, rules, texts.get("integrity"), cache
+    )
 
 
-def _check_cache(session: Session, value: Any, at: At) -> None:
-    """How long a remote file may be kept; here each pipeline fetches it anew.
+def _cache(session: Session, value: Any, at: At) -> int:
+    """How old a remote file may be, in seconds: `true` is an hour.
 
     Source: docs.gitlab.com/ci/yaml/#includecache
     """
-    if isinstance(value, bool):
-        return
+    if value is None or isinstance(value, bool):
+        return _DEFAULT_CACHE if value else 0
     seconds = parse_duration(value) if isinstance(value, str) else None
     if seconds is None or seconds < _SHORTEST_CACHE:
         wrong(session, at, "include:cache", "true or a duration of a minute or more, such as '1 day'", value)
+        return 0
+    return seconds
 
 
 def _files(session: Session, options: Map, at: At) -> tuple[str, ...] | None:

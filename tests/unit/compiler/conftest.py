@@ -40,6 +40,7 @@ class MemoryFetcher:
     projects: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     urls: Mapping[str, str] = field(default_factory=dict)
     private: frozenset[str] = frozenset()
+    kept: list[int] = field(default_factory=list)
 
     def _tree(self, place: Place) -> Mapping[str, str]:
         return self.home if place.project is None else self.projects[f"{place.project}@{place.ref or 'HEAD'}"]
@@ -59,7 +60,8 @@ class MemoryFetcher:
     def locate_component(self, host: str, project: str, version: str, public: bool) -> Place | Refusal:
         return self.locate(project, version, public)
 
-    def remote(self, url: str) -> bytes | Refusal:
+    def remote(self, url: str, keep: int = 0) -> bytes | Refusal:
+        self.kept.append(keep)
         text = self.urls.get(url)
         return Refusal("not_allowed", "not allowed") if text is None else textwrap.dedent(text).encode()
 

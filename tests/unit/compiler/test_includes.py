@@ -190,14 +190,15 @@ def test_integrity(plan: Plan, errors: Errors) -> None:
     assert "not the one of integrity" in errors(entry.format("sha256-AAAA"), given=given)[0]
 
 
-@pytest.mark.parametrize("cache", ["true", "false", "1 day", "1 minute"])
-def test_a_remote_file_may_be_cached(plan: Plan, cache: str) -> None:
+@pytest.mark.parametrize(
+    ("cache", "seconds"), [("true", 3600), ("false", 0), ("1 day", 86400), ("1 minute", 60), ("", 0)]
+)
+def test_a_remote_file_may_be_cached(plan: Plan, cache: str, seconds: int) -> None:
     # docs.gitlab.com/ci/yaml/#includecache
     given = files({}, urls={"https://e.com/b.yml": "b: {script: x}"})
-    assert (
-        names(plan(f"include: {{remote: 'https://e.com/b.yml', cache: {cache}}}\n{JOB}", given=given))[0]
-        == "b"
-    )
+    found = plan(f"include: {{remote: 'https://e.com/b.yml', cache: {cache}}}\n{JOB}", given=given)
+    assert names(found)[0] == "b"
+    assert given["fetcher"].kept == [seconds]
 
 
 @pytest.mark.parametrize(
