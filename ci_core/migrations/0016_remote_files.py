@@ -15,7 +15,7 @@ CREATE INDEX ci_core_remotefile_expires ON ci_core_remotefile (expires);
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('ci_core', '0013_mirrored_pipelines'),
+        ('ci_core', '0015_stage_tally'),
     ]
 
     operations = [
