@@ -38,25 +38,27 @@ WRITE_SCOPES: Final = frozenset({"api"})
 LAST_USED_EVERY: Final = 60
 
 
+#: Roles in a group (`own`) and in the groups around it.
+_GROUP_ROLES: Final = """ci_core_group AS own
+    JOIN ci_core_groupmembership AS membership ON membership.group_id = ANY(own.traversal_ids)"""
+
 #: Levels of users in projects: the highest of their roles in the project, its group, and the groups around it. Not the
 #: ORM: the roles of both kinds in one statement.
-_LEVELS_IN_PROJECTS: Final = """
+_LEVELS_IN_PROJECTS: Final = f"""
 SELECT user_id, project_id, max(access_level) FROM (
     SELECT user_id, project_id, access_level FROM ci_core_projectmembership
     WHERE user_id = ANY(%s::bigint[]) AND project_id = ANY(%s::bigint[])
     UNION ALL
-    SELECT membership.user_id, project.id, membership.access_level FROM ci_core_project AS project
-    JOIN ci_core_group AS own ON own.id = project.group_id
-    JOIN ci_core_groupmembership AS membership ON membership.group_id = ANY(own.traversal_ids)
+    SELECT membership.user_id, project.id, membership.access_level FROM {_GROUP_ROLES}
+    JOIN ci_core_project AS project ON project.group_id = own.id
     WHERE membership.user_id = ANY(%s::bigint[]) AND project.id = ANY(%s::bigint[])
 ) AS role GROUP BY user_id, project_id
-"""
+"""  # noqa: S608 - constants
 
-_LEVELS_IN_GROUPS: Final = """
-SELECT own.id, max(membership.access_level) FROM ci_core_group AS own
-JOIN ci_core_groupmembership AS membership ON membership.group_id = ANY(own.traversal_ids)
+_LEVELS_IN_GROUPS: Final = f"""
+SELECT own.id, max(membership.access_level) FROM {_GROUP_ROLES}
 WHERE membership.user_id = %s::bigint AND own.id = ANY(%s::bigint[]) GROUP BY own.id
-"""
+"""  # noqa: S608 - constants
 
 
 def _levels(user_ids: list[int], project_ids: list[int]) -> list[tuple[int, int, int]]:
@@ -205,14 +207,13 @@ def _may_see(project: Project, principal: Principal) -> bool:
 #: Hand-written: most requests begin with it, and Django takes longer to build it than PostgreSQL to answer it.
 _PROJECT: Final = "SELECT * FROM ci_core_project WHERE full_path = %s::text"
 #: The same with a user's level in the project, as `_LEVELS_IN_PROJECTS` has it.
-_PROJECT_AND_LEVEL: Final = """
+_PROJECT_AND_LEVEL: Final = f"""
 SELECT project.*, greatest(
     (SELECT access_level FROM ci_core_projectmembership WHERE user_id = %s::bigint AND project_id = project.id),
-    (SELECT max(membership.access_level) FROM ci_core_group AS own
-     JOIN ci_core_groupmembership AS membership ON membership.group_id = ANY(own.traversal_ids)
-     WHERE own.id = project.group_id AND membership.user_id = %s::bigint)
+    (SELECT max(membership.access_level) FROM {_GROUP_ROLES}
+    WHERE own.id = project.group_id AND membership.user_id = %s::bigint)
 ) AS level FROM ci_core_project AS project WHERE full_path = %s::text
-"""
+"""  # noqa: S608 - constants
 
 
 def find_project(full_path: str, principal: Principal) -> Project | None:

@@ -14,7 +14,7 @@ from django.core.exceptions import EmptyResultSet
 from django.db import connection, models
 from django.db.models.base import ModelState
 
-from ci_core.prepared import Value, fetch_by_cursor, fetch_planned, fetch_prepared
+from ci_core.prepared import Value, fetch_planned, fetch_prepared
 
 #: Makes rows of the values of their columns.
 Make = Callable[[Iterable[tuple[Any, ...]]], list[Any]]
@@ -33,24 +33,18 @@ def rows_of(rows: models.QuerySet[Any]) -> list[Any]:
         sql, parameters = rows.query.sql_with_params()
     except EmptyResultSet:
         return []
-    return rows_of_sql(rows.model, sql, parameters)
+    return planned_rows(rows.model, sql, parameters)
 
 
-def rows_of_sql(model: type[models.Model], sql: str, parameters: Sequence[Any]) -> list[Any]:
+def planned_rows(model: type[models.Model], sql: str, parameters: Sequence[Any]) -> list[Any]:
     """The rows that a statement gives; what is no column of the model becomes an attribute."""
-    names, found = fetch_by_cursor(sql, parameters)
+    names, found = fetch_planned(sql, parameters)
     return _maker(model, names)(found)
 
 
 def prepared_rows(model: type[models.Model], sql: str, parameters: Sequence[Value]) -> list[Any]:
     """The same for a statement that is one of a few constants (`ci_core.prepared`)."""
     names, found = fetch_prepared(sql, parameters)
-    return _maker(model, names)(found)
-
-
-def planned_rows(model: type[models.Model], sql: str, parameters: Sequence[Any]) -> list[Any]:
-    """The same for a statement that is planned for these parameters each time."""
-    names, found = fetch_planned(sql, parameters)
     return _maker(model, names)(found)
 
 

@@ -81,7 +81,7 @@ class _Statements:
             parts += (self._quoting.escape_literal(_text(value) or b""), part.encode())
         result = self._pgconn.exec_(b"".join(parts))
         rows = self._rows(result)
-        return tuple((result.fname(place) or b"").decode() for place in range(result.nfields)), rows
+        return _names(result), rows
 
     def _rows(self, result: PGresult) -> list[tuple[Any, ...]]:
         if result.status != ExecStatus.TUPLES_OK:
@@ -110,8 +110,7 @@ class _Statements:
         result = self._pgconn.prepare(name, _numbered(sql))
         if result.status != ExecStatus.COMMAND_OK:
             raise psycopg.errors.error_from_result(result)
-        described = self._pgconn.describe_prepared(name)
-        names = tuple((described.fname(place) or b"").decode() for place in range(described.nfields))
+        names = _names(self._pgconn.describe_prepared(name))
         self._known[sql] = name, names
         return name, names
 
@@ -203,8 +202,12 @@ def fetch_by_cursor(sql: str, parameters: Sequence[Any]) -> Fetched:
         cursor.execute(sql, parameters)
         found: list[tuple[Any, ...]] = cursor.fetchall()
         # Not `description`, which makes an object with nine properties of each column.
-        result = cursor.cursor.pgresult
-        return tuple(result.fname(place).decode() for place in range(result.nfields)), found
+        return _names(cursor.cursor.pgresult), found
+
+
+def _names(result: PGresult) -> Names:
+    """The names of the columns that a result has."""
+    return tuple((result.fname(place) or b"").decode() for place in range(result.nfields))
 
 
 @lru_cache(256)

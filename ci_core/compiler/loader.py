@@ -167,12 +167,11 @@ class _Reader:
         value = self._value(event, text)
         if event.anchor is not None:
             self._anchors[event.anchor] = (value, 1)
-        self._nodes += 1
-        if self._nodes > self._limits.yaml_nodes:
-            raise self._too_many(mark)
+        self._count(mark)
         if frame is None or frame.key == _MERGE:
             self._place(value, mark, 1)
             return
+        # What `_place` does with a scalar, of which a file has thousands; the size is checked where the frame ends.
         frame.size += 1
         node, key, key_mark = frame.node, frame.key, frame.key_mark
         if key is None or key_mark is None:
@@ -226,9 +225,7 @@ class _Reader:
             )
         if tag is not None and not reference and tag not in (f"{_CORE}map", f"{_CORE}seq", "!"):
             raise self._fail(_unknown_tag(tag), mark)
-        self._nodes += 1
-        if self._nodes > self._limits.yaml_nodes:
-            raise self._too_many(mark)
+        self._count(mark)
         node: Map | Seq = Map(mark) if is_map else Seq(mark)
         self._open.append(_Frame(node, mark, event.anchor, is_map, reference))
 
@@ -279,9 +276,12 @@ class _Reader:
             return
         self._place(value, mark, size)
 
-    def _too_many(self, mark: Mark) -> _Stop:
+    def _count(self, mark: Mark) -> None:
+        self._nodes += 1
         limit = self._limits.yaml_nodes
-        return self._fail(f"The YAML has more values than the limit of {limit} (yaml_nodes).", mark, "limit")
+        if self._nodes > limit:
+            text = f"The YAML has more values than the limit of {limit} (yaml_nodes)."
+            raise self._fail(text, mark, "limit")
 
     def _place(self, value: Any, mark: Mark, size: int) -> None:
         """Puts a finished value into its parent."""

@@ -11,7 +11,7 @@ from ci_core import models
 from ci_core.hydration import prepared_rows
 from ci_core.models.ids import pipeline_of
 from graphql_api.context import Context
-from graphql_api.loaders.jobs import JOBS
+from graphql_api.loaders.jobs import JOBS, STAGES
 from graphql_api.loaders.pipelines import PIPELINES
 
 _PIPELINES: Final = "SELECT {columns} FROM ci_core_pipeline WHERE id = ANY(%s::bigint[])"
@@ -19,7 +19,7 @@ _JOBS: Final = (
     "SELECT {columns} FROM ci_core_job WHERE pipeline_id = ANY(%s::bigint[]) AND id = ANY(%s::bigint[])"
 )
 _STAGES: Final = (
-    "SELECT * FROM ci_core_stage WHERE pipeline_id = ANY(%s::bigint[]) AND id = ANY(%s::bigint[])"
+    "SELECT {columns} FROM ci_core_stage WHERE pipeline_id = ANY(%s::bigint[]) AND id = ANY(%s::bigint[])"
 )
 
 
@@ -77,7 +77,7 @@ def stages(context: Context, ids: Iterable[int]) -> Mapping[int, models.Stage | 
     """Stages by id."""
 
     def read(missing: list[int]) -> Mapping[int, models.Stage]:
-        return {row.id: row for row in prepared_rows(models.Stage, _STAGES, _with_pipelines(missing))}
+        return {row.id: row for row in STAGES.read_sql(context, _STAGES, _with_pipelines(missing))}
 
     return context.remembered(models.Stage, ids, read)
 

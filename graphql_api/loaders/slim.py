@@ -18,7 +18,7 @@ from django.db import models as django
 from django.db.models.base import ModelState
 
 from ci_core.hydration import Make, converters, maker, prepared_rows, rows_of
-from ci_core.prepared import Value, fetch_by_cursor, fetch_prepared
+from ci_core.prepared import Value, fetch_planned, fetch_prepared
 from graphql_api.context import Context
 
 
@@ -76,7 +76,7 @@ class Columns:
         except EmptyResultSet:
             return []
         plain = self._unconverted.issuperset(columns)
-        return _maker(self.model, columns)(fetch_by_cursor(sql, parameters)[1] if plain else values)
+        return _maker(self.model, columns)(fetch_planned(sql, parameters)[1] if plain else values)
 
     def read_sql(self, context: Context, sql: str, parameters: Sequence[Value]) -> list[Any]:
         """The rows of a statement with `{columns}` for its columns: for what is asked too often to build it anew."""

@@ -101,7 +101,7 @@ def _spec(session: Session, options: Map, at: At, kind: str) -> IncludeSpec | No
             texts[key] = read_text(session, text, options.at(key, at), f"include:{key}", 1024)
             if texts[key] is None:
                 return None
-    cache = _cache(session, options.get("cache"), options.at("cache", at) if "cache" in options else at)
+    cache = _cache(session, options, at)
     files = _files(session, options, at) if kind == "project" else ()
     rules = None
     if options.get("rules") is not None:
@@ -115,16 +115,18 @@ def _spec(session: Session, options: Map, at: At, kind: str) -> IncludeSpec | No
     )
 
 
-def _cache(session: Session, value: Any, at: At) -> int:
+def _cache(session: Session, options: Map, at: At) -> int:
     """How old a remote file may be, in seconds: `true` is an hour.
 
     Source: docs.gitlab.com/ci/yaml/#includecache
     """
+    value = options.get("cache")
     if value is None or isinstance(value, bool):
         return _DEFAULT_CACHE if value else 0
     seconds = parse_duration(value) if isinstance(value, str) else None
     if seconds is None or seconds < _SHORTEST_CACHE:
-        wrong(session, at, "include:cache", "true or a duration of a minute or more, such as '1 day'", value)
+        expected = "true or a duration of a minute or more, such as '1 day'"
+        wrong(session, options.at("cache", at), "include:cache", expected, value)
         return 0
     return seconds
 
