@@ -288,7 +288,7 @@ class NeedsCompiler:
         copies = self._copies.get(need.job, (need.job,))
         if need.matrix is None:
             return copies
-        self._session.spend(4 * len(need.matrix), need.at)
+        self._session.spend(8 * len(need.matrix), need.at)
         own = {item.key: item.value for item in draft.matrix}
         known = self._sets.get(need.job)
         if known is None:
