@@ -38,9 +38,9 @@ def start_bridges(pipeline_id: int) -> int:
 
 def start_waiting_bridges() -> int:
     """Creates downstream pipelines whose task was lost with its worker; returns how many."""
-    return _start_all(
-        list(PendingBridge.objects.order_by("queued_at").values_list("job_id", flat=True)[:BATCH])
-    )
+    # Those of one pipeline are often queued at the same moment; they start in the order of its jobs, as by their task.
+    waiting = PendingBridge.objects.order_by("queued_at", "job_id")
+    return _start_all(list(waiting.values_list("job_id", flat=True)[:BATCH]))
 
 
 def _start_all(job_ids: list[int]) -> int:
