@@ -7,12 +7,15 @@ busy for as long as it waits. This one looks the path up in the event loop, and 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Final
 
 from asgiref.sync import markcoroutinefunction, sync_to_async
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from whitenoise.middleware import WhiteNoiseMiddleware
+
+#: The files by path, once they were looked for.
+_FOUND: Final[dict[str, Any]] = {}
 
 
 class StaticFilesMiddleware(WhiteNoiseMiddleware):  # type: ignore[misc]  # WhiteNoise has no types
@@ -24,6 +27,13 @@ class StaticFilesMiddleware(WhiteNoiseMiddleware):  # type: ignore[misc]  # Whit
     def __init__(self, get_response: Callable[[HttpRequest], Awaitable[HttpResponseBase]]) -> None:
         super().__init__(get_response)
         markcoroutinefunction(self)
+
+    def add_files_from_finders(self) -> None:
+        """Looks for the files once a process: every handler serves the same, and each test client builds one."""
+        if not _FOUND:
+            super().add_files_from_finders()
+            _FOUND.update(self.files)
+        self.files.update(_FOUND)
 
     async def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """The file of that path, or what the rest of the stack answers."""

@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
+from unittest import mock
 
 import pytest
+from django.test import TransactionTestCase
+
+from tests.support.emptying import empty
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _emptied_quickly() -> Iterator[None]:
+    with mock.patch.object(TransactionTestCase, "_fixture_teardown", empty):
+        yield
+
+
+@pytest.fixture(scope="session")
+def _stored(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Iterator[int]]:
+    return tmp_path_factory.mktemp("stored"), count()
 
 
 @pytest.fixture(autouse=True)
-def _own_folders(settings: object, tmp_path: Path) -> None:
-    """Each test stores artifacts and repositories in a folder of its own."""
-    settings.PIPEYARD_ARTIFACTS = tmp_path / "artifacts"  # type: ignore[attr-defined]
-    settings.PIPEYARD_REPOSITORIES = tmp_path / "repositories"  # type: ignore[attr-defined]
+def _own_folders(settings: object, _stored: tuple[Path, Iterator[int]]) -> None:
+    """Each test stores artifacts and repositories in a folder of its own; most store nothing, so it is only named."""
+    every, numbers = _stored
+    folder = every / str(next(numbers))
+    settings.PIPEYARD_ARTIFACTS = folder / "artifacts"  # type: ignore[attr-defined]
+    settings.PIPEYARD_REPOSITORIES = folder / "repositories"  # type: ignore[attr-defined]
