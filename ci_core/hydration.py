@@ -49,23 +49,29 @@ def prepared_rows(model: type[models.Model], sql: str, parameters: Sequence[Valu
 
 
 def joined_rows(
-    sources: Sequence[tuple[type[models.Model], str]], tail: str, parameters: Sequence[Value]
+    sources: tuple[tuple[type[models.Model], str], ...], tail: str, parameters: Sequence[Value]
 ) -> list[tuple[Any, ...]]:
     """Rows of several models that one prepared statement joins, side by side.
 
     sources: the models, and the aliases that they have in `tail`, which is the statement from its FROM on.
     """
-    columns = [[field.column for field in model._meta.concrete_fields] for model, _ in sources]
-    listed = ", ".join(
-        f'{alias}."{name}"' for (_, alias), names in zip(sources, columns, strict=True) for name in names
-    )
-    _, found = fetch_prepared(f"SELECT {listed} {tail}", parameters)
-    made, start = [], 0
-    for (model, _), names in zip(sources, columns, strict=True):
-        end = start + len(names)
-        made.append(_maker(model, tuple(names))([row[start:end] for row in found]))
-        start = end
-    return list(zip(*made, strict=True))
+    statement, parts = _joined(sources, tail)
+    _, found = fetch_prepared(statement, parameters)
+    return list(zip(*(make([row[of_it] for row in found]) for make, of_it in parts), strict=True))
+
+
+@lru_cache(64)
+def _joined(
+    sources: tuple[tuple[type[models.Model], str], ...], tail: str
+) -> tuple[str, list[tuple[Make, slice]]]:
+    """The statement, and how rows of each model are made of which of its columns."""
+    listed, parts, start = [], [], 0
+    for model, alias in sources:
+        names = tuple(field.column for field in model._meta.concrete_fields)
+        listed += [f'{alias}."{name}"' for name in names]
+        parts.append((_maker(model, names), slice(start, start + len(names))))
+        start += len(names)
+    return f"SELECT {', '.join(listed)} {tail}", parts
 
 
 def converters(model: type[models.Model]) -> dict[str, Callable[..., Any]]:

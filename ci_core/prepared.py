@@ -147,7 +147,8 @@ def _is_value(given: Any) -> bool:
 
 def _fetch(fetch: Callable[..., Fetched], sql: str, parameters: Sequence[Value]) -> Fetched:
     connection = connections[DEFAULT_DB_ALIAS]
-    connection.ensure_connection()
+    if connection.connection is None:
+        connection.ensure_connection()
     if not _straight(connection):
         return fetch_by_cursor(sql, parameters)
     run: Callable[..., Fetched] = _run

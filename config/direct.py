@@ -9,7 +9,7 @@ are those that the middlewares give; a test compares them.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
@@ -27,6 +27,8 @@ from graphql_api.threads import HTTP_THREADS, in_http_thread
 from graphql_api.together import Together
 
 PATH: Final = "/api/graphql"
+#: Seconds after which it counts whether the client still waits.
+PATIENCE: Final = 0.05
 _COMMON: Final = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", settings.SECURE_REFERRER_POLICY.encode()),
@@ -51,15 +53,30 @@ class DirectHandler(ASGIHandler):
         body = await _body(receive)
         if body is None:
             return
-        answering = asyncio.ensure_future(_answer(scope, headers, *body, send))
+        await _while_wanted(_answer(scope, headers, *body, send), receive)
+
+
+async def _while_wanted(answering: Coroutine[Any, Any, None], receive: Any) -> None:
+    """Answers, and ceases to if the client goes away; most answers are given before anybody looks."""
+    task = asyncio.current_task()
+    assert task is not None
+    gone: asyncio.Future[Any] | None = None
+
+    def look() -> None:
+        nonlocal gone
         gone = asyncio.ensure_future(receive())
-        gone.add_done_callback(lambda _: answering.cancel())
-        try:
-            await answering
-        except asyncio.CancelledError:
-            if not gone.done():
-                raise
-        finally:
+        gone.add_done_callback(lambda gone: gone.cancelled() or task.cancel())
+
+    looking = asyncio.get_running_loop().call_later(PATIENCE, look)
+    try:
+        await answering
+    except asyncio.CancelledError:
+        if gone is None or not gone.done():
+            raise
+        task.uncancel()
+    finally:
+        looking.cancel()
+        if gone is not None:
             gone.cancel()
 
 

@@ -102,8 +102,12 @@ class Context:
 
     def know(self, rows: Iterable[Any]) -> None:
         """Remembers rows that were read on the way to something, by their class and id."""
+        kind, known = None, {}
         for row in rows:
-            self._remembered.setdefault(type(row), {})[row.pk] = row
+            if type(row) is not kind:
+                kind = type(row)
+                known = self._remembered.setdefault(kind, {})
+            known[row.pk] = row
 
     def remembered(
         self, kind: Any, keys: Iterable[K], read: Callable[[list[K]], Mapping[K, R]]

@@ -112,9 +112,12 @@ def rows_per_parent(
             return {}
         if kept_as is not None:
             _STATEMENTS.keep(key, built)
+    found = planned_rows(rows.model, built.sql, built.filled(_values(columns, wanted)))
+    if single:
+        return {wanted[0]: found} if found else {}
     by_parent: dict[Parent, list[Any]] = {}
-    for row in planned_rows(rows.model, built.sql, built.filled(_values(columns, wanted))):
-        by_parent.setdefault(tuple(getattr(row, column) for column in columns), []).append(row)
+    for row in found:
+        by_parent.setdefault(tuple(map(row.__dict__.__getitem__, columns)), []).append(row)
     return by_parent
 
 

@@ -73,6 +73,7 @@ def web_process(token: str) -> Iterator[Target]:
         "--port",
         str(port),
     ]
+    command += ["--http", "config.http_protocol:HttpProtocol"]
     # A client that waits for its turn keeps its connection.
     command += ["--timeout-keep-alive", str(KEEP_ALIVE), "--no-access-log", "--log-level", "warning"]
     process = subprocess.Popen(command, env=environment)

@@ -144,6 +144,7 @@ class Installation:
         web = [sys.executable, "-m", "uvicorn", "config.asgi:application"]
         web += ["--host", env.bind, "--port", str(env.port), "--no-access-log", "--log-level", "warning"]
         web += ["--timeout-graceful-shutdown", "3", "--lifespan", "off"]
+        web += ["--http", "config.http_protocol:HttpProtocol"]
         runner = [sys.executable, "-m", "local_runner", "--url", f"http://127.0.0.1:{env.port}"]
         runner += ["--concurrency", "2", "--work-dir", str(env.home / "runner"), "--name", "local runner"]
         token = (env.home / "runner-token").read_text(encoding="utf-8").strip()

@@ -28,6 +28,7 @@ from graphql.execution.collect_fields import (
 )
 from strawberry.types.field import StrawberryField
 
+from graphql_api.execution.arguments import variables_of
 from graphql_api.execution.leaves import LeafType
 from graphql_api.execution.shapes import Nullability, Plan, Shape, Shapes, Step
 from graphql_api.execution.writing import writer
@@ -105,6 +106,7 @@ class Planner:
         self._fields.setdefault(parent_type.name, set()).add(definition.python_name)
         read = self._reader(definition, place, events=events)
         step = Step(key, nodes, parent_type, field, definition, _nullability(field.type, place), read)
+        step.variables = variables_of(nodes[0])
         named = get_named_type(field.type)
         if is_leaf_type(named):
             step.leaf = LeafType(field.type, place)

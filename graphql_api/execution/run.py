@@ -11,10 +11,12 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from graphql import Undefined
 from graphql.execution.values import get_argument_values
 from strawberry.schema.schema_converter import get_arguments
 
-from graphql_api.batching import BatchFunction, call_batch, frozen
+from graphql_api.batching import BatchFunction, call_batch
+from graphql_api.execution.arguments import Arguments
 from graphql_api.execution.completion import Completion
 from graphql_api.execution.errors import FieldErrors
 from graphql_api.execution.infos import PlannedInfo
@@ -22,7 +24,7 @@ from graphql_api.execution.rows import Asked, Rows
 from graphql_api.execution.shapes import Plan, Step
 from graphql_api.fields import BatchedField, RootedField, refuse_nul
 
-_NO_ARGUMENTS: Final[Mapping[str, Any]] = {}
+_NO_ARGUMENTS: Final = Arguments({})
 
 
 @dataclass(slots=True)
@@ -102,15 +104,15 @@ class Run:
                 continue
             definition = asked.step.definition
             if isinstance(definition, RootedField):
-                batch = Batch(_once(definition.function), info, arguments, [asked])
+                batch = Batch(_once(definition.function), info, arguments.values, [asked])
                 found[object()] = batch
                 continue
             assert isinstance(definition, BatchedField)
-            key = (definition.batch, frozen(arguments))
+            key = (definition.batch, arguments.frozen)
             if key in found:
                 found[key].asked.append(asked)
             else:
-                found[key] = Batch(definition.batch, info, arguments, [asked])
+                found[key] = Batch(definition.batch, info, arguments.values, [asked])
         return list(found.values())
 
     def _call(self, batch: Batch) -> None:
@@ -129,10 +131,19 @@ class Run:
             self._completion.complete(asked, values[start:end])
             start = end
 
-    def _arguments(self, step: Step, info: Any) -> Mapping[str, Any]:
+    def _arguments(self, step: Step, info: Any) -> Arguments:
         """A field's arguments as its function takes them. Raises GraphQLError and InvalidInput."""
         if not step.definition.arguments:
             return _NO_ARGUMENTS
+        coerced = self._executor.variable_values.coerced
+        key = tuple(coerced.get(name, Undefined) for name in step.variables)
+        found = step.arguments.recall(key)
+        if found is None:
+            found = Arguments(self._read_arguments(step, info))
+            step.arguments.keep(key, found)
+        return found
+
+    def _read_arguments(self, step: Step, info: Any) -> Mapping[str, Any]:
         executor = self._executor
         given = get_argument_values(
             step.field, step.nodes[0], executor.variable_values, None, executor.hide_suggestions

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeAlias
 from graphql import FieldNode, GraphQLField, GraphQLObjectType, GraphQLOutputType, Undefined
 from strawberry.types.field import StrawberryField
 
+from graphql_api.execution.arguments import KeptArguments
 from graphql_api.execution.leaves import LeafType
 
 #: The columns of an object list, one a field, to its response objects.
@@ -36,6 +37,7 @@ class Step:
 
     read: gives the value of one parent; None for a field that is asked for in a batch. leaf: how its values are
     written; None for a field that leads to objects. shapes: by name of the type, what to give for these objects.
+    variables: those in its arguments; arguments: what they came to.
     """
 
     key: str
@@ -47,6 +49,8 @@ class Step:
     read: Callable[[Any], Any] | None = None
     leaf: LeafType | None = None
     shapes: Shapes = dataclasses.field(default_factory=lambda: Shapes())
+    variables: tuple[str, ...] = ()
+    arguments: KeptArguments = dataclasses.field(default_factory=KeptArguments)
 
     @property
     def name(self) -> str:

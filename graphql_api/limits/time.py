@@ -65,7 +65,7 @@ class Deadline:
 
     def _statement(self, execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: Any) -> Any:
         with self._lock:
-            if self._ended or self.elapsed >= self.allowed:
+            if self._ended or monotonic() - self._began >= self.seconds:
                 raise self.exceeded()
             self._in_use = context["connection"].connection
         return execute(sql, params, many, context)

@@ -8,7 +8,7 @@ the fields would notice.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any, Final
@@ -48,11 +48,17 @@ class Columns:
             column.attname for column in self.model._meta.concrete_fields if column.column not in converted
         )
 
+    @cached_property
+    def _asked(self) -> Callable[[frozenset[str]], tuple[str, ...] | None]:
+        """`_columns_of`, which remembers what it said."""
+        return lru_cache(256)(self._columns_of)
+
     def asked(self, context: Context) -> tuple[str, ...] | None:
         """The columns that the operation needs; None for all of them."""
         fields = context.fields_of(self.type_name)
-        if fields is None:
-            return None
+        return None if fields is None else self._asked(fields)
+
+    def _columns_of(self, fields: frozenset[str]) -> tuple[str, ...] | None:
         columns = dict.fromkeys(self.always)
         for name in sorted(fields):
             if name in self.fields:

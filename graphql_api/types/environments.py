@@ -74,8 +74,8 @@ def _last_deployment(
     info: Info,
     status: Annotated[DeploymentStatus, argument("Status that the deployment has.")],
 ) -> list[models.Deployment | None]:
-    found = deployments.newest(info.context, (environment.pk for environment in parents), str(status.value))
-    return [found.get(environment.pk) for environment in parents]
+    ids = [environment.id for environment in parents]
+    return [*map(deployments.newest(info.context, ids, str(status.value)).get, ids)]
 
 
 def _environment_path(parents: list[models.Environment], info: Info) -> list[str]:

@@ -49,6 +49,10 @@ def users(parents: list[models.Pipeline], info: Info) -> list[models.User | None
     return rows.of_each(parents, rows.users(info.context, (row.user_id for row in parents)), "user_id")
 
 
+def _stage_order(stage: models.Stage) -> tuple[int]:
+    return (stage.position,)
+
+
 def stages(
     parents: list[models.Pipeline],
     info: Info,
@@ -59,8 +63,8 @@ def stages(
 ) -> list[Page[models.Stage]]:
     """The stages of each pipeline."""
     arguments = PageArguments(after, before, first, last)
-    found = job_loader.stages(info.context, (row.pk for row in parents))
-    return whole_of_each((found.get(row.pk) for row in parents), arguments, lambda stage: (stage.position,))
+    ids = [row.id for row in parents]
+    return whole_of_each(map(job_loader.stages(info.context, ids).get, ids), arguments, _stage_order)
 
 
 def coverages(parents: list[models.Pipeline], info: Info) -> list[float | None]:

@@ -52,8 +52,8 @@ def _jobs_of_stage(
     last: Last = None,
 ) -> list[Page[models.Job]]:
     arguments = PageArguments(after, before, first, last)
-    found = jobs.latest_by_stage(info.context, (stage.pk for stage in parents))
-    return whole_of_each((found[stage.pk] for stage in parents), arguments, job_order)
+    ids = [stage.id for stage in parents]
+    return whole_of_each(map(jobs.latest_by_stage(info.context, ids).get, ids), arguments, job_order)
 
 
 def _stage_status(parents: list[models.Stage], info: Info) -> list[Any]:

@@ -27,7 +27,11 @@ def serving(settings: Any) -> Iterator[str]:
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     settings.PIPEYARD_EXTERNAL_URL = url
     config = uvicorn.Config(
-        "config.asgi:application", lifespan="off", log_config=None, timeout_graceful_shutdown=1
+        "config.asgi:application",
+        http="config.http_protocol:HttpProtocol",
+        lifespan="off",
+        log_config=None,
+        timeout_graceful_shutdown=1,
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, args=([listener],), name="live-server", daemon=True)
