@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from ci_core import models
-from ci_core.hydration import prepared_rows, rows_of
+from ci_core.hydration import rows_of
 from ci_core.models.ids import pipeline_of
 from graphql_api.context import Context
 from graphql_api.loaders.slim import Columns
@@ -30,7 +30,10 @@ JOBS: Final = Columns(
         *("when", "scheduling_type", "allow_failure", "retried"),
     ),
     fields={
-        "detailed_status": ("definition_id",),
+        # Whether a trigger job has created its pipeline is told by its beginning.
+        "detailed_status": ("definition_id", "started_at"),
+        "playable": ("started_at",),
+        "can_play_job": ("started_at",),
         "duration": ("started_at", "finished_at"),
         "queued_duration": ("queued_at", "started_at", "finished_at"),
         "inputs": ("given_inputs",),
@@ -43,12 +46,11 @@ JOBS: Final = Columns(
                 *(
                     "active",
                     "cancelable",
-                    "playable",
                     "retryable",
                     "manual_job",
                     "scheduled",
                 ),
-                *("triggered", "can_play_job", "user_permissions", "failure_message", "trace"),
+                *("triggered", "user_permissions", "failure_message", "trace"),
                 *("artifacts", "project", "pipeline", "stage", "needs", "previous_stage_jobs"),
                 *("previous_stage_jobs_or_needs", "downstream_pipeline", "ref_name", "short_sha", "source"),
                 *("created_by_tag", "ref_path", "commit_path", "web_path", "play_path", "retry_path"),
@@ -75,7 +77,7 @@ SELECT {columns} FROM ci_core_need
 WHERE pipeline_id = ANY(%s::bigint[]) AND job_id BETWEEN %s::bigint AND %s::bigint ORDER BY pipeline_id, id
 """
 _ARTIFACTS_OF_JOBS: Final = """
-SELECT * FROM ci_core_artifact
+SELECT {columns} FROM ci_core_artifact
 WHERE pipeline_id = ANY(%s::bigint[]) AND job_id = ANY(%s::bigint[]) ORDER BY pipeline_id, id
 """
 STAGES: Final = Columns(
@@ -84,6 +86,12 @@ STAGES: Final = Columns(
     always=("id", "pipeline_id", "name", "position", "status"),
     fields={},
     otherwise=(),
+)
+ARTIFACTS: Final = Columns(
+    "CiJobArtifact",
+    models.Artifact,
+    always=("id", "pipeline_id", "job_id", "project_id", "file_type"),
+    fields={"name": ("filename",), "download_path": ()},
 )
 NEEDS: Final = Columns("CiBuildNeed", models.Need, always=("id", "pipeline_id", "job_id", "name"), fields={})
 
@@ -136,7 +144,7 @@ def artifacts(context: Context, job_ids: Iterable[int]) -> Mapping[int, Sequence
 
     def read(missing: list[int]) -> Mapping[int, Sequence[models.Artifact]]:
         parameters = [_array({pipeline_of(id_) for id_ in missing}), _array(missing)]
-        return _grouped(prepared_rows(models.Artifact, _ARTIFACTS_OF_JOBS, parameters), "job_id")
+        return _grouped(ARTIFACTS.read_sql(context, _ARTIFACTS_OF_JOBS, parameters), "job_id")
 
     return context.remembered("artifacts", job_ids, read)
 

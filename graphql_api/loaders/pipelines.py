@@ -31,17 +31,14 @@ WHERE EXISTS (
 PIPELINES: Final = Columns(
     "Pipeline",
     models.Pipeline,
-    # All but the messages of the compiler, which are JSON.
-    always=tuple(
-        column.attname
-        for column in models.Pipeline._meta.concrete_fields
-        if column.attname not in ("config_errors", "config_warnings")
-    ),
+    always=("id", "project_id", "iid", "ref", "tag", "sha", "source", "status", "user_id"),
     fields={
         "yaml_errors": ("config_errors",),
         "yaml_error_messages": ("config_errors",),
         "error_messages": ("config_errors",),
         "warning_messages": ("config_warnings",),
+        "duration": ("duration", "started_at", "finished_at"),
+        "queued_duration": ("created_at", "started_at"),
     },
     otherwise=(),
 )

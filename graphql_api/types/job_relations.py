@@ -111,8 +111,8 @@ def artifacts(
 ) -> list[Page[models.Artifact]]:
     """The artifacts of each job."""
     arguments = PageArguments(after, before, first, last)
-    found = loader.artifacts(info.context, (job.id for job in parents))
-    return whole_of_each((found[job.id] for job in parents), arguments, by_id)
+    ids = [job.id for job in parents]
+    return whole_of_each(map(loader.artifacts(info.context, ids).get, ids), arguments, by_id)
 
 
 def by_id(row: Any) -> tuple[int]:

@@ -13,7 +13,7 @@ from graphql_api.loaders.pipelines import PIPELINES
 from graphql_api.schema import schema
 from tests.factories import member, pipeline_with
 from tests.support.graphql_client import as_user
-from tests.support.jobs import succeed
+from tests.support.jobs import artifact, succeed
 from tests.support.query_counts import statements_of
 
 pytestmark = pytest.mark.django_db
@@ -36,6 +36,7 @@ def jobs(count):
             "environment": {"name": "x"},
         }
         config[f"manual{number}"] = {"stage": "build", "script": "x", "when": "manual"}
+        config[f"call{number}"] = {"stage": "build", "trigger": {"project": "other/shop"}, "when": "manual"}
         config[f"test{number}"] = {"stage": "test", "script": "x", "needs": [f"build{number}"]}
     return pipeline_with(config)
 
@@ -60,6 +61,21 @@ def test_no_field_reads_jobs_one_by_one():
     assert {name: counts for name, counts in different.items() if counts[0] != counts[1]} == {}
 
 
+def test_no_field_of_jobs_reads_their_pipelines_one_by_one():
+    document = "query($path: ID!) { project(fullPath: $path) { jobs { nodes { %s } } } }"
+    few, many = jobs(1), jobs(1)
+    for _ in range(2):
+        create_pipeline(many.project, "main", PipelineSource.PUSH, acting_user=None)
+    different = {
+        name: (
+            len(statements(few, selection(name), document)),
+            len(statements(many, selection(name), document)),
+        )
+        for name in FIELDS
+    }
+    assert {name: counts for name, counts in different.items() if counts[0] != counts[1]} == {}
+
+
 def test_only_what_is_asked_for_is_read():
     pipeline = jobs(1)
     (read,) = [sql for sql in statements(pipeline, "name duration") if "FROM ci_core_job" in sql]
@@ -70,6 +86,21 @@ def test_only_what_is_asked_for_is_read():
 def test_a_field_that_nothing_is_known_of_reads_all():
     (read,) = [sql for sql in statements(jobs(1), "stuck") if "FROM ci_core_job" in sql]
     assert "SELECT *" in read
+
+
+def test_no_field_reads_artifacts_one_by_one():
+    few, many = jobs(1), jobs(3)
+    for pipeline in (few, many):
+        for job in pipeline.jobs.filter(name__startswith="build"):
+            artifact(job)
+    different = {}
+    for name in schema._schema.type_map["CiJobArtifact"].fields:
+        counts = [
+            len(statements(pipeline, f"artifacts {{ nodes {{ {name} }} }}")) for pipeline in (few, many)
+        ]
+        if counts[0] != counts[1]:
+            different[name] = counts
+    assert different == {}
 
 
 def test_needs_of_many_jobs_are_those_of_few(monkeypatch):
@@ -109,9 +140,11 @@ def test_no_field_reads_pipelines_one_by_one():
 def test_messages_of_the_compiler_are_read_for_those_who_ask_for_them():
     document = "query($path: ID!) { project(fullPath: $path) { pipelines { nodes { %s } } } }"
     pipeline = jobs(1)
-    (read,) = [sql for sql in statements(pipeline, "iid", document) if "JOIN LATERAL" in sql]
+    (read,) = [sql for sql in statements(pipeline, "iid", document) if 'FROM "ci_core_pipeline"' in sql]
     assert "config_errors" not in read
-    (read,) = [sql for sql in statements(pipeline, "yamlErrors", document) if "JOIN LATERAL" in sql]
+    (read,) = [
+        sql for sql in statements(pipeline, "yamlErrors", document) if 'FROM "ci_core_pipeline"' in sql
+    ]
     assert "config_errors" in read
 
 
