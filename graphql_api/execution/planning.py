@@ -6,7 +6,7 @@ same as there.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Any, Final
 
@@ -110,6 +110,7 @@ class Planner:
         named = get_named_type(field.type)
         if is_leaf_type(named):
             step.leaf = LeafType(field.type, place)
+            step.at_once = None if read is None else _at_once(read, step.leaf)
         else:
             step.shapes = self._shapes(named, details)
         return step
@@ -147,6 +148,20 @@ class Planner:
             )
             shapes[type_.name] = self._shape(type_, collected)
         return shapes
+
+
+def _at_once(read: Callable[[Any], Any], leaf: LeafType) -> Callable[[Sequence[Any]], list[Any] | None]:
+    """A function that reads a scalar from all parents and writes it; None of it if that fails for any of them."""
+    of_all: Callable[[Sequence[Any]], list[Any]] | None = getattr(read, "column", None)
+
+    def column(parents: Sequence[Any]) -> list[Any] | None:
+        try:
+            return leaf.column(list(of_all(parents) if of_all else map(read, parents)))
+        except Exception:
+            # They are looked at one by one then, and which it was is told.
+            return None
+
+    return column
 
 
 def _itself(event: Any) -> Any:

@@ -41,17 +41,18 @@ class Rows:
 
     def standing(self) -> Sequence[int]:
         """The rows in whose place no null stands."""
-        if not self._any_nulled():
+        if self.is_whole():
             return range(len(self.objects))
         return [row for row in range(len(self.objects)) if not self.is_nulled(row)]
 
-    def _any_nulled(self) -> bool:
+    def is_whole(self) -> bool:
+        """Whether null stands in no row's place, nor in that of anything above."""
         link = self.link
         while link is not None:
             if link.nulled or link.without:
-                return True
+                return False
             link = link.parent.link
-        return False
+        return True
 
     def write(self) -> list[Any]:
         """The response objects."""

@@ -71,8 +71,15 @@ class Run:
 
     def _read(self, rows: Rows) -> None:
         """Fills the columns of new rows with what can be read at once, and asks for the rest."""
-        for place in range(len(rows.shape.steps)):
-            self._read_field(rows, place)
+        whole = rows.is_whole()
+        for place, step in enumerate(rows.shape.steps):
+            column = step.at_once(rows.objects) if whole and step.at_once is not None else None
+            if column is not None:
+                rows.columns[place] = column
+            else:
+                self._read_field(rows, place)
+                # An error may have put null in the place of a row.
+                whole = rows.is_whole()
 
     def _read_field(self, rows: Rows, place: int) -> None:
         step = rows.shape.steps[place]
@@ -135,8 +142,10 @@ class Run:
         """A field's arguments as its function takes them. Raises GraphQLError and InvalidInput."""
         if not step.definition.arguments:
             return _NO_ARGUMENTS
-        coerced = self._executor.variable_values.coerced
-        key = tuple(coerced.get(name, Undefined) for name in step.variables)
+        key: tuple[Any, ...] = ()
+        if step.variables:
+            coerced = self._executor.variable_values.coerced
+            key = tuple([coerced.get(name, Undefined) for name in step.variables])
         found = step.arguments.recall(key)
         if found is None:
             found = Arguments(self._read_arguments(step, info))

@@ -35,7 +35,8 @@ class Nullability:
 class Step:
     """A field of a selection.
 
-    read: gives the value of one parent; None for a field that is asked for in a batch. leaf: how its values are
+    read: gives the value of one parent; None for a field that is asked for in a batch. at_once: reads a scalar from all
+    parents and writes it; None of it where they have to be looked at one by one. leaf: how its values are
     written; None for a field that leads to objects. shapes: by name of the type, what to give for these objects.
     variables: those in its arguments; arguments: what they came to.
     """
@@ -48,6 +49,7 @@ class Step:
     nullability: Nullability
     read: Callable[[Any], Any] | None = None
     leaf: LeafType | None = None
+    at_once: Callable[[Sequence[Any]], list[Any] | None] | None = None
     shapes: Shapes = dataclasses.field(default_factory=lambda: Shapes())
     variables: tuple[str, ...] = ()
     arguments: KeptArguments = dataclasses.field(default_factory=KeptArguments)
