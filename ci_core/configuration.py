@@ -7,9 +7,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
 from ci_core.compiler import (
     CompileContext,
     CompileResult,
+    Limits,
     compile_config,
 )
 from ci_core.errors import ConfigMissing, RefNotFound
@@ -156,7 +160,16 @@ def compile_project(
         ),
         changes=CommitChanges(repository, commit.sha, _compared_with(before_sha, merge_request)),
     )
-    return Compiled(commit, before_sha, protected, iid, variables, compile_config(source, context, file=path))
+    result = compile_config(source, context, file=path, limits=configured_limits())
+    return Compiled(commit, before_sha, protected, iid, variables, result)
+
+
+def configured_limits() -> Limits:
+    """The compiler's limits as the operator has set them. Raises ImproperlyConfigured for a name that is none."""
+    try:
+        return Limits.named(settings.PIPEYARD_CI_LIMITS)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"PIPEYARD_CI_...: {error}") from None
 
 
 def _compared_with(before_sha: str, merge_request: MergeRequest | None) -> str | None:

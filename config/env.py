@@ -6,6 +6,7 @@ import os
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final, TypeVar
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -166,6 +167,34 @@ def _read_graphql_env(env: environ.Env) -> GraphQLEnv:
         introspection=env.bool("PIPEYARD_GRAPHQL_INTROSPECTION", True),
         suggestions=env.bool("PIPEYARD_GRAPHQL_SUGGESTIONS", True),
     )
+
+
+Number = TypeVar("Number", int, float)
+_COMPILER_LIMIT: Final = "PIPEYARD_CI_"
+
+
+def number(name: str, default: Number, *, least: int = 1) -> Number:
+    """A number that an operator may set. Raises ImproperlyConfigured, by name, for what is none or below `least`."""
+    given = os.environ.get(name, "").strip()
+    if not given:
+        return default
+    try:
+        value = type(default)(given)
+    except ValueError:
+        value = None
+    if value is None or not value >= least:
+        kind = "a whole number" if isinstance(default, int) else "a number"
+        raise ImproperlyConfigured(f"{name} must be {kind} of at least {least}, not {given!r}.")
+    return value
+
+
+def compiler_limits() -> dict[str, int]:
+    """The limits of the compiler that an operator sets, by name: PIPEYARD_CI_NEEDS_PER_JOB is `needs_per_job`."""
+    return {
+        name.removeprefix(_COMPILER_LIMIT).lower(): number(name, 1)
+        for name in sorted(os.environ)
+        if name.startswith(_COMPILER_LIMIT) and os.environ[name].strip()
+    }
 
 
 def child_environment(**extra: str) -> dict[str, str]:

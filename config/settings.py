@@ -6,7 +6,7 @@ import tomllib
 
 from psycopg.conninfo import conninfo_to_dict
 
-from config.env import ROOT, read_env
+from config.env import ROOT, compiler_limits, number, read_env
 from config.logging import logging_config
 
 ENV = read_env()
@@ -163,35 +163,37 @@ PIPEYARD_TRACE_LIMIT = ENV.trace_limit
 #: Seconds that `/jobs/request` is held open while there is no job; 0 answers at once.
 PIPEYARD_LONG_POLL_SECONDS = ENV.long_poll_seconds
 #: Seconds of silence after which a runner is taken for lost. Runners report at least every 33 s.
-PIPEYARD_RUNNER_SILENCE_SECONDS = 180
+PIPEYARD_RUNNER_SILENCE_SECONDS = number("PIPEYARD_RUNNER_SILENCE_SECONDS", 180)
 #: Seconds a project's job may run when neither job nor project says otherwise.
-PIPEYARD_DEFAULT_JOB_TIMEOUT = 3600
+PIPEYARD_DEFAULT_JOB_TIMEOUT = number("PIPEYARD_DEFAULT_JOB_TIMEOUT", 3600)
 #: Seconds that a pending job waits for a runner before it fails as stuck.
-PIPEYARD_PENDING_LIMIT_SECONDS = 24 * 3600
+PIPEYARD_PENDING_LIMIT_SECONDS = number("PIPEYARD_PENDING_LIMIT_SECONDS", 24 * 3600)
 #: Passwords that may be tried for one user name within ten minutes, whoever tries.
-PIPEYARD_PASSWORD_TRIES = 10
+PIPEYARD_PASSWORD_TRIES = number("PIPEYARD_PASSWORD_TRIES", 10)
 #: Passwords that may be tried from one address within ten minutes.
-PIPEYARD_PASSWORD_TRIES_PER_ADDRESS = 50
+PIPEYARD_PASSWORD_TRIES_PER_ADDRESS = number("PIPEYARD_PASSWORD_TRIES_PER_ADDRESS", 50)
 #: Pipeline schedules that a project may have.
-PIPEYARD_SCHEDULES_PER_PROJECT = 50
+PIPEYARD_SCHEDULES_PER_PROJECT = number("PIPEYARD_SCHEDULES_PER_PROJECT", 50)
 #: Pipeline trigger tokens that a project may have.
-PIPEYARD_TRIGGERS_PER_PROJECT = 25_000
+PIPEYARD_TRIGGERS_PER_PROJECT = number("PIPEYARD_TRIGGERS_PER_PROJECT", 25_000)
 #: Seconds that must lie between two runs of a schedule, by its pattern.
-PIPEYARD_SCHEDULE_MIN_INTERVAL_SECONDS = 60
+PIPEYARD_SCHEDULE_MIN_INTERVAL_SECONDS = number("PIPEYARD_SCHEDULE_MIN_INTERVAL_SECONDS", 60)
 #: Days that the record of a schedule's run is kept.
-PIPEYARD_SCHEDULE_RUNS_KEPT_DAYS = 90
+PIPEYARD_SCHEDULE_RUNS_KEPT_DAYS = number("PIPEYARD_SCHEDULE_RUNS_KEPT_DAYS", 90)
 #: Seconds that a pending job waits while no runner that is online may take it, before it fails as stuck.
-PIPEYARD_STUCK_LIMIT_SECONDS = 3600
+PIPEYARD_STUCK_LIMIT_SECONDS = number("PIPEYARD_STUCK_LIMIT_SECONDS", 3600)
 #: Seconds after which a job whose runner has not reported since it was handed the job is taken for lost.
-PIPEYARD_ACKNOWLEDGE_SECONDS = 90
+PIPEYARD_ACKNOWLEDGE_SECONDS = number("PIPEYARD_ACKNOWLEDGE_SECONDS", 90)
 #: Seconds after which a pipeline is archived: unfinished jobs fail, and none can be started.
-PIPEYARD_PIPELINE_AGE_LIMIT_SECONDS = 90 * 24 * 3600
+PIPEYARD_PIPELINE_AGE_LIMIT_SECONDS = number("PIPEYARD_PIPELINE_AGE_LIMIT_SECONDS", 90 * 24 * 3600)
 #: Seconds after its last call for which a runner counts as online.
-PIPEYARD_RUNNER_ONLINE_SECONDS = 120
-# Pipelines that one pipeline may lead to by trigger jobs, itself included.
-PIPEYARD_PIPELINE_FAMILY_SIZE = 1000
+PIPEYARD_RUNNER_ONLINE_SECONDS = number("PIPEYARD_RUNNER_ONLINE_SECONDS", 120)
+#: Pipelines that one pipeline may lead to by trigger jobs, itself included.
+PIPEYARD_PIPELINE_FAMILY_SIZE = number("PIPEYARD_PIPELINE_FAMILY_SIZE", 1000)
 #: URLs that `include:remote` may begin with.
 PIPEYARD_INCLUDE_PREFIXES = list(ENV.include_prefixes)
+#: Limits of the compiler that are not its own defaults, by their names in `ci_core.compiler.Limits`.
+PIPEYARD_CI_LIMITS = compiler_limits()
 #: Base URL of `include:template`; empty when there are no templates.
 PIPEYARD_INCLUDE_TEMPLATES = ENV.include_templates
 #: CI_TEMPLATE_REGISTRY_HOST of every job: where images that shared templates name are pulled from.
@@ -201,7 +203,7 @@ PIPEYARD_BREADTH_FIRST = ENV.breadth_first
 #: Whether hand-written statements are prepared; not behind a pooler that cannot keep them.
 PIPEYARD_PREPARED_STATEMENTS = ENV.prepared_statements
 #: Items that one page of a GraphQL connection holds at most.
-PIPEYARD_PAGE_LIMIT = 100
+PIPEYARD_PAGE_LIMIT = number("PIPEYARD_PAGE_LIMIT", 100)
 #: Bytes that the body of a GraphQL request may have.
 PIPEYARD_GRAPHQL_BODY_LIMIT = ENV.graphql.body_limit
 #: Bytes that a GraphQL document may have.
@@ -235,13 +237,14 @@ PIPEYARD_GRAPHQL_INTROSPECTION = ENV.graphql.introspection
 #: Whether errors suggest names of the schema ("Did you mean ...?").
 PIPEYARD_GRAPHQL_SUGGESTIONS = ENV.graphql.suggestions
 #: Operations that one GraphQL WebSocket may have under way, subscriptions among them.
-PIPEYARD_SOCKET_OPERATIONS = 100
+PIPEYARD_SOCKET_OPERATIONS = number("PIPEYARD_SOCKET_OPERATIONS", 100)
 #: Seconds within which a client must introduce itself after it has connected.
-PIPEYARD_SOCKET_INIT_SECONDS = 15
+PIPEYARD_SOCKET_INIT_SECONDS = number("PIPEYARD_SOCKET_INIT_SECONDS", 15)
 #: Characters that a message from a client may have.
-PIPEYARD_SOCKET_MESSAGE_LIMIT = 256 * 1024
-#: Messages, and characters, that wait for a client who reads slowly before it is disconnected (code 1013).
-PIPEYARD_SOCKET_OUTBOX_MESSAGES = 1000
-PIPEYARD_SOCKET_OUTBOX_CHARACTERS = 16 * 1024 * 1024
+PIPEYARD_SOCKET_MESSAGE_LIMIT = number("PIPEYARD_SOCKET_MESSAGE_LIMIT", 256 * 1024)
+#: Messages that wait for a client who reads slowly before it is disconnected (code 1013).
+PIPEYARD_SOCKET_OUTBOX_MESSAGES = number("PIPEYARD_SOCKET_OUTBOX_MESSAGES", 1000)
+#: Characters that these messages may have together.
+PIPEYARD_SOCKET_OUTBOX_CHARACTERS = number("PIPEYARD_SOCKET_OUTBOX_CHARACTERS", 16 * 1024 * 1024)
 #: Git executable that serves clones.
 PIPEYARD_GIT = "git"

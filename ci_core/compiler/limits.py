@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +49,14 @@ class Limits:
     expanded_length: int = 65_536
     work: int = 5_000_000
     diagnostics: int = 100
+
+    @classmethod
+    def named(cls, given: Mapping[str, int]) -> Limits:
+        """Limits with other values where they are given by name. Raises ValueError for a name that is none of them."""
+        known = [field.name for field in fields(cls)]
+        for name in given:
+            if name not in known:
+                raise ValueError(
+                    f"The compiler has no limit {name!r}. Its limits are {', '.join(sorted(known))}."
+                )
+        return cls(**given)

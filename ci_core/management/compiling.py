@@ -13,7 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any, Final
 
-from ci_core.compiler import CompileContext, CompiledPipeline, CompileResult, compile_config
+from ci_core.compiler import CompileContext, CompiledPipeline, CompileResult, Limits, compile_config
 from ci_core.management.working_tree import TreeChanges, WorkingTree, current_branch, variables_of
 
 CONFIG: Final = ".gitlab-ci.yml"
@@ -45,6 +45,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--allow-url", action="append", default=[], metavar="PREFIX", help="Remote files may come from there."
     )
     parser.add_argument("--templates", metavar="FOLDER", help="Where to find what include:template names.")
+    parser.add_argument(
+        "--limit",
+        action="append",
+        default=[],
+        metavar="NAME=N",
+        help="Another limit, such as needs_per_job=80.",
+    )
     parser.add_argument("--json", action="store_true", help="Print JSON instead of tables.")
     parser.add_argument("--explain", action="store_true", help="Say of each job why it is in or out.")
 
@@ -83,7 +90,16 @@ def compile_tree(options: Mapping[str, Any]) -> CompileResult:
         fetcher=WorkingTree(root, projects, options["allow_url"], options["templates"]),
         changes=TreeChanges(root, options["changed"]),
     )
-    return compile_config(source, context, file=name)
+    return compile_config(source, context, file=name, limits=_limits(options["limit"]))
+
+
+def _limits(given: Sequence[str]) -> Limits:
+    numbers = {}
+    for name, text in _pairs("--limit", given).items():
+        if not (text.isascii() and text.isdigit() and int(text) > 0):
+            raise ValueError(f"--limit {name}={text}: write a whole number above 0.")
+        numbers[name] = int(text)
+    return Limits.named(numbers)
 
 
 def _root(file: Path) -> Path:

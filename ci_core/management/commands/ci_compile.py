@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
 from ci_core.management.compiling import add_arguments, run
@@ -24,6 +25,7 @@ class Command(BaseCommand):
         out: Any = getattr(
             self.stdout, "_out", sys.stdout
         )  # the wrapper would end each write with a line break
-        code = run(options, out)
+        configured = [f"{name}={value}" for name, value in settings.PIPEYARD_CI_LIMITS.items()]
+        code = run({**options, "limit": [*configured, *options["limit"]]}, out)
         if code:
             sys.exit(code)

@@ -122,6 +122,17 @@ def test_errors_have_their_places(project):
     assert found["config"]["errors"][0].startswith(".gitlab-ci.yml:1: jobs:build: ")
 
 
+def test_limits_are_the_operators(project, settings):
+    content = "a: {script: x}\nb: {script: x}\nc: {script: x, needs: [a, b]}"
+    answer = as_user(member(project)).data(LINT, input={"projectPath": project.full_path, "content": content})
+    assert answer["ciLint"]["config"]["errors"] == []
+    settings.PIPEYARD_CI_LIMITS = {"needs_per_job": 1}
+    answer = as_user(member(project)).data(LINT, input={"projectPath": project.full_path, "content": content})
+    (error,) = answer["ciLint"]["config"]["errors"]
+    assert "1" in error
+    assert "needs" in error
+
+
 def test_unknown_ref(project):
     found = lint(project, CONFIG, ref="nowhere")
     assert found["config"] is None

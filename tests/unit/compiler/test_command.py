@@ -189,3 +189,19 @@ def test_in_a_process_of_its_own_without_django(tree: Path) -> None:
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert "3 jobs" in done.stdout
+
+
+def test_limits(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert compiled(capsys, str(tree), "--limit", "includes=5")[0] == 0
+    code, result = compiled(capsys, str(tree), "--limit", "name_length=4")
+    assert code == 1
+    assert "4" in result["errors"][0]["message"]
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [("needs=3", "The compiler has no limit 'needs'"), ("jobs=none", "write a whole number above 0")],
+)
+def test_limits_that_are_none(tree: Path, capsys: pytest.CaptureFixture[str], given: str, words: str) -> None:
+    assert main([str(tree), "--limit", given]) == 2
+    assert words in capsys.readouterr().err
