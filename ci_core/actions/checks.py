@@ -36,6 +36,7 @@ from ci_core.models.ids import jobs_of
 from ci_core.processing.snapshot import load_whole
 from ci_core.resources import WANTING
 from ci_core.statuses import ACTIVE, COMPLETED, ON_RUNNER, Status
+from ci_core.tallies import key_of
 
 #: Pipelines whose ids one statement reads.
 PAGE: Final = 500
@@ -144,8 +145,7 @@ def _tallies(pipeline: Pipeline, jobs: list[Job]) -> Iterator[str]:
     counted: dict[int, Counter[str]] = {}
     for job in jobs:
         if not job.retried:
-            key = f"{job.status}/{int(job.allow_failure)}/{job.scheduling_type}"
-            counted.setdefault(job.stage_id, Counter())[key] += 1
+            counted.setdefault(job.stage_id, Counter())[key_of(job)] += 1
     stages = Stage.objects.in_pipeline(pipeline.pk).exclude(tally="")
     for stage_id, tally in stages.values_list("id", "tally"):
         if json.loads(tally) != counted.get(stage_id, {}):
