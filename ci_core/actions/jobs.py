@@ -10,7 +10,7 @@ from psycopg.types.json import Jsonb
 
 from ci_core.actions.coverage import coverage_of
 from ci_core.actions.deploying import refuse_outdated, refuse_protected
-from ci_core.actions.retrying import copy_jobs, refuse_archived
+from ci_core.actions.retrying import copy_jobs, may_grow, refuse_archived
 from ci_core.compiler.inputs.jobs import JobInputError, check_given, from_json
 from ci_core.decisions.retries import failure_is_allowed, retries_itself
 from ci_core.decisions.transitions import Event, final_event
@@ -129,7 +129,7 @@ def _retry(
         variables=_stored(variables),
         inputs=_checked(job, inputs),
     )
-    advance(pipeline, restarted={job.name})
+    advance(pipeline, restarted={job.name}, copied=True)
     return _now(copy)
 
 
@@ -212,9 +212,11 @@ def fail_job(job_id: int, reason: FailureReason, *, exit_code: int | None = None
         **_coverage(job),
     }
     changes = transition(pipeline, [job.pk], Event.DROP, **columns)
-    if retries_itself(definition.get("retry") or {}, _retries(job), reason.value, exit_code):
+    again = retries_itself(definition.get("retry") or {}, _retries(job), reason.value, exit_code)
+    if again and may_grow(pipeline):
         copy_jobs(pipeline, [job.pk], acting_user=None, enqueue_immediately=True)
-        advance(pipeline, restarted={job.name})
+        # With the change: the copy may have to wait, and another job gets the resource meanwhile.
+        advance(pipeline, changes, restarted={job.name}, copied=True)
         return _now(job)
     if not allowed:
         changes += cancel_rest(pipeline)

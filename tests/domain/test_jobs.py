@@ -17,14 +17,16 @@ from ci_core.actions.jobs import (
     succeed_job,
     unschedule_job,
 )
-from ci_core.actions.pipelines import cancel_pipeline, retry_pipeline
+from ci_core.actions.pipelines import cancel_pipeline, create_pipeline, retry_pipeline
 from ci_core.actions.runners import touch_runner
 from ci_core.errors import NotCancelable, NotFound, NotPlayable, NotRetryable
 from ci_core.models import Deployment, Job, JobTimer, Need, PendingJob, Pipeline, Runner, RunningJob
+from ci_core.models.ids import MAX_IN_PIPELINE
 from ci_core.queueing import claim_job
-from ci_core.statuses import FailureReason
-from tests.factories import UserFactory, pipeline_with, runner_with_token
-from tests.support.invariants import assert_consistent
+from ci_core.statuses import FailureReason, PipelineSource
+from tests.factories import UserFactory, pipeline_with, project_with, runner_with_token
+from tests.support.bridges import run_commit_hooks
+from tests.support.invariants import assert_all_consistent, assert_consistent
 
 pytestmark = pytest.mark.django_db
 
@@ -97,6 +99,34 @@ def test_a_job_retries_itself_as_its_configuration_says() -> None:
     ]
     assert status(pipeline) == "failed"
     assert_consistent(pipeline.pk)
+
+
+def test_a_job_that_cannot_run_again_for_want_of_numbers_fails() -> None:
+    pipeline = pipeline_with("a: {script: x, retry: 2}\nb: {stage: deploy, script: x}\n")
+    Pipeline.objects.filter(pk=pipeline.pk).update(last_job_number=MAX_IN_PIPELINE)
+    fail_job(job_named(pipeline, "a").pk, FailureReason.SCRIPT_FAILURE)
+    assert [job_named(pipeline, name).status for name in "ab"] == ["failed", "skipped"]
+    assert status(pipeline) == "failed"
+    assert_consistent(pipeline.pk)
+
+
+def test_a_resource_is_handed_over_though_the_job_that_had_it_runs_again_later() -> None:
+    project = project_with(
+        "a: {script: x}\nb: {stage: deploy, script: x, needs: [a], resource_group: g, retry: 1}\n"
+    )
+    first, second = (create_pipeline(project, "main", PipelineSource.API, acting_user=None) for _ in "12")
+    for pipeline in (first, second):
+        succeed_job(job_named(pipeline, "a").pk)
+    assert [job_named(pipeline, "b").status for pipeline in (first, second)] == [
+        "pending",
+        "waiting_for_resource",
+    ]
+    retry_job(job_named(first, "a").pk, acting_user=None)
+    run_commit_hooks()
+    fail_job(job_named(first, "b").pk, FailureReason.SCRIPT_FAILURE)
+    run_commit_hooks()
+    assert [job_named(pipeline, "b").status for pipeline in (first, second)] == ["created", "pending"]
+    assert_all_consistent()
 
 
 def test_an_exit_code_may_be_allowed() -> None:

@@ -56,6 +56,9 @@ def test_job_timeout(of_job: int | None, of_project: int, of_runner: int | None,
         ({"max": 2, "exit_codes": [137]}, 0, "script_failure", 137, True),
         ({"max": 2, "exit_codes": [137]}, 0, "script_failure", 1, False),
         ({"max": 2, "exit_codes": [137]}, 0, "runner_system_failure", None, False),
+        ({"max": 2}, 0, "no_matching_runner", None, False),
+        ({"max": 2, "when": ["always"]}, 0, "failed_outdated_deployment_job", None, False),
+        ({"max": 2, "when": ["missing_dependency_failure"]}, 0, "missing_dependency_failure", None, False),
     ],
 )
 def test_retries_itself(
