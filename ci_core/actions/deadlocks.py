@@ -14,8 +14,8 @@ import structlog
 from django.db import connection
 
 from ci_core.actions.jobs import fail_job
+from ci_core.actions.sweeping import one_by_one
 from ci_core.decisions.deadlocks import BlockedClaim, in_circles
-from ci_core.errors import CiError
 from ci_core.processing import hand_over
 from ci_core.resources import KEEPING, first_claims
 from ci_core.statuses import FailureReason
@@ -79,19 +79,15 @@ def break_deadlocks() -> int:
 
     Where a resource is held, the newest job that waits fails; where nobody has it, the newest gets it out of turn.
     """
-    ended = 0
-    for claim in in_circles(*_load()):
-        log.warning("deadlock", job_id=claim.job_id, group_id=claim.group_id, held=claim.held)
-        if not claim.held:
-            ended += hand_over(claim.group_id, out_of_turn=claim.job_id)
-            continue
-        try:
-            fail_job(claim.job_id, FailureReason.STUCK_OR_TIMEOUT_FAILURE)
-        except CiError as error:
-            log.info("job left alone", job_id=claim.job_id, because=error.message)
-        else:
-            ended += 1
-    return ended
+    return len(one_by_one(in_circles(*_load()), _break))
+
+
+def _break(claim: BlockedClaim) -> bool:
+    log.warning("deadlock", job_id=claim.job_id, group_id=claim.group_id, held=claim.held)
+    if not claim.held:
+        return hand_over(claim.group_id, out_of_turn=claim.job_id)
+    fail_job(claim.job_id, FailureReason.STUCK_OR_TIMEOUT_FAILURE)
+    return True
 
 
 def _load() -> tuple[list[BlockedClaim], dict[int, set[int]]]:

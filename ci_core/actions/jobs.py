@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from django.db import transaction
@@ -15,7 +15,7 @@ from ci_core.compiler.inputs.jobs import JobInputError, check_given, from_json
 from ci_core.decisions.retries import failure_is_allowed, retries_itself
 from ci_core.decisions.transitions import Event, final_event
 from ci_core.errors import InvalidInput, JobNotRunning, NotCancelable, NotPlayable, NotRetryable
-from ci_core.locks import lock_job
+from ci_core.locks import lock_job, lock_pipeline
 from ci_core.models import VARIABLE_KEY, Job, JobDefinition, JobKind, Pipeline, User
 from ci_core.processing import advance, cancel_children, cancel_rest
 from ci_core.processing.cancelling import cancel_jobs
@@ -164,13 +164,20 @@ def unschedule_job(job_id: int) -> Job:
 
 
 @transaction.atomic
-def start_delayed_job(job_id: int) -> bool:
-    """Queues a delayed job whose timer ran out; False if it is not waiting for a timer any more."""
-    pipeline, job = lock_job(job_id)
-    if job.status != Status.SCHEDULED:
-        return False
-    advance(pipeline, transition(pipeline, [job.pk], start_event(job)))
-    return True
+def start_delayed_jobs(pipeline_id: int, job_ids: Collection[int]) -> int:
+    """Queues jobs of one pipeline whose timers ran out; returns how many. Those that wait for no timer any more are
+    left alone, like trigger jobs that only show the timer of their pipeline. Raises NotFound.
+    """
+    pipeline = lock_pipeline(pipeline_id)
+    scheduled = Job.objects.in_pipeline(pipeline.pk).filter(
+        id__in=job_ids, status=Status.SCHEDULED.value, started_at=None
+    )
+    by_event: dict[Event, list[int]] = {}
+    for job in scheduled:
+        by_event.setdefault(start_event(job), []).append(job.pk)
+    changes = [change for event, ids in by_event.items() for change in transition(pipeline, ids, event)]
+    advance(pipeline, changes)
+    return len(changes)
 
 
 @transaction.atomic

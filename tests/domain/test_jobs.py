@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from ci_core import clock
 from ci_core.actions import upkeep
@@ -13,7 +15,7 @@ from ci_core.actions.jobs import (
     fail_job,
     play_job,
     retry_job,
-    start_delayed_job,
+    start_delayed_jobs,
     succeed_job,
     unschedule_job,
 )
@@ -188,11 +190,45 @@ def test_a_delayed_job_starts_when_its_timer_runs_out(at: object) -> None:
     assert_consistent(pipeline.pk)
 
 
+def test_timers_that_ran_out_during_downtime_start_their_jobs_together(at: object) -> None:
+    delayed = {"script": "x", "when": "delayed", "start_in": "10 minutes"}
+    pipelines = [
+        pipeline_with(
+            {
+                **{f"job{number}": delayed for number in range(count)},
+                "one": {**delayed, "resource_group": "g"},
+                "two": {**delayed, "resource_group": "g"},
+                "later": {**delayed, "start_in": "2 days"},
+            }
+        )
+        for count in (2, 40)
+    ]
+    deleted = pipeline_with({"gone": delayed})
+    Pipeline.objects.filter(pk=deleted.pk).update(deleting_since=clock.now())
+    unscheduled = job_named(pipelines[0], "job1")
+    unschedule_job(unscheduled.pk)
+    at(24 * 3600)  # type: ignore[operator]
+    with CaptureQueriesContext(connection) as captured:
+        assert upkeep.start_due_jobs() == 3 + 42
+    statements = len(captured)
+    assert statements < 60, "it does not depend on how many jobs there are"
+    for pipeline in pipelines:
+        found = {job.name: job.status for job in Job.objects.in_pipeline(pipeline.pk)}
+        assert [found.pop(name) for name in ("one", "two", "later")] == [
+            "pending",
+            "waiting_for_resource",
+            "scheduled",
+        ]
+        assert set(found.values()) == ({"pending"} if pipeline is pipelines[1] else {"pending", "manual"})
+        assert_consistent(pipeline.pk)
+    assert not JobTimer.objects.filter(pipeline_id=deleted.pk).exists()
+
+
 def test_an_unscheduled_job_waits_to_be_played() -> None:
     pipeline = pipeline_with("a: {script: x, when: delayed, start_in: 1 day}")
     job = job_named(pipeline, "a")
     assert unschedule_job(job.pk).status == "manual"
-    assert not start_delayed_job(job.pk)
+    assert start_delayed_jobs(pipeline.pk, [job.pk]) == 0
     with pytest.raises(NotPlayable):
         unschedule_job(job.pk)
     assert play_job(job.pk, acting_user=None).status == "pending"

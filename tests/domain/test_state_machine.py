@@ -177,7 +177,7 @@ class Verbs(RuleBasedStateMachine):
     def time_runs_out(self) -> None:
         job_id, model, name = self._job("scheduled", kind="build")
         self._do(
-            lambda: verbs.start_delayed_job(job_id),
+            lambda: verbs.start_delayed_jobs(job_id >> 16, [job_id]),
             lambda: model.end(name, model.jobs[name].queued),
             job_id,
             name,
