@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from ci_core.actions import jobs as verbs
 from ci_core.actions import resources
+from ci_core.decisions.waiting import WaitKind
 from ci_core.models import (
     DownstreamPipeline,
     Job,
@@ -32,6 +33,7 @@ from ci_core.models import (
     User,
 )
 from ci_core.statuses import COMPLETED, AccessLevel, Status
+from ci_core.waiting import why_all_wait
 from tests.factories import ProjectFactory, UserFactory
 from tests.support.configs import GROUPS, random_config
 from tests.support.driver import MOST_ROUNDS, Driver, statuses
@@ -58,6 +60,41 @@ def waited_for(pipeline: Pipeline) -> set[int]:
         following |= {*created.values_list("pk", flat=True), *mirrored.values_list("mirrored_id", flat=True)}
         frontier = following - found
     return found
+
+
+#: What a job in a status may wait for; one that has run out of reasons would be one that nothing moves.
+REASONS = {
+    "created": {WaitKind.NEEDS, WaitKind.EARLIER_STAGES},
+    "waiting_for_resource": {WaitKind.RESOURCE_GROUP},
+    "pending": {
+        WaitKind.NO_RUNNER,
+        WaitKind.MISSING_TAGS,
+        WaitKind.UNTAGGED,
+        WaitKind.RUNNERS_PAUSED,
+        WaitKind.RUNNERS_OFFLINE,
+        WaitKind.RUNNERS_BUSY,
+        WaitKind.NEXT_REQUEST,
+    },
+    "manual": {WaitKind.MANUAL},
+    "scheduled": {WaitKind.DELAYED},
+}
+OF_TRIGGER_JOBS = {WaitKind.DOWNSTREAM_PIPELINE, WaitKind.MIRRORED_PIPELINE}
+
+
+def assert_all_say_why() -> None:
+    """Every job that waits gives the reason that fits, and none that does not wait gives one."""
+    jobs = list(Job.objects.filter(retried=False))
+    found = why_all_wait(jobs)
+    for job in jobs:
+        kind = found[job.pk].kind if job.pk in found else None
+        if (
+            job.kind == "bridge"
+            and job.status not in COMPLETED
+            and (job.started_at or job.status == "pending")
+        ):
+            assert kind in OF_TRIGGER_JOBS, (job, job.status, kind)
+        else:
+            assert kind in REASONS.get(job.status, {None}), (job, job.status, kind)
 
 
 def assert_waits_for_somebody() -> None:
@@ -119,7 +156,9 @@ def _drive(driver: Driver, projects: list[Project], meddled: int) -> None:
     for _ in range(meddled):
         driver.round()
         driver.meddle()
+        assert_all_say_why()
     driver.settle()
+    assert_all_say_why()
     assert_all_consistent()
     assert_waits_for_somebody()
     for _ in range(MOST_ROUNDS):
