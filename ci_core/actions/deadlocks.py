@@ -31,7 +31,7 @@ _GROUPS: Final = """
 SELECT grp.id, grp.holder_id
 FROM ci_core_resourcegroup AS grp
 LEFT JOIN ci_core_job AS holder ON holder.id = grp.holder_id AND holder.pipeline_id = grp.holder_id >> 16
-WHERE EXISTS (SELECT FROM ci_core_resourceclaim WHERE group_id = grp.id AND ready)
+WHERE grp.id IN (SELECT group_id FROM ci_core_resourceclaim WHERE ready)
     AND (holder.kind = 'bridge' OR (grp.holder_id IS NULL AND grp.process_mode = ANY(%(keeping)s)))
 ORDER BY random() LIMIT %(limit)s
 """

@@ -6,7 +6,6 @@ from collections.abc import Collection
 from typing import Any, Final
 
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef
 from django.db.models.functions import Random
 
 from ci_core import clock
@@ -60,6 +59,6 @@ def hand_over_free_groups() -> int:
     That happens when a process dies between a commit and the hand-over that follows it. Chosen at random: by their
     process modes, any number of free groups may be kept for a job that is not ready.
     """
-    waiting = ResourceClaim.objects.filter(group_id=OuterRef("pk"), ready=True)
-    free = ResourceGroup.objects.filter(Exists(waiting), holder_id=None).order_by(Random())
+    waited_for = ResourceClaim.objects.filter(ready=True).values("group_id")
+    free = ResourceGroup.objects.filter(pk__in=waited_for, holder_id=None).order_by(Random())
     return len(one_by_one(list(free.values_list("id", flat=True)[:BATCH]), hand_over))
