@@ -248,6 +248,26 @@ def test_jobs_that_run_too_long_fail(at: object) -> None:
     assert_consistent(pipeline.pk)
 
 
+@pytest.mark.parametrize(
+    ("of_job", "of_project", "of_runner", "seconds"),
+    [
+        (None, None, None, 3600),
+        (None, 1200, None, 1200),
+        ("5 minutes", 1200, None, 300),
+        ("2 hours", 1200, None, 7200),
+        ("2 hours", 1200, 900, 900),
+        (None, 1200, 900, 900),
+    ],
+)
+def test_the_timeouts_of_job_project_and_runner(
+    at: object, of_job: str | None, of_project: int | None, of_runner: int | None, seconds: int
+) -> None:
+    job = {"script": "x", **({"timeout": of_job} if of_job else {})}
+    pipeline_with({"a": job}, **({"build_timeout": of_project} if of_project else {}))
+    assert claim_job(runner_with_token(maximum_timeout=of_runner)[0])
+    assert RunningJob.objects.get().deadline_at == clock.now() + timedelta(seconds=seconds)
+
+
 def test_a_vanished_runner_is_noticed(at: object, settings: object) -> None:
     pipeline = pipeline_with("a: {script: x}")
     runner, _ = runner_with_token()

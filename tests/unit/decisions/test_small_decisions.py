@@ -38,7 +38,14 @@ def test_busy_seconds(intervals: list[tuple[datetime, datetime]], expected: int)
 
 @pytest.mark.parametrize(
     ("of_job", "of_project", "of_runner", "expected"),
-    [(None, 3600, None, 3600), (60, 3600, None, 60), (7200, 3600, 600, 600), (None, 3600, 7200, 3600)],
+    [
+        (None, 3600, None, 3600),
+        (60, 3600, None, 60),
+        (7200, 3600, None, 7200),
+        (7200, 3600, 600, 600),
+        (60, 3600, 600, 60),
+        (None, 3600, 7200, 3600),
+    ],
 )
 def test_job_timeout(of_job: int | None, of_project: int, of_runner: int | None, expected: int) -> None:
     assert job_timeout(of_job, of_project, of_runner) == expected
