@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Count, Max, Min
+from django.db.models import Count, F, Max, Min, Q
 
 from ci_core import clock
 from ci_core.decisions.composite import counted, settled
@@ -34,7 +34,7 @@ from ci_core.statuses import SchedulingType, Status
 
 #: Queue rows that a place in the queue is counted among.
 QUEUE_LIMIT: Final = 5000
-#: Runners that are looked at, those heard of last.
+#: Runners that are looked at beside those that are online, those heard of last.
 RUNNER_LIMIT: Final = 1000
 
 #: For created jobs: the jobs that they need.
@@ -158,7 +158,9 @@ def queued(project_id: int, tags: Iterable[str], protected: bool) -> QueuedJob:
 
 
 def load_runners() -> list[RunnerSnapshot]:
-    """All runners as matching sees them. One that reports on a job is online, even if it asks for no other."""
+    """The runners as matching sees them: all that are online, since any of them may be the one that takes a job, and
+    others up to a limit. One that reports on a job is online, even if it asks for no other.
+    """
     since = clock.now() - timedelta(seconds=settings.PIPEYARD_RUNNER_ONLINE_SECONDS)
     busy: dict[int, Any] = {
         row["runner_id"]: row
@@ -166,7 +168,10 @@ def load_runners() -> list[RunnerSnapshot]:
             jobs=Count("job_id"), heard=Max("heard_at")
         )
     }
-    return _snapshots(list(Runner.objects.order_by("-contacted_at", "id")[:RUNNER_LIMIT]), busy, since)
+    heard_of_last = (F("contacted_at").desc(nulls_last=True), "id")
+    newest = Runner.objects.order_by(*heard_of_last).values("pk")[:RUNNER_LIMIT]
+    runners = Runner.objects.filter(Q(contacted_at__gte=since) | Q(pk__in=list(busy)) | Q(pk__in=newest))
+    return _snapshots(list(runners.order_by(*heard_of_last)), busy, since)
 
 
 def _snapshots(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from datetime import timedelta
 
 import pytest
 from django.db import connection, transaction
@@ -135,6 +136,23 @@ def test_a_job_that_no_runner_may_take_fails_in_the_end(settings: object) -> Non
     assert upkeep.fail_jobs_without_runner() == 1
     assert job_named(pipeline, "a").failure_reason == "no_matching_runner"
     assert job_named(pipeline, "b").status == "pending"
+
+
+@pytest.mark.parametrize("others", ["never heard of", "online"])
+def test_a_runner_is_seen_among_any_number_of_others(monkeypatch: pytest.MonkeyPatch, others: str) -> None:
+    monkeypatch.setattr("ci_core.waiting.RUNNER_LIMIT", 2)
+    pipeline = pipeline_with("a: {script: x, tags: [docker]}")
+    online(description="big", tags=["docker"])
+    for number in range(4):
+        made, _ = runner_with_token(description=f"other{number}", tags=["linux"])
+        if others == "online":
+            later = clock.now() + timedelta(seconds=1)
+            Runner.objects.filter(pk=made.pk).update(contacted_at=later)
+    assert reason(pipeline, "a").startswith("next_request: Runner big takes it")
+    PendingJob.objects.update(queued_at=clock.now() - timedelta(days=1))
+    assert upkeep.fail_jobs_without_runner() == 0
+    Runner.objects.filter(description="big").delete()
+    assert upkeep.fail_jobs_without_runner() == 1
 
 
 def test_a_runner_that_works_is_online_though_it_asks_for_nothing() -> None:
