@@ -16,6 +16,7 @@ from ci_core.decisions.composite import counted, settled
 from ci_core.decisions.deployments import allowed_words
 from ci_core.decisions.runner_matching import QueuedJob, RunnerSnapshot, may_take
 from ci_core.decisions.waiting import Place, Waiting, WaitSnapshot, why
+from ci_core.deployments import outdated_among
 from ci_core.models import (
     DownstreamPipeline,
     Job,
@@ -90,7 +91,9 @@ def why_all_wait(jobs: Sequence[Job]) -> dict[int, Waiting]:
     before = _before(by_status.get(Status.CREATED, []))
     resources = _resources(by_status.get(Status.WAITING_FOR_RESOURCE, []))
     pending = [job for job in by_status.get(Status.PENDING, []) if job.kind != JobKind.BRIDGE]
-    deployers = _deployers(by_status.get(Status.MANUAL, []))
+    deploying = [job for job in by_status.get(Status.MANUAL, []) if job.environment_name]
+    deployers = _deployers(deploying)
+    outdated = _outdated(deploying)
     bridges = [job.pk for job in jobs if job.kind == JobKind.BRIDGE]
     downstream = _downstream(bridges)
     mirrored = _mirrored([job_id for job_id in bridges if job_id not in downstream])
@@ -112,6 +115,7 @@ def why_all_wait(jobs: Sequence[Job]) -> dict[int, Waiting]:
                 runners=runners,
                 place=queue.place_of(job) if queue and job.kind != JobKind.BRIDGE else None,
                 deployers=deployers.get((job.project_id, job.environment_name), ""),
+                outdated=job.pk in outdated,
                 bridge=job.kind == JobKind.BRIDGE,
                 downstream=downstream.get(job.pk),
                 mirrored=mirrored.get(job.pk),
@@ -282,11 +286,10 @@ def _rows(sql: str, jobs: Sequence[Job]) -> list[Any]:
 
 def _deployers(jobs: Sequence[Job]) -> Mapping[tuple[int, str], str]:
     """Who may deploy to the protected ones of the jobs' environments, in words, by project id and name."""
-    named = [job for job in jobs if job.environment_name]
-    if not named:
+    if not jobs:
         return {}
     found = ProtectedEnvironment.objects.prefetch_related("users").filter(
-        project_id__in={job.project_id for job in named}, name__in={job.environment_name for job in named}
+        project_id__in={job.project_id for job in jobs}, name__in={job.environment_name for job in jobs}
     )
     return {
         (row.project_id, row.name): allowed_words(
@@ -295,6 +298,17 @@ def _deployers(jobs: Sequence[Job]) -> Mapping[tuple[int, str], str]:
         )
         for row in found
     }
+
+
+def _outdated(jobs: Sequence[Job]) -> set[int]:
+    """Ids of those of the jobs that would deploy something older than what is deployed, where that is prevented."""
+    if not jobs:
+        return set()
+    ids = {job.project_id for job in jobs}
+    careful = set(
+        Project.objects.filter(pk__in=ids, prevent_outdated_deployments=True).values_list("pk", flat=True)
+    )
+    return set(outdated_among([job.pk for job in jobs if job.project_id in careful]))
 
 
 def _mirrored(bridges: Sequence[int]) -> Mapping[int, tuple[int, Status]]:

@@ -26,7 +26,9 @@ def one_by_one(found: Iterable[T], do: Callable[[T], object]) -> list[T]:
             if do(each):
                 done.append(each)
         except CiError as error:
-            log.info("left alone", sweep=getattr(do, "__qualname__", ""), found=repr(each), because=error.message)
+            log.info(
+                "left alone", sweep=getattr(do, "__qualname__", ""), found=repr(each), because=error.message
+            )
         except Exception:
             log.exception("sweep failed", sweep=getattr(do, "__qualname__", ""), found=repr(each))
     return done

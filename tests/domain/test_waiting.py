@@ -18,7 +18,9 @@ from ci_core.actions.pipelines import create_pipeline
 from ci_core.actions.resources import change_process_mode
 from ci_core.actions.runners import create_runner
 from ci_core.decisions.runner_matching import may_take
+from ci_core.errors import NotPlayable
 from ci_core.models import (
+    Deployment,
     Job,
     PendingJob,
     Pipeline,
@@ -220,6 +222,21 @@ def test_played_and_finished_jobs_do_not_wait() -> None:
     succeed_job(job_named(pipeline, "b").pk)
     assert reason(pipeline, "b") == ""
     assert reason(pipeline, "a").startswith("no_runner")
+
+
+def test_a_manual_job_that_nobody_may_start_any_more_says_so() -> None:
+    project = project_with("a: {script: x, when: manual, environment: production}\n")
+    older, newer = (create_pipeline(project, "main", PipelineSource.API, acting_user=None) for _ in "12")
+    assert reason(older, "a").startswith("manual: Waits for somebody to start it")
+    play_job(job_named(newer, "a").pk, acting_user=None)
+    Deployment.objects.filter(pipeline_id=newer.pk).update(sha="0" * 40)  # of another commit
+    succeed_job(job_named(newer, "a").pk)
+    assert reason(older, "a").startswith("manual: Nobody can start it any more, since something newer")
+    with pytest.raises(NotPlayable):
+        play_job(job_named(older, "a").pk, acting_user=None)
+    Project.objects.update(prevent_outdated_deployments=False)
+    assert reason(older, "a").startswith("manual: Waits for somebody to start it")
+    play_job(job_named(older, "a").pk, acting_user=None)
 
 
 def test_a_manual_job_of_a_protected_environment_says_who_may_deploy() -> None:
