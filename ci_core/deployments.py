@@ -67,7 +67,9 @@ def outdated_refusal(pipeline: Pipeline, job: Job) -> Refusal | None:
 
 def outdated_among(job_ids: Collection[int]) -> list[int]:
     """Those of the jobs that would deploy something older than what is deployed; two statements."""
-    own = list(Deployment.objects.filter(job_id__in=list(job_ids)))
+    own = list(Deployment.objects.filter(job_id__in=list(job_ids))) if job_ids else []
+    if not own:
+        return []
     successes = newest({deployment.environment_id for deployment in own}, [DeploymentStatus.SUCCESS.value])
     found = ((deployment, successes.get(deployment.environment_id)) for deployment in own)
     return [

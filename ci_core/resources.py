@@ -44,6 +44,9 @@ _ORDER: Final = {
     ProcessMode.NEWEST_READY_FIRST: {"only_ready": "AND ready", "direction": "DESC", "ready_first": ""},
 }
 
+#: Modes in which a job that is not ready keeps others waiting.
+KEEPING: Final = frozenset(mode for mode, order in _ORDER.items() if not order["only_ready"])
+
 #: The first claim of each of some free groups, whether it is ready or not.
 _FIRST: Final = " UNION ALL ".join(
     f"SELECT resource.id, first.* FROM ci_core_resourcegroup AS resource "  # noqa: S608 - constants

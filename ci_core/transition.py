@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, Final
 
-from ci_core import bridges, clock, events, resources
+from ci_core import bridges, clock, events, resources, tallies
 from ci_core.decisions import transitions
 from ci_core.decisions.transitions import INHERITED, Event
 from ci_core.events.log import LOG_CHANGED_JOBS
@@ -57,9 +57,6 @@ _COLUMNS: Final = frozenset(
     }
 )
 
-#: What a job counts as in its stage's tally (`Stage.tally`), in SQL; `decisions.composite.counted` makes a value of it.
-COUNTED: Final = "concat_ws('/', status, allow_failure::int, scheduling_type)"
-
 # Reads the jobs twice, each time in one go: first to lock them in order and note their statuses, then to change them.
 # No join of the two: without statistics, as in a new partition, the planner would look through all jobs for each one.
 # {which}: with one id alone, which is most often, every plan finds it by the key, and reads no other job.
@@ -79,7 +76,7 @@ _CHANGED: Final = """old AS MATERIALIZED (
 _TALLIED: Final = f"""moved AS (
     SELECT stage_id, counted, sum(jobs) AS jobs FROM (
         SELECT stage_id, old_counted AS counted, -1 AS jobs FROM changed WHERE NOT retried
-        UNION ALL SELECT stage_id, {COUNTED}, 1 FROM changed WHERE NOT retried
+        UNION ALL SELECT stage_id, {tallies.KEY}, 1 FROM changed WHERE NOT retried
     ) AS each GROUP BY stage_id, counted
 ), tallied AS (
     UPDATE ci_core_stage AS stage SET tally = (
@@ -203,7 +200,7 @@ def _statement(event: Event, columns: tuple[str, ...], *, single: bool) -> str:
         columns="".join(f", {name} = %({name})s" for name in columns),
         only_if=_ONLY_IF.get(event, ""),
         which="id = %(id)s" if single else "id = ANY(%(ids)s)",
-        counted=COUNTED,
+        counted=tallies.KEY,
     )
     parts = [changed, _TALLIED, LOG_CHANGED_JOBS, *([] if event in INHERITED else _beside(sources, to))]
     if to in _DEPLOYMENT_OF:

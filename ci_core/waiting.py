@@ -9,13 +9,14 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Count, Max, Min
+from django.db.models import Count, F, Max, Min, Q
 
 from ci_core import clock
 from ci_core.decisions.composite import counted, settled
 from ci_core.decisions.deployments import allowed_words
 from ci_core.decisions.runner_matching import QueuedJob, RunnerSnapshot, may_take
 from ci_core.decisions.waiting import Place, Waiting, WaitSnapshot, why
+from ci_core.deployments import outdated_among
 from ci_core.models import (
     DownstreamPipeline,
     Job,
@@ -34,7 +35,7 @@ from ci_core.statuses import SchedulingType, Status
 
 #: Queue rows that a place in the queue is counted among.
 QUEUE_LIMIT: Final = 5000
-#: Runners that are looked at, those heard of last.
+#: Runners that are looked at beside those that are online, those heard of last.
 RUNNER_LIMIT: Final = 1000
 
 #: For created jobs: the jobs that they need.
@@ -90,7 +91,9 @@ def why_all_wait(jobs: Sequence[Job]) -> dict[int, Waiting]:
     before = _before(by_status.get(Status.CREATED, []))
     resources = _resources(by_status.get(Status.WAITING_FOR_RESOURCE, []))
     pending = [job for job in by_status.get(Status.PENDING, []) if job.kind != JobKind.BRIDGE]
-    deployers = _deployers(by_status.get(Status.MANUAL, []))
+    deploying = [job for job in by_status.get(Status.MANUAL, []) if job.environment_name]
+    deployers = _deployers(deploying)
+    outdated = _outdated(deploying)
     bridges = [job.pk for job in jobs if job.kind == JobKind.BRIDGE]
     downstream = _downstream(bridges)
     mirrored = _mirrored([job_id for job_id in bridges if job_id not in downstream])
@@ -112,6 +115,7 @@ def why_all_wait(jobs: Sequence[Job]) -> dict[int, Waiting]:
                 runners=runners,
                 place=queue.place_of(job) if queue and job.kind != JobKind.BRIDGE else None,
                 deployers=deployers.get((job.project_id, job.environment_name), ""),
+                outdated=job.pk in outdated,
                 bridge=job.kind == JobKind.BRIDGE,
                 downstream=downstream.get(job.pk),
                 mirrored=mirrored.get(job.pk),
@@ -158,7 +162,9 @@ def queued(project_id: int, tags: Iterable[str], protected: bool) -> QueuedJob:
 
 
 def load_runners() -> list[RunnerSnapshot]:
-    """All runners as matching sees them. One that reports on a job is online, even if it asks for no other."""
+    """The runners as matching sees them: all that are online, since any of them may be the one that takes a job, and
+    others up to a limit. One that reports on a job is online, even if it asks for no other.
+    """
     since = clock.now() - timedelta(seconds=settings.PIPEYARD_RUNNER_ONLINE_SECONDS)
     busy: dict[int, Any] = {
         row["runner_id"]: row
@@ -166,7 +172,10 @@ def load_runners() -> list[RunnerSnapshot]:
             jobs=Count("job_id"), heard=Max("heard_at")
         )
     }
-    return _snapshots(list(Runner.objects.order_by("-contacted_at", "id")[:RUNNER_LIMIT]), busy, since)
+    heard_of_last = (F("contacted_at").desc(nulls_last=True), "id")
+    newest = Runner.objects.order_by(*heard_of_last).values("pk")[:RUNNER_LIMIT]
+    runners = Runner.objects.filter(Q(contacted_at__gte=since) | Q(pk__in=list(busy)) | Q(pk__in=newest))
+    return _snapshots(list(runners.order_by(*heard_of_last)), busy, since)
 
 
 def _snapshots(
@@ -277,11 +286,10 @@ def _rows(sql: str, jobs: Sequence[Job]) -> list[Any]:
 
 def _deployers(jobs: Sequence[Job]) -> Mapping[tuple[int, str], str]:
     """Who may deploy to the protected ones of the jobs' environments, in words, by project id and name."""
-    named = [job for job in jobs if job.environment_name]
-    if not named:
+    if not jobs:
         return {}
     found = ProtectedEnvironment.objects.prefetch_related("users").filter(
-        project_id__in={job.project_id for job in named}, name__in={job.environment_name for job in named}
+        project_id__in={job.project_id for job in jobs}, name__in={job.environment_name for job in jobs}
     )
     return {
         (row.project_id, row.name): allowed_words(
@@ -290,6 +298,17 @@ def _deployers(jobs: Sequence[Job]) -> Mapping[tuple[int, str], str]:
         )
         for row in found
     }
+
+
+def _outdated(jobs: Sequence[Job]) -> set[int]:
+    """Ids of those of the jobs that would deploy something older than what is deployed, where that is prevented."""
+    if not jobs:
+        return set()
+    ids = {job.project_id for job in jobs}
+    careful = set(
+        Project.objects.filter(pk__in=ids, prevent_outdated_deployments=True).values_list("pk", flat=True)
+    )
+    return set(outdated_among([job.pk for job in jobs if job.project_id in careful]))
 
 
 def _mirrored(bridges: Sequence[int]) -> Mapping[int, tuple[int, Status]]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Exists, OuterRef
 
 from ci_core.decisions import readiness
@@ -36,11 +36,18 @@ from ci_core.models.ids import jobs_of
 from ci_core.processing.snapshot import load_whole
 from ci_core.resources import WANTING
 from ci_core.statuses import ACTIVE, COMPLETED, ON_RUNNER, Status
+from ci_core.tallies import key_of
 
 #: Pipelines whose ids one statement reads.
 PAGE: Final = 500
 #: Rows without a pipeline that are named, of each table.
 ORPHANS: Final = 100
+
+_HELD_BY_NOBODY: Final = """
+SELECT key, holder_id FROM ci_core_resourcegroup AS resource WHERE holder_id IS NOT NULL AND NOT EXISTS (
+    SELECT FROM ci_core_job WHERE pipeline_id = resource.holder_id >> 16 AND id = resource.holder_id
+) ORDER BY id LIMIT %s
+"""
 
 #: Statuses that a trigger job may reach although its pipeline has another.
 _ENDED_BY_ITSELF: Final = (Status.FAILED, Status.CANCELED)
@@ -144,8 +151,7 @@ def _tallies(pipeline: Pipeline, jobs: list[Job]) -> Iterator[str]:
     counted: dict[int, Counter[str]] = {}
     for job in jobs:
         if not job.retried:
-            key = f"{job.status}/{int(job.allow_failure)}/{job.scheduling_type}"
-            counted.setdefault(job.stage_id, Counter())[key] += 1
+            counted.setdefault(job.stage_id, Counter())[key_of(job)] += 1
     stages = Stage.objects.in_pipeline(pipeline.pk).exclude(tally="")
     for stage_id, tally in stages.values_list("id", "tally"):
         if json.loads(tally) != counted.get(stage_id, {}):
@@ -261,7 +267,24 @@ _RULES: Final[tuple[Callable[[Pipeline, list[Job]], Iterator[str]], ...]] = (
 def _orphans() -> Iterator[Contradiction]:
     """Rows of the small tables whose pipeline is gone."""
     gone = ~Exists(Pipeline.objects.filter(pk=OuterRef("pipeline_id")))
-    models: tuple[Any, ...] = (PendingJob, PendingBridge, JobTimer, RunningJob, ResourceClaim, Deployment)
+    models: tuple[Any, ...] = (
+        PendingJob,
+        PendingBridge,
+        JobTimer,
+        RunningJob,
+        ResourceClaim,
+        Deployment,
+        MirroredPipeline,
+    )
     for model in models:
         for job_id in model.objects.filter(gone).values_list("job_id", flat=True)[:ORPHANS]:
             yield Contradiction(0, f"{model._meta.verbose_name} of job {job_id}, whose pipeline is gone")
+    yield from _kept_for_ever()
+
+
+def _kept_for_ever() -> Iterator[Contradiction]:
+    """Resource groups that are held by jobs that are gone: nobody would give them back."""
+    with connection.cursor() as cursor:
+        cursor.execute(_HELD_BY_NOBODY, [ORPHANS])
+        for key, job_id in cursor.fetchall():
+            yield Contradiction(0, f"resource group {key} is held by job {job_id}, which is gone")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
@@ -63,4 +64,5 @@ def _in_line(pattern: Any, line: str) -> float | None:
         return None
     last = matches[-1]
     number = _NUMBER.search((last[-1] if isinstance(last, tuple) else last) or "")
-    return float(number[0]) if number else None
+    value = float(number[0]) if number else None
+    return value if value is None or math.isfinite(value) else None

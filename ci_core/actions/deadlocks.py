@@ -14,9 +14,10 @@ import structlog
 from django.db import connection
 
 from ci_core.actions.jobs import fail_job
+from ci_core.actions.sweeping import one_by_one
 from ci_core.decisions.deadlocks import BlockedClaim, in_circles
-from ci_core.errors import CiError
 from ci_core.processing import hand_over
+from ci_core.resources import KEEPING, first_claims
 from ci_core.statuses import FailureReason
 
 log = structlog.get_logger("pipeyard.resources")
@@ -24,19 +25,15 @@ log = structlog.get_logger("pipeyard.resources")
 #: Resource groups that one sweep looks at, chosen at random.
 BATCH: Final = 200
 
-# Groups for which a job is ready although nobody has them, or although only a trigger job does: whose turn it is then.
-# A job keeps others waiting, in two of the modes, before it is ready itself.
+# Groups for which a job is ready although only a trigger job has them, or although nobody does: in some of the modes
+# a job keeps others waiting before it is ready itself.
 _GROUPS: Final = """
-SELECT grp.id, grp.holder_id, coalesce(first.pipeline_id, 0)
+SELECT grp.id, grp.holder_id
 FROM ci_core_resourcegroup AS grp
 LEFT JOIN ci_core_job AS holder ON holder.id = grp.holder_id AND holder.pipeline_id = grp.holder_id >> 16
-LEFT JOIN LATERAL (
-    SELECT pipeline_id FROM ci_core_resourceclaim WHERE group_id = grp.id
-    ORDER BY CASE grp.process_mode WHEN 'newest_first' THEN -pipeline_id ELSE pipeline_id END, ready DESC LIMIT 1
-) AS first ON grp.holder_id IS NULL AND grp.process_mode IN ('oldest_first', 'newest_first')
-WHERE EXISTS (SELECT FROM ci_core_resourceclaim WHERE group_id = grp.id AND ready)
-    AND (holder.kind = 'bridge' OR (grp.holder_id IS NULL AND first.pipeline_id IS NOT NULL))
-ORDER BY random() LIMIT %s
+WHERE grp.id IN (SELECT group_id FROM ci_core_resourceclaim WHERE ready)
+    AND (holder.kind = 'bridge' OR (grp.holder_id IS NULL AND grp.process_mode = ANY(%(keeping)s)))
+ORDER BY random() LIMIT %(limit)s
 """
 
 _CLAIMS: Final = """
@@ -82,36 +79,37 @@ def break_deadlocks() -> int:
 
     Where a resource is held, the newest job that waits fails; where nobody has it, the newest gets it out of turn.
     """
-    ended = 0
-    for claim in in_circles(*_load()):
-        log.warning("deadlock", job_id=claim.job_id, group_id=claim.group_id, held=claim.held)
-        if not claim.held:
-            ended += hand_over(claim.group_id, out_of_turn=claim.job_id)
-            continue
-        try:
-            fail_job(claim.job_id, FailureReason.STUCK_OR_TIMEOUT_FAILURE)
-        except CiError as error:
-            log.info("job left alone", job_id=claim.job_id, because=error.message)
-        else:
-            ended += 1
-    return ended
+    return len(one_by_one(in_circles(*_load()), _break))
+
+
+def _break(claim: BlockedClaim) -> bool:
+    log.warning("deadlock", job_id=claim.job_id, group_id=claim.group_id, held=claim.held)
+    if not claim.held:
+        return hand_over(claim.group_id, out_of_turn=claim.job_id)
+    fail_job(claim.job_id, FailureReason.STUCK_OR_TIMEOUT_FAILURE)
+    return True
 
 
 def _load() -> tuple[list[BlockedClaim], dict[int, set[int]]]:
     """The claims that may be in a circle, and which pipelines follow which."""
-    groups = {group_id: (holder, first) for group_id, holder, first in _rows(_GROUPS, [BATCH])}
-    if not groups:
+    holder_of = dict(_rows(_GROUPS, {"keeping": [mode.value for mode in KEEPING], "limit": BATCH}))
+    if not holder_of:
         return [], {}
-    holders = [holder for holder, _ in groups.values() if holder is not None]
+    first_of = first_claims([group_id for group_id, holder in holder_of.items() if holder is None])
+    holders = [holder for holder in holder_of.values() if holder is not None]
     followed: dict[int, set[int]] = {}
     for job_id, pipeline_id in _rows(_FOLLOWED, {"jobs": holders}):
         followed.setdefault(job_id, set()).add(pipeline_id)
-    turns = {first for holder, first in groups.values() if holder is None}
+    turns = {claim.pipeline_id for claim in first_of.values()}
     still = turns - {pipeline_id for (pipeline_id,) in _rows(_MOVING, [list(turns)])}
     claims = []
-    for job_id, pipeline_id, group_id in _rows(_CLAIMS, [list(groups)]):
-        holder, first = groups[group_id]
-        waits_for = followed.get(holder, set()) if holder is not None else {first} & still - {pipeline_id}
+    for job_id, pipeline_id, group_id in _rows(_CLAIMS, [list(holder_of)]):
+        holder = holder_of[group_id]
+        if holder is not None:
+            waits_for = followed.get(holder, set())
+        else:
+            turn = {first_of[group_id].pipeline_id} if group_id in first_of else set()
+            waits_for = turn & still - {pipeline_id}
         claims.append(
             BlockedClaim(job_id, pipeline_id, group_id, frozenset(waits_for), held=holder is not None)
         )

@@ -10,6 +10,7 @@ from django.db import connection, transaction
 
 from ci_core import clock, partitions
 from ci_core.actions.artifacts import remove_artifacts
+from ci_core.actions.sweeping import one_by_one
 from ci_core.errors import NotFound
 from ci_core.events.ringing import RING_PIPELINE
 from ci_core.locks import lock_pipeline
@@ -120,12 +121,9 @@ def resume_deletions() -> int:
     """Ends deletions that were interrupted; returns how many."""
     since = clock.now() - timedelta(seconds=INTERRUPTED_AFTER)
     interrupted = Pipeline.objects.filter(deleting_since__lte=since).order_by("deleting_since")
-    ended = 0
-    for pipeline_id in list(interrupted.values_list("id", flat=True)[:BATCH]):
-        try:
-            delete_pipeline(pipeline_id)
-        except NotFound:
-            log.info("deleted meanwhile", pipeline_id=pipeline_id)
-        else:
-            ended += 1
-    return ended
+    return len(one_by_one(list(interrupted.values_list("id", flat=True)[:BATCH]), _resume))
+
+
+def _resume(pipeline_id: int) -> bool:
+    delete_pipeline(pipeline_id)
+    return True

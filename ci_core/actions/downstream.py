@@ -12,6 +12,7 @@ from ci_core.actions import mirroring
 from ci_core.actions.forwarding import forwarded_variables, included_config
 from ci_core.actions.jobs import fail_job
 from ci_core.actions.pipelines import compile_runnable, store_pipeline
+from ci_core.actions.sweeping import one_by_one
 from ci_core.actions.triggering import BridgeRefused, Target, refuse_large, target_of
 from ci_core.configuration import Compiled, Situation
 from ci_core.decisions.bridges import Strategy
@@ -192,6 +193,4 @@ def cancel_wanted_children() -> int:
     wanted = DownstreamPipeline.objects.filter(cancel_wanted_since__isnull=False).order_by(
         "cancel_wanted_since"
     )
-    return sum(
-        cancel_wanted(pipeline_id) for pipeline_id in list(wanted.values_list("pk", flat=True)[:BATCH])
-    )
+    return len(one_by_one(list(wanted.values_list("pk", flat=True)[:BATCH]), cancel_wanted))

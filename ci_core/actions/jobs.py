@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from django.db import transaction
@@ -10,12 +10,12 @@ from psycopg.types.json import Jsonb
 
 from ci_core.actions.coverage import coverage_of
 from ci_core.actions.deploying import refuse_outdated, refuse_protected
-from ci_core.actions.retrying import copy_jobs, refuse_archived
+from ci_core.actions.retrying import copy_jobs, may_grow, refuse_archived
 from ci_core.compiler.inputs.jobs import JobInputError, check_given, from_json
 from ci_core.decisions.retries import failure_is_allowed, retries_itself
 from ci_core.decisions.transitions import Event, final_event
 from ci_core.errors import InvalidInput, JobNotRunning, NotCancelable, NotPlayable, NotRetryable
-from ci_core.locks import lock_job
+from ci_core.locks import lock_job, lock_pipeline
 from ci_core.models import VARIABLE_KEY, Job, JobDefinition, JobKind, Pipeline, User
 from ci_core.processing import advance, cancel_children, cancel_rest
 from ci_core.processing.cancelling import cancel_jobs
@@ -129,7 +129,7 @@ def _retry(
         variables=_stored(variables),
         inputs=_checked(job, inputs),
     )
-    advance(pipeline, restarted={job.name})
+    advance(pipeline, restarted={job.name}, copied=True)
     return _now(copy)
 
 
@@ -164,13 +164,20 @@ def unschedule_job(job_id: int) -> Job:
 
 
 @transaction.atomic
-def start_delayed_job(job_id: int) -> bool:
-    """Queues a delayed job whose timer ran out; False if it is not waiting for a timer any more."""
-    pipeline, job = lock_job(job_id)
-    if job.status != Status.SCHEDULED:
-        return False
-    advance(pipeline, transition(pipeline, [job.pk], start_event(job)))
-    return True
+def start_delayed_jobs(pipeline_id: int, job_ids: Collection[int]) -> int:
+    """Queues jobs of one pipeline whose timers ran out; returns how many. Those that wait for no timer any more are
+    left alone, like trigger jobs that only show the timer of their pipeline. Raises NotFound.
+    """
+    pipeline = lock_pipeline(pipeline_id)
+    scheduled = Job.objects.in_pipeline(pipeline.pk).filter(
+        id__in=job_ids, status=Status.SCHEDULED.value, started_at=None
+    )
+    by_event: dict[Event, list[int]] = {}
+    for job in scheduled:
+        by_event.setdefault(start_event(job), []).append(job.pk)
+    changes = [change for event, ids in by_event.items() for change in transition(pipeline, ids, event)]
+    advance(pipeline, changes)
+    return len(changes)
 
 
 @transaction.atomic
@@ -212,9 +219,11 @@ def fail_job(job_id: int, reason: FailureReason, *, exit_code: int | None = None
         **_coverage(job),
     }
     changes = transition(pipeline, [job.pk], Event.DROP, **columns)
-    if retries_itself(definition.get("retry") or {}, _retries(job), reason.value, exit_code):
+    again = retries_itself(definition.get("retry") or {}, _retries(job), reason.value, exit_code)
+    if again and may_grow(pipeline):
         copy_jobs(pipeline, [job.pk], acting_user=None, enqueue_immediately=True)
-        advance(pipeline, restarted={job.name})
+        # With the change: the copy may have to wait, and another job gets the resource meanwhile.
+        advance(pipeline, changes, restarted={job.name}, copied=True)
         return _now(job)
     if not allowed:
         changes += cancel_rest(pipeline)

@@ -10,6 +10,7 @@ from typing import Final
 from django.db import connection, transaction
 
 from ci_core import clock
+from ci_core.actions.sweeping import one_by_one
 from ci_core.actions.triggering import BridgeRefused
 from ci_core.decisions.transitions import Event
 from ci_core.locks import lock_mirrors
@@ -102,4 +103,4 @@ def _waits_for(pipeline_id: int, other_id: int) -> bool:
 def follow_moved_pipelines() -> int:
     """Moves trigger jobs along with mirrored pipelines where that was lost or had to wait; returns how many moved."""
     moved = MirroredPipeline.objects.filter(moved_since__isnull=False).order_by("moved_since")
-    return sum(mirror_again(job_id) for job_id in list(moved.values_list("job_id", flat=True)[:BATCH]))
+    return len(one_by_one(list(moved.values_list("job_id", flat=True)[:BATCH]), mirror_again))

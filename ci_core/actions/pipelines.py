@@ -170,5 +170,5 @@ def retry_pipeline(pipeline_id: int, *, acting_user: User | None) -> Pipeline:
     copy_jobs(pipeline, retryable, acting_user=acting_user, enqueue_immediately=False)
     skipped = list(latest.filter(status=Status.SKIPPED.value).values_list("id", flat=True))
     transition(pipeline, skipped, Event.RESET)
-    advance(pipeline)
+    advance(pipeline, copied=True)
     return pipeline

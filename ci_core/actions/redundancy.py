@@ -8,6 +8,7 @@ from typing import Final
 from django.db import transaction
 
 from ci_core import clock
+from ci_core.actions.sweeping import one_by_one
 from ci_core.decisions.redundancy import InterruptibleJob, redundant_jobs
 from ci_core.errors import NotFound
 from ci_core.locks import lock_pipeline
@@ -65,8 +66,7 @@ def cancel_forgotten_pipelines() -> int:
         redundancy_unchecked=True, created_at__gte=now - LOOKS_BACK, created_at__lte=now - HOOK_TAKES
     )
     newer = list(unchecked.order_by("id")[:FORGOTTEN_BATCH])
-    for pipeline in newer:
-        cancel_redundant_pipelines(pipeline)
+    one_by_one(newer, cancel_redundant_pipelines)
     return len(newer)
 
 

@@ -6,9 +6,10 @@ from collections.abc import Collection
 from typing import Any, Final
 
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef
+from django.db.models.functions import Random
 
 from ci_core import clock
+from ci_core.actions.sweeping import one_by_one
 from ci_core.errors import NotFound
 from ci_core.models import ProcessMode, ResourceClaim, ResourceGroup
 from ci_core.processing import hand_over
@@ -55,8 +56,9 @@ def change_process_mode(group: ResourceGroup, mode: ProcessMode) -> ResourceGrou
 def hand_over_free_groups() -> int:
     """Hands over groups that are free although a job is ready for them; returns how many.
 
-    That happens when a process dies between a commit and the hand-over that follows it.
+    That happens when a process dies between a commit and the hand-over that follows it. Chosen at random: by their
+    process modes, any number of free groups may be kept for a job that is not ready.
     """
-    waiting = ResourceClaim.objects.filter(group_id=OuterRef("pk"), ready=True)
-    free = ResourceGroup.objects.filter(Exists(waiting), holder_id=None).order_by("id")
-    return sum(hand_over(group_id) for group_id in list(free.values_list("id", flat=True)[:BATCH]))
+    waited_for = ResourceClaim.objects.filter(ready=True).values("group_id")
+    free = ResourceGroup.objects.filter(pk__in=waited_for, holder_id=None).order_by(Random())
+    return len(one_by_one(list(free.values_list("id", flat=True)[:BATCH]), hand_over))

@@ -101,6 +101,11 @@ def refuse_archived(pipeline: Pipeline, error: type[CiError]) -> None:
         raise error("The pipeline is archived: it is too old for jobs to start in it.")
 
 
+def may_grow(pipeline: Pipeline) -> bool:
+    """Whether a locked pipeline may get one more job."""
+    return pipeline.last_job_number < MAX_IN_PIPELINE
+
+
 def reserve_numbers(pipeline: Pipeline, count: int) -> int:
     """The first of `count` new job numbers of a locked pipeline. Raises JobLimitReached."""
     first = pipeline.last_job_number + 1

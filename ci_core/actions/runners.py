@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -235,10 +234,26 @@ def rotate_runner_token(runner: Runner) -> str:
 
 def delete_runner(runner: Runner) -> None:
     """Forgets a runner. What it runs fails: nobody else could report on it."""
-    for job_id in list(RunningJob.objects.filter(runner=runner).values_list("job_id", flat=True)):
-        with suppress(JobNotRunning, NotFound):
-            fail_job(job_id, FailureReason.RUNNER_SYSTEM_FAILURE)
+    while not _deleted_idle(runner):
+        for job_id in list(RunningJob.objects.filter(runner=runner).values_list("job_id", flat=True)):
+            try:
+                fail_job(job_id, FailureReason.RUNNER_SYSTEM_FAILURE)
+            except (JobNotRunning, NotFound):
+                RunningJob.objects.filter(job_id=job_id, runner=runner).delete()
+
+
+@transaction.atomic
+def _deleted_idle(runner: Runner) -> bool:
+    """Deletes a runner unless it has jobs, which would otherwise run for ever with nobody to look after them.
+
+    A claim that is under way takes hold of the runner's row as it commits: before this one, so that its job is seen
+    here, or after, and then there is no runner any more and the claim is undone.
+    """
+    Runner.objects.select_for_update().filter(pk=runner.pk).first()
+    if RunningJob.objects.filter(runner=runner).exists():
+        return False
     runner.delete()
+    return True
 
 
 def forget_manager(runner: Runner, system_id: str) -> bool:

@@ -13,6 +13,7 @@ from django.db.models.functions import Random
 from ci_core import clock
 from ci_core.actions.environments import refuse_protected_environment
 from ci_core.actions.jobs import play_job, retry_job
+from ci_core.actions.sweeping import one_by_one
 from ci_core.errors import (
     CiError,
     EnvironmentStateConflict,
@@ -145,7 +146,7 @@ def stop_environments_of_deleted_branches() -> int:
             log.info("branches not looked for", project=project.full_path, because=error.message)
             continue
         gone += [each.environment_id for each in deployed if not repository.has_branch(each.ref)]
-    return len(_stop_all(gone, None))
+    return len(one_by_one(gone, _stop))
 
 
 def _by_project(deployed: Sequence[Deployment]) -> list[tuple[Project, list[Deployment]]]:
@@ -158,27 +159,20 @@ def _by_project(deployed: Sequence[Deployment]) -> list[tuple[Project, list[Depl
 def stop_due_environments() -> int:
     """Stops environments whose `auto_stop_in` has run out; returns how many."""
     due = Environment.objects.filter(auto_stop_at__lte=clock.now(), state=EnvironmentState.AVAILABLE.value)
-    return len(_stop_all(list(due.order_by("auto_stop_at").values_list("pk", flat=True)[:BATCH]), None))
+    return len(one_by_one(list(due.order_by("auto_stop_at").values_list("pk", flat=True)[:BATCH]), _stop))
 
 
-def _stop_all(environment_ids: Sequence[int], acting_user: User | None) -> list[Environment]:
-    """Stops environments one by one; one that cannot be stopped now is left alone."""
-    stopped = []
-    for environment_id in environment_ids:
-        try:
-            stopped.append(stop_environment(environment_id, acting_user=acting_user))
-        except CiError as error:
-            log.info("environment left alone", environment_id=environment_id, because=error.message)
-    return stopped
+def _stop(environment_id: int) -> Environment:
+    return stop_environment(environment_id, acting_user=None)
 
 
 def settle_stopping_environments() -> int:
     """Makes environments available again whose stop jobs have ended without stopping them; returns how many."""
     since = clock.now() - timedelta(seconds=GRACE)
     stopping = Environment.objects.filter(stopping_since__lte=since).order_by("stopping_since")
-    settled = 0
-    for environment in stopping[:BATCH]:
-        at_work = [job for job in stop_jobs(environment) if job.status not in STOPPED]
-        if not at_work and _move(environment, [EnvironmentState.STOPPING], EnvironmentState.AVAILABLE):
-            settled += 1
-    return settled
+    return len(one_by_one(list(stopping[:BATCH]), _settle))
+
+
+def _settle(environment: Environment) -> bool:
+    at_work = any(job.status not in STOPPED for job in stop_jobs(environment))
+    return not at_work and _move(environment, [EnvironmentState.STOPPING], EnvironmentState.AVAILABLE)

@@ -10,10 +10,11 @@ from django.conf import settings
 from django.db import transaction
 
 from ci_core import clock, partitions
-from ci_core.actions.jobs import fail_job, start_delayed_job
+from ci_core.actions.jobs import fail_job, start_delayed_jobs
+from ci_core.actions.sweeping import one_by_one
 from ci_core.decisions.runner_matching import may_take
 from ci_core.decisions.transitions import Event
-from ci_core.errors import CiError, NotFound
+from ci_core.errors import NotFound
 from ci_core.locks import lock_pipeline
 from ci_core.models import Job, JobTimer, PendingJob, Pipeline, ProjectChange, RunningJob
 from ci_core.processing import advance
@@ -25,6 +26,8 @@ log = structlog.get_logger("pipeyard.upkeep")
 
 #: Rows that one sweep looks at.
 BATCH: Final = 200
+#: Timers that one sweep looks at: many of a pipeline may run out together, and cost little then.
+TIMERS_BATCH: Final = 5000
 #: Queue rows that the sweep for jobs without a runner looks at: those that a runner may take stay, so it needs more.
 STUCK_BATCH: Final = 5000
 #: Seconds for which changes of projects are kept. Who follows a project reads at least twice a minute, so this is how
@@ -35,14 +38,22 @@ CHANGES_BATCH: Final = 100_000
 
 
 def start_due_jobs() -> int:
-    """Queues delayed jobs whose timer has run out; returns how many."""
+    """Queues delayed jobs whose timer has run out, those of one pipeline at once; returns how many."""
     due = JobTimer.objects.filter(due_at__lte=clock.now()).order_by("due_at")
+    by_pipeline: dict[int, list[int]] = {}
+    for pipeline_id, job_id in due.values_list("pipeline_id", "job_id")[:TIMERS_BATCH]:
+        by_pipeline.setdefault(pipeline_id, []).append(job_id)
     started = 0
-    for timer in due[:BATCH]:
+
+    def start(pipeline_id: int) -> bool:
+        nonlocal started
         try:
-            started += start_delayed_job(timer.job_id)
+            started += start_delayed_jobs(pipeline_id, by_pipeline[pipeline_id])
         except NotFound:
-            JobTimer.objects.filter(job_id=timer.job_id).delete()
+            JobTimer.objects.filter(job_id__in=by_pipeline[pipeline_id]).delete()
+        return True
+
+    one_by_one(by_pipeline, start)
     return started
 
 
@@ -71,7 +82,7 @@ def fail_archived_pipelines() -> int:
     limit = clock.now() - timedelta(seconds=settings.PIPEYARD_PIPELINE_AGE_LIMIT_SECONDS)
     unfinished = sorted(status.value for status in UNFINISHED)
     old = Pipeline.objects.filter(status__in=unfinished, created_at__lte=limit).order_by("created_at")
-    return sum(_fail_archived(pipeline_id) for pipeline_id in list(old.values_list("id", flat=True)[:BATCH]))
+    return len(one_by_one(list(old.values_list("id", flat=True)[:BATCH]), _fail_archived))
 
 
 @transaction.atomic
@@ -112,15 +123,11 @@ def fail_jobs_without_runner() -> int:
 
 def _fail(job_ids: list[int], reason: FailureReason) -> int:
     """Fails jobs one by one, each in its own transaction; one that has finished meanwhile is left alone."""
-    failed = 0
-    for job_id in job_ids:
-        try:
-            fail_job(job_id, reason)
-        except CiError as error:
-            log.info("job left alone", job_id=job_id, because=error.message)
-        else:
-            failed += 1
-    return failed
+
+    def fail(job_id: int) -> Job:
+        return fail_job(job_id, reason)
+
+    return len(one_by_one(job_ids, fail))
 
 
 def forget_project_changes() -> int:

@@ -17,7 +17,7 @@ from ci_core.admin.display import Section
 from ci_core.admin.filters import from_filterset
 from ci_core.admin.filtersets import DeploymentRows, EnvironmentRows
 from ci_core.admin.protections import protection_of
-from ci_core.admin.verbs import Verb
+from ci_core.admin.verbs import Only, Verb
 from ci_core.models import Deployment, Environment, EnvironmentState
 
 #: Deployments that an environment's page shows.
@@ -54,7 +54,10 @@ class EnvironmentAdmin(DeskAdmin[Environment]):
             "Stop",
             "stopped",
             _stop,
-            lambda row: row.state == EnvironmentState.AVAILABLE,
+            Only(
+                lambda row: row.state == EnvironmentState.AVAILABLE,
+                "only an environment that is available can be stopped.",
+            ),
             caution=True,
         ),
     )

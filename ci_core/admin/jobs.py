@@ -18,7 +18,7 @@ from ci_core.admin.filters import from_filterset
 from ci_core.admin.filtersets import JobRows
 from ci_core.admin.job_sections import sections_of
 from ci_core.admin.paging import PartitionedChangeList
-from ci_core.admin.verbs import Verb
+from ci_core.admin.verbs import Only, Verb
 from ci_core.decisions.waiting import Waiting
 from ci_core.models import Job, Pipeline, Stage
 from ci_core.models.ids import pipeline_of
@@ -126,14 +126,35 @@ class JobAdmin(DeskAdmin[Job]):
         *_flat(_TIMES),
     )
     verbs = (
-        Verb("play", "Play", "started", _play, lambda job: not job.retried and job.status in PLAYABLE),
-        Verb("retry", "Retry", "retried", _retry, lambda job: not job.retried and job.status in RETRYABLE),
+        Verb(
+            "play",
+            "Play",
+            "started",
+            _play,
+            Only(
+                lambda job: not job.retried and job.status in PLAYABLE,
+                "only the newest run of a job that waits to be started, or was skipped, can be started.",
+            ),
+        ),
+        Verb(
+            "retry",
+            "Retry",
+            "retried",
+            _retry,
+            Only(
+                lambda job: not job.retried and job.status in RETRYABLE,
+                "only the newest run of a job that has run can be retried.",
+            ),
+        ),
         Verb(
             "cancel",
             "Cancel",
             "cancelled",
             _cancel,
-            lambda job: job.status in CANCELABLE | {Status.MANUAL},
+            Only(
+                lambda job: job.status in CANCELABLE | {Status.MANUAL},
+                "only a waiting or running job can be cancelled.",
+            ),
             caution=True,
         ),
         Verb(
@@ -141,7 +162,10 @@ class JobAdmin(DeskAdmin[Job]):
             "Cancel without waiting for the runner",
             "cancelled",
             _force_cancel,
-            lambda job: job.status == Status.CANCELING,
+            Only(
+                lambda job: job.status == Status.CANCELING,
+                "only a job that is being cancelled can be ended without its runner: cancel it first.",
+            ),
             caution=True,
         ),
         Verb(
@@ -149,7 +173,10 @@ class JobAdmin(DeskAdmin[Job]):
             "Stop the timer",
             "unscheduled",
             _unschedule,
-            lambda job: job.status == Status.SCHEDULED and job.started_at is None,
+            Only(
+                lambda job: job.status == Status.SCHEDULED and job.started_at is None,
+                "only a job whose own timer runs has one to stop.",
+            ),
         ),
     )
 

@@ -19,7 +19,7 @@ from ci_core.admin.base import DeskAdmin
 from ci_core.admin.display import Group, Section, Table
 from ci_core.admin.filters import from_filterset
 from ci_core.admin.filtersets import PipelineRows
-from ci_core.admin.verbs import Verb
+from ci_core.admin.verbs import Only, Verb
 from ci_core.models import (
     DownstreamPipeline,
     Event,
@@ -89,9 +89,23 @@ class PipelineAdmin(DeskAdmin[Pipeline]):
     )
     readonly_fields = ("state", "reason", "kind", "token", "created", "started", "finished", "took")
     verbs = (
-        Verb("cancel", "Cancel", "cancelled", _cancel, lambda row: row.status not in COMPLETED, caution=True),
         Verb(
-            "retry", "Retry failed and cancelled jobs", "retried", _retry, lambda row: not row.failure_reason
+            "cancel",
+            "Cancel",
+            "cancelled",
+            _cancel,
+            Only(lambda row: row.status not in COMPLETED, "it has ended already."),
+            caution=True,
+        ),
+        Verb(
+            "retry",
+            "Retry failed and cancelled jobs",
+            "retried",
+            _retry,
+            Only(
+                lambda row: not row.failure_reason,
+                "its configuration has errors, so it has no jobs: mend the configuration and run a new pipeline.",
+            ),
         ),
     )
 

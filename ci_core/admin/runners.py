@@ -19,7 +19,7 @@ from ci_core.admin.display import Section, Table
 from ci_core.admin.filters import from_filterset
 from ci_core.admin.filtersets import RunnerRows
 from ci_core.admin.tokens import told_once
-from ci_core.admin.verbs import Verb
+from ci_core.admin.verbs import Only, Verb
 from ci_core.models import Job, Runner, RunnerAccessLevel
 
 #: Machines and jobs that a runner's page shows, newest first.
@@ -100,8 +100,14 @@ class RunnerAdmin(WritingAdmin[Runner]):
     readonly_fields = ("state", "takes_jobs", "token", "runner_type", "contacted", "created", "creator")
     joined = ("creator", "group")
     verbs = (
-        Verb("pause", "Pause", "paused", _pause, lambda runner: not runner.paused),
-        Verb("resume", "Resume", "resumed", _resume, lambda runner: runner.paused),
+        Verb(
+            "pause",
+            "Pause",
+            "paused",
+            _pause,
+            Only(lambda runner: not runner.paused, "it is paused already."),
+        ),
+        Verb("resume", "Resume", "resumed", _resume, Only(lambda runner: runner.paused, "it is not paused.")),
         Verb("rotate", "Give a new token", "given a new token", _rotate, caution=True, in_list=False),
     )
 

@@ -19,7 +19,7 @@ from ci_core.admin.base import ActionForm, WritingAdmin
 from ci_core.admin.filters import from_filterset
 from ci_core.admin.filtersets import RegistrationTokenRows, TokenRows
 from ci_core.admin.unfold import CheckboxSelectMultiple
-from ci_core.admin.verbs import Verb
+from ci_core.admin.verbs import Only, Verb
 from ci_core.errors import Forbidden
 from ci_core.models import PersonalAccessToken, RunnerRegistrationToken
 from ci_core.tokens import digest
@@ -88,7 +88,7 @@ class PersonalAccessTokenAdmin(WritingAdmin[PersonalAccessToken]):
             "Revoke",
             "revoked",
             _revoke_personal,
-            lambda token: token.revoked_at is None,
+            Only(lambda token: token.revoked_at is None, "it is revoked already."),
             caution=True,
         ),
     )
@@ -177,7 +177,7 @@ class RegistrationTokenAdmin(WritingAdmin[RunnerRegistrationToken]):
             "Revoke",
             "revoked",
             _revoke_registration,
-            lambda token: token.revoked_at is None,
+            Only(lambda token: token.revoked_at is None, "it is revoked already."),
             caution=True,
         ),
     )

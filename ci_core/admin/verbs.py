@@ -27,8 +27,12 @@ MOST_ROWS: Final = 200
 MOST_REFUSALS: Final = 5
 
 
-def _always(_row: Any) -> bool:
-    return True
+@dataclass(frozen=True, slots=True)
+class Only(Generic[M]):
+    """Which rows a verb is for. otherwise: what to tell whoever uses it on another row all the same."""
+
+    fits: Callable[[M], bool]
+    otherwise: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,8 @@ class Verb(Generic[M]):
 
     run: calls one action of the domain; returns what to tell, such as a new token, or None for `done`. May raise
     CiError.
-    offered: whether the row's page shows the button. caution: the button asks whether that is meant. in_list: whether
+    only: which rows it is for; the pages of others do not show the button, and it does nothing to them when it is
+    posted all the same, from an old page or the list. caution: the button asks whether that is meant. in_list: whether
     the list has it as an action, too.
     """
 
@@ -45,9 +50,13 @@ class Verb(Generic[M]):
     label: str
     done: str
     run: Callable[[HttpRequest, M], str | None]
-    offered: Callable[[M], bool] = _always
+    only: Only[M] | None = None
     caution: bool = False
     in_list: bool = True
+
+    def fits(self, row: M) -> bool:
+        """Whether it is for this row."""
+        return self.only is None or self.only.fits(row)
 
 
 class VerbsAdmin(ModelAdmin[M]):
@@ -100,7 +109,7 @@ class VerbsAdmin(ModelAdmin[M]):
         return [
             {"verb": verb, "url": reverse(name, args=[row.pk, verb.name])}
             for verb in self.verbs
-            if verb.offered(row)
+            if verb.fits(row)
         ]
 
     def _url_name(self, page: str) -> str:
@@ -118,6 +127,9 @@ class VerbsAdmin(ModelAdmin[M]):
         done = 0
         refusals: list[str] = []
         for row in rows:
+            if verb.only is not None and not verb.only.fits(row):
+                refusals.append(f"{row}: {verb.only.otherwise}")
+                continue
             try:
                 told = verb.run(request, row)
             except CiError as error:

@@ -59,8 +59,9 @@ class WaitSnapshot:
     before: names and statuses of what it still waits for, by needs or by stage. holder: what has its resource.
     kept_for: what comes first, by the group's process mode, but is not ready; then the resource is free. runners: all
     there are. place: of a pending job, given the runners that may take it. deployers: of a manual job of a protected
-    environment: who may deploy, in words. bridge: it is a trigger job; downstream, mirrored: id and status of the
-    pipeline that it created, or that it mirrors.
+    environment: who may deploy, in words. outdated: something newer is deployed to a manual job's environment.
+    bridge: it is a trigger job; downstream, mirrored: id and status of the pipeline that it created, or that it
+    mirrors.
     """
 
     status: Status
@@ -74,6 +75,7 @@ class WaitSnapshot:
     runners: Sequence[RunnerSnapshot] = ()
     place: Callable[[Sequence[RunnerSnapshot]], Place] | None = None
     deployers: str = ""
+    outdated: bool = False
     bridge: bool = False
     downstream: tuple[int, Status] | None = None
     mirrored: tuple[int, Status] | None = None
@@ -115,6 +117,12 @@ def _before(snapshot: WaitSnapshot) -> Waiting:
 
 
 def _manual(snapshot: WaitSnapshot) -> Waiting:
+    if snapshot.outdated:
+        message = (
+            "Nobody can start it any more, since something newer is deployed to its environment: "
+            "cancel it, or run a new pipeline."
+        )
+        return Waiting(WaitKind.MANUAL, message)
     if snapshot.deployers:
         message = f"Waits for somebody to start it; its environment is protected: {snapshot.deployers}."
         return Waiting(WaitKind.MANUAL, message, details={"access_level": AccessLevel.DEVELOPER})

@@ -131,7 +131,8 @@ class Stage(models.Model):
     """A stage of a pipeline. Partitioned; `id = pipeline.id << 16 | position`, position from 1.
 
     `tally` says how many of its latest jobs are in which status, so that processing need not read them all; the
-    statement that moves jobs keeps it (`ci_core.transition`). Empty until processing counts them, and after a retry.
+    statement that moves jobs keeps it (`ci_core.transition`, in the form of `ci_core.tallies`). Empty until processing
+    counts them, and after a retry.
     """
 
     id = models.BigIntegerField(primary_key=True)

@@ -60,4 +60,8 @@ class ResourceClaim(models.Model):
     ready = models.BooleanField(default=False)
 
     class Meta:
-        indexes = [models.Index(fields=["group", "pipeline_id", "job_id"], name="ci_resource_claim_order")]
+        indexes = [
+            models.Index(fields=["group", "pipeline_id", "job_id"], name="ci_resource_claim_order"),
+            # For the sweeps, which need not look at all groups that ever were: few jobs wait at a time.
+            models.Index(fields=["group"], name="ci_resource_claim_ready", condition=models.Q(ready=True)),
+        ]

@@ -45,18 +45,23 @@ CHILDREN_AT_ONCE: Final = 50
 
 
 def advance(
-    pipeline: Pipeline, changes: Sequence[JobChange] | None = None, *, restarted: Collection[str] = ()
+    pipeline: Pipeline,
+    changes: Sequence[JobChange] = (),
+    *,
+    restarted: Collection[str] = (),
+    copied: bool = False,
 ) -> None:
     """Moves a locked pipeline as far as its jobs' statuses let it go, in the caller's transaction.
 
-    changes: what moved in this transaction since the last pass; only what that touches is read then. None: all is read.
-    restarted: names of jobs that were played or retried; skipped jobs after them get another chance first.
-    `pipeline` is brought up to date. A trigger job that follows the pipeline moves with it, in its own pipeline.
+    changes: what moved in this transaction since the last pass; only what that touches is read. copied: jobs were
+    copied, too; then all is read. restarted: names of jobs that were played or retried; skipped jobs after them get
+    another chance first. `pipeline` is brought up to date. A trigger job that follows the pipeline moves with it, in
+    its own pipeline.
     """
-    moved = list(changes or ())
+    moved = list(changes)
     if restarted:
         moved += _reset(pipeline, restarted)
-    snapshot, decided = _decide(pipeline, None if changes is None else moved)
+    snapshot, decided = _decide(pipeline, None if copied else moved)
     _apply(pipeline, snapshot, decided, moved)
 
 

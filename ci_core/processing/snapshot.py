@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
+from ci_core import tallies
 from ci_core.decisions.composite import Counted, counted
 from ci_core.decisions.readiness import open_stages
 from ci_core.decisions.snapshots import JobSnapshot, PipelineSnapshot, StageSnapshot, whole
@@ -14,7 +13,6 @@ from ci_core.models import Need, Pipeline, Stage
 from ci_core.models.ids import in_pipeline
 from ci_core.prepared import fetch_named
 from ci_core.statuses import SchedulingType, Status, When
-from ci_core.transition import COUNTED
 
 # Hand-written, with plain tuples: these are the hottest reads of the domain.
 
@@ -30,7 +28,7 @@ _STAGES: Final = "SELECT position, status, tally FROM ci_core_stage WHERE pipeli
 #: Counts the jobs of all stages, and keeps that.
 _COUNT: Final = f"""
 WITH latest AS (
-    SELECT stage_id, {COUNTED} AS counted, count(*) AS jobs
+    SELECT stage_id, {tallies.KEY} AS counted, count(*) AS jobs
     FROM ci_core_job WHERE pipeline_id = %(pipeline)s AND NOT retried GROUP BY stage_id, counted
 ), tallied AS (
     SELECT stage_id, jsonb_object_agg(counted, jobs)::text AS tally FROM latest GROUP BY stage_id
@@ -96,19 +94,7 @@ def _stages(pipeline: Pipeline) -> dict[int, StageSnapshot]:
     rows = fetch_named(_STAGES, {"pipeline": pipeline.pk})
     if not all(tally for _, _, tally in rows):
         rows = fetch_named(_COUNT, {"pipeline": pipeline.pk})
-    return {position: _stage(status, json.loads(tally)) for position, status, tally in rows if tally != "{}"}
-
-
-def _stage(stored: str, jobs: Mapping[str, int]) -> StageSnapshot:
-    """A stage with the jobs that its tally tells."""
-    tally: Counter[Status | Counted] = Counter()
-    waiting = 0
-    for key, number in jobs.items():
-        status, allow_failure, scheduling = key.split("/")
-        tally[counted(Status(status), allow_failure == "1")] += number
-        if status == Status.CREATED and scheduling == SchedulingType.STAGE:
-            waiting += number
-    return StageSnapshot(Status(stored), tally, waiting)
+    return {position: tallies.read(status, tally) for position, status, tally in rows if tally != "{}"}
 
 
 def _dependents(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 
 from ci_core import deployments
 from ci_core.decisions.timeouts import job_timeout
@@ -13,7 +13,7 @@ from ci_core.decisions.transitions import Event
 from ci_core.errors import NotFound
 from ci_core.locks import lock_pipeline
 from ci_core.models import Job, PendingJob, Runner, RunnerAccessLevel, RunnerManager, RunnerType
-from ci_core.processing import advance
+from ci_core.processing import advance, cancel_rest
 from ci_core.queueing.sql import queries
 from ci_core.transition import started_on, transition
 
@@ -25,10 +25,19 @@ def claim_job(runner: Runner, manager: RunnerManager | None = None) -> Job | Non
     """The next job for this runner, now `running` on it; None when there is none.
 
     One transaction a candidate: the job leaves the queue, starts, and its pipeline's status follows, or nothing
-    happens at all.
+    happens at all, as when the runner is deleted meanwhile.
     """
     if runner.paused:
         return None
+    try:
+        return _claim(runner, manager)
+    except IntegrityError:
+        if Runner.objects.filter(pk=runner.pk).exists():
+            raise
+        return None
+
+
+def _claim(runner: Runner, manager: RunnerManager | None) -> Job | None:
     for _ in range(ATTEMPTS):
         with transaction.atomic():
             candidate = _next(runner)
@@ -79,7 +88,8 @@ def _start(candidate: PendingJob, runner: Runner, manager: RunnerManager | None)
     refused = deployments.refusal(pipeline, job)
     if refused is not None:
         dropped = transition(pipeline, [job.pk], Event.DROP, failure_reason=refused.reason.value)
-        advance(pipeline, [*started, *dropped])
+        rest = [] if job.allow_failure else cancel_rest(pipeline)
+        advance(pipeline, [*started, *dropped, *rest])
         return None
     project_timeout = pipeline.project.build_timeout or settings.PIPEYARD_DEFAULT_JOB_TIMEOUT
     timeout = job_timeout(job.timeout, project_timeout, runner.maximum_timeout)

@@ -113,6 +113,40 @@ def test_a_job_whose_runner_does_not_stop_is_cancelled_all_the_same(browser: Cli
     assert_consistent(pipeline.pk)
 
 
+@pytest.mark.parametrize(
+    ("name", "status", "verb", "words"),
+    [
+        ("ready", "pending", "force", "only a job that is being cancelled can be ended without its runner"),
+        ("ready", "pending", "play", "only the newest run of a job that waits to be started"),
+        ("ready", "pending", "retry", "only the newest run of a job that has run"),
+        ("ready", "pending", "unschedule", "only a job whose own timer runs"),
+        ("asked", "manual", "force", "only a job that is being cancelled"),
+        ("timed", "scheduled", "force", "only a job that is being cancelled"),
+        ("later", "created", "force", "only a job that is being cancelled"),
+    ],
+)
+def test_a_verb_that_the_page_does_not_offer_does_nothing_when_it_is_posted(
+    browser: Client, name: str, status: str, verb: str, words: str
+) -> None:
+    pipeline = pipeline_with(
+        {
+            "ready": {"script": "x"},
+            "asked": {"script": "x", "when": "manual"},
+            "timed": {"script": "x", "when": "delayed", "start_in": "1 hour"},
+            "later": {"script": "x", "needs": ["ready"]},
+        }
+    )
+    job = job_of(pipeline, name)
+    address = url(job, "verb", verb)
+    assert address not in browser.get(url(job, "change")).content.decode()
+    by_button = browser.post(address)
+    by_list = browser.post(url(Job), {"action": verb, "_selected_action": [job.pk]})
+    for response in (by_button, by_list):
+        assert told(response)[-1].startswith(f"#{job.pk} {name}: {words}")
+    assert job_of(pipeline, name).status == status
+    assert not LogEntry.objects.exists()
+
+
 def test_a_timer_is_stopped(browser: Client) -> None:
     pipeline = pipeline_with("a: {script: make, when: delayed, start_in: 1 hour}")
     browser.post(url(job_of(pipeline, "a"), "verb", "unschedule"))
@@ -127,7 +161,7 @@ def test_the_list_does_it_to_many_and_tells_of_each_refusal(browser: Client) -> 
     response = browser.post(url(Job), chosen)
     assert response.status_code == 302
     assert sorted(told(response)) == [
-        f"#{jobs[0].pk} a: a is canceled: only a waiting or running job can be cancelled.",
+        f"#{jobs[0].pk} a: only a waiting or running job can be cancelled.",
         "7 jobs cancelled.",
     ]
     assert set(Job.objects.in_pipeline(pipeline.pk).values_list("status", flat=True)) == {"canceled"}
@@ -184,7 +218,7 @@ def test_an_environment_is_stopped(browser: Client) -> None:
     environment.refresh_from_db()
     assert environment.state == "stopped"
     response = browser.post(url(environment, "verb", "stop"))
-    assert told(response)[-1] == "production: production is stopped already."
+    assert told(response)[-1] == "production: only an environment that is available can be stopped."
 
 
 def test_the_page_of_a_broken_configuration_says_where_it_is_broken(browser: Client) -> None:

@@ -37,6 +37,8 @@ def covered(pattern):
         (PATTERN, [b"nothing of the kind\n"], None),
         (PATTERN, [b"\xff\xfe Coverage: 9%\n"], 9.0),
         (PATTERN, [], None),
+        # No number that can be stored and told.
+        (PATTERN, [b"Coverage: " + b"9" * 400 + b"%\n"], None),
     ],
 )
 def test_what_is_read(pattern, chunks, expected):

@@ -488,6 +488,21 @@ def test_a_protected_environment_lets_only_the_allowed_deploy(runner: Runner) ->
     assert deployments.user_may_deploy(project.pk, "production", None)
 
 
+@pytest.mark.parametrize(("allow_failure", "beside"), [("false", "canceled"), ("true", "pending")])
+def test_the_rest_is_cancelled_when_a_job_may_not_deploy_and_the_workflow_wants_that(
+    runner: Runner, allow_failure: str, beside: str
+) -> None:
+    workflow = "workflow: {auto_cancel: {on_job_failure: all}}\n"
+    deploy = f"deploy: {{script: x, environment: production, allow_failure: {allow_failure}}}\n"
+    project = project_with(f"{workflow}{deploy}beside: {{script: x, tags: [other]}}\n")
+    protect_environment(project, "production", access_level=AccessLevel.MAINTAINER)
+    pipeline = create_pipeline(project, "main", PipelineSource.PUSH, acting_user=member(project))
+    assert claim_job(runner) is None
+    assert job_named(pipeline, "deploy").failure_reason == "protected_environment_failure"
+    assert job_named(pipeline, "beside").status == beside
+    assert_all_consistent()
+
+
 def test_an_automatic_job_to_a_protected_environment_fails_when_its_user_may_not(runner: Runner) -> None:
     project = project_with("deploy: {script: x, environment: production}\nafter: {script: x, stage: .post}\n")
     protect_environment(project, "production", access_level=AccessLevel.MAINTAINER)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from random import Random
 from typing import Any
 
 import pytest
@@ -26,39 +27,43 @@ from tests.support.invariants import assert_all_consistent
 numbers = st.integers(0, 11)
 
 
-@st.composite
-def configs(draw: st.DrawFn, include: str | None) -> str:
+def config(rng: Random, include: str | None) -> str:
     """Jobs in two stages, some of them trigger jobs that include a file, if there is one to include."""
-    config: dict[str, Any] = {"stages": ["one", "two"]}
-    if draw(st.booleans()):
-        config["workflow"] = {"auto_cancel": {"on_job_failure": "all"}}
-    for number in range(draw(st.integers(1, 3))):
+    made: dict[str, Any] = {"stages": ["one", "two"]}
+    if rng.random() < 0.5:
+        made["workflow"] = {"auto_cancel": {"on_job_failure": "all"}}
+    for number in range(rng.randint(1, 3)):
         job: dict[str, Any] = {
-            "stage": draw(st.sampled_from(["one", "two"])),
-            "when": draw(st.sampled_from(["on_success", "on_success", "manual", "always"])),
-            "allow_failure": draw(st.booleans()),
+            "stage": rng.choice(["one", "two"]),
+            "when": rng.choice(["on_success", "on_success", "manual", "always"]),
+            "allow_failure": rng.random() < 0.5,
         }
-        if draw(st.booleans()):
+        if rng.random() < 0.5:
             job["environment"] = "production"
-        if draw(st.integers(0, 3)) == 0:
+        if rng.random() < 0.25:
             job["resource_group"] = "one"
-        if include is not None and draw(st.integers(0, 2)):
-            strategy = draw(st.sampled_from([None, "depend", "mirror"]))
+        if include is not None and rng.random() < 0.7:
+            strategy = rng.choice([None, "depend", "mirror"])
             job["trigger"] = {"include": include, **({"strategy": strategy} if strategy else {})}
         else:
             job["script"] = "x"
-        config[f"job{number}"] = job
-    return yaml.safe_dump(config, sort_keys=False)
+        made[f"job{number}"] = job
+    return yaml.safe_dump(made, sort_keys=False)
 
 
 class Families(RuleBasedStateMachine):
     """One project whose pipeline has children and grandchildren."""
 
-    @initialize(top=configs("middle.yml"), middle=configs("leaf.yml"), leaf=configs(None))
-    def create(self, top: str, middle: str, leaf: str) -> None:
+    @initialize(seed=st.integers(0, 2**64 - 1))
+    def create(self, seed: int) -> None:
         self.atomic = transaction.atomic()
         self.atomic.__enter__()
-        files = {".gitlab-ci.yml": top, "middle.yml": middle, "leaf.yml": leaf}
+        rng = Random(seed)
+        files = {
+            ".gitlab-ci.yml": config(rng, "middle.yml"),
+            "middle.yml": config(rng, "leaf.yml"),
+            "leaf.yml": config(rng, None),
+        }
         project = ProjectFactory(files=files, auto_cancel_pending_pipelines=False)
         create_pipeline(project, "main", PipelineSource.PUSH, acting_user=None)
         self._do(start_waiting_bridges)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from ci_core import clock
 from ci_core.actions import upkeep
@@ -13,18 +15,20 @@ from ci_core.actions.jobs import (
     fail_job,
     play_job,
     retry_job,
-    start_delayed_job,
+    start_delayed_jobs,
     succeed_job,
     unschedule_job,
 )
-from ci_core.actions.pipelines import cancel_pipeline, retry_pipeline
+from ci_core.actions.pipelines import cancel_pipeline, create_pipeline, retry_pipeline
 from ci_core.actions.runners import touch_runner
 from ci_core.errors import NotCancelable, NotFound, NotPlayable, NotRetryable
 from ci_core.models import Deployment, Job, JobTimer, Need, PendingJob, Pipeline, Runner, RunningJob
+from ci_core.models.ids import MAX_IN_PIPELINE
 from ci_core.queueing import claim_job
-from ci_core.statuses import FailureReason
-from tests.factories import UserFactory, pipeline_with, runner_with_token
-from tests.support.invariants import assert_consistent
+from ci_core.statuses import FailureReason, PipelineSource
+from tests.factories import UserFactory, pipeline_with, project_with, runner_with_token
+from tests.support.bridges import run_commit_hooks
+from tests.support.invariants import assert_all_consistent, assert_consistent
 
 pytestmark = pytest.mark.django_db
 
@@ -99,6 +103,34 @@ def test_a_job_retries_itself_as_its_configuration_says() -> None:
     assert_consistent(pipeline.pk)
 
 
+def test_a_job_that_cannot_run_again_for_want_of_numbers_fails() -> None:
+    pipeline = pipeline_with("a: {script: x, retry: 2}\nb: {stage: deploy, script: x}\n")
+    Pipeline.objects.filter(pk=pipeline.pk).update(last_job_number=MAX_IN_PIPELINE)
+    fail_job(job_named(pipeline, "a").pk, FailureReason.SCRIPT_FAILURE)
+    assert [job_named(pipeline, name).status for name in "ab"] == ["failed", "skipped"]
+    assert status(pipeline) == "failed"
+    assert_consistent(pipeline.pk)
+
+
+def test_a_resource_is_handed_over_though_the_job_that_had_it_runs_again_later() -> None:
+    project = project_with(
+        "a: {script: x}\nb: {stage: deploy, script: x, needs: [a], resource_group: g, retry: 1}\n"
+    )
+    first, second = (create_pipeline(project, "main", PipelineSource.API, acting_user=None) for _ in "12")
+    for pipeline in (first, second):
+        succeed_job(job_named(pipeline, "a").pk)
+    assert [job_named(pipeline, "b").status for pipeline in (first, second)] == [
+        "pending",
+        "waiting_for_resource",
+    ]
+    retry_job(job_named(first, "a").pk, acting_user=None)
+    run_commit_hooks()
+    fail_job(job_named(first, "b").pk, FailureReason.SCRIPT_FAILURE)
+    run_commit_hooks()
+    assert [job_named(pipeline, "b").status for pipeline in (first, second)] == ["created", "pending"]
+    assert_all_consistent()
+
+
 def test_an_exit_code_may_be_allowed() -> None:
     config = "a: {script: x, allow_failure: {exit_codes: [42]}}\n"
     allowed, refused = pipeline_with(config), pipeline_with(config)
@@ -158,11 +190,45 @@ def test_a_delayed_job_starts_when_its_timer_runs_out(at: object) -> None:
     assert_consistent(pipeline.pk)
 
 
+def test_timers_that_ran_out_during_downtime_start_their_jobs_together(at: object) -> None:
+    delayed = {"script": "x", "when": "delayed", "start_in": "10 minutes"}
+    pipelines = [
+        pipeline_with(
+            {
+                **{f"job{number}": delayed for number in range(count)},
+                "one": {**delayed, "resource_group": "g"},
+                "two": {**delayed, "resource_group": "g"},
+                "later": {**delayed, "start_in": "2 days"},
+            }
+        )
+        for count in (2, 40)
+    ]
+    deleted = pipeline_with({"gone": delayed})
+    Pipeline.objects.filter(pk=deleted.pk).update(deleting_since=clock.now())
+    unscheduled = job_named(pipelines[0], "job1")
+    unschedule_job(unscheduled.pk)
+    at(24 * 3600)  # type: ignore[operator]
+    with CaptureQueriesContext(connection) as captured:
+        assert upkeep.start_due_jobs() == 3 + 42
+    statements = len(captured)
+    assert statements < 60, "it does not depend on how many jobs there are"
+    for pipeline in pipelines:
+        found = {job.name: job.status for job in Job.objects.in_pipeline(pipeline.pk)}
+        assert [found.pop(name) for name in ("one", "two", "later")] == [
+            "pending",
+            "waiting_for_resource",
+            "scheduled",
+        ]
+        assert set(found.values()) == ({"pending"} if pipeline is pipelines[1] else {"pending", "manual"})
+        assert_consistent(pipeline.pk)
+    assert not JobTimer.objects.filter(pipeline_id=deleted.pk).exists()
+
+
 def test_an_unscheduled_job_waits_to_be_played() -> None:
     pipeline = pipeline_with("a: {script: x, when: delayed, start_in: 1 day}")
     job = job_named(pipeline, "a")
     assert unschedule_job(job.pk).status == "manual"
-    assert not start_delayed_job(job.pk)
+    assert start_delayed_jobs(pipeline.pk, [job.pk]) == 0
     with pytest.raises(NotPlayable):
         unschedule_job(job.pk)
     assert play_job(job.pk, acting_user=None).status == "pending"
@@ -180,6 +246,26 @@ def test_jobs_that_run_too_long_fail(at: object) -> None:
     job = job_named(pipeline, "a")
     assert (job.status, job.failure_reason) == ("failed", "job_execution_timeout")
     assert_consistent(pipeline.pk)
+
+
+@pytest.mark.parametrize(
+    ("of_job", "of_project", "of_runner", "seconds"),
+    [
+        (None, None, None, 3600),
+        (None, 1200, None, 1200),
+        ("5 minutes", 1200, None, 300),
+        ("2 hours", 1200, None, 7200),
+        ("2 hours", 1200, 900, 900),
+        (None, 1200, 900, 900),
+    ],
+)
+def test_the_timeouts_of_job_project_and_runner(
+    at: object, of_job: str | None, of_project: int | None, of_runner: int | None, seconds: int
+) -> None:
+    job = {"script": "x", **({"timeout": of_job} if of_job else {})}
+    pipeline_with({"a": job}, **({"build_timeout": of_project} if of_project else {}))
+    assert claim_job(runner_with_token(maximum_timeout=of_runner)[0])
+    assert RunningJob.objects.get().deadline_at == clock.now() + timedelta(seconds=seconds)
 
 
 def test_a_vanished_runner_is_noticed(at: object, settings: object) -> None:

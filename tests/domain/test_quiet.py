@@ -1,14 +1,13 @@
 """Pipelines never hang: once nothing more happens by itself, they are over or wait for somebody.
 
-Random pipelines, with children, retries, timers, resource groups and runners that vanish, are driven until they are
-quiet, by runners and by the sweeps alone; then somebody starts all that waits for that, until nothing does.
+Random pipelines, with downstream pipelines, retries, timers, resource groups, environments and runners that vanish, are
+driven until they are quiet, by runners and by the sweeps alone; then somebody starts all that waits for that, until
+nothing does.
 """
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime, timedelta
+from random import Random
 from typing import Any
 from unittest.mock import patch
 
@@ -18,11 +17,10 @@ from django.db import connection, transaction
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from ci_core import clock
-from ci_core.actions import deadlocks, downstream, mirroring, resources, upkeep
 from ci_core.actions import jobs as verbs
-from ci_core.actions.pipelines import cancel_pipeline, create_pipeline, retry_pipeline
-from ci_core.errors import CiError
+from ci_core.actions import resources
+from ci_core.decisions.waiting import WaitKind
+from ci_core.deployments import outdated_refusal
 from ci_core.models import (
     DownstreamPipeline,
     Job,
@@ -30,168 +28,17 @@ from ci_core.models import (
     Pipeline,
     ProcessMode,
     Project,
+    ProjectMembership,
     ResourceClaim,
     ResourceGroup,
-    Runner,
-    RunnerManager,
+    User,
 )
-from ci_core.queueing import claim_job
-from ci_core.statuses import COMPLETED, FailureReason, PipelineSource, Status
-from tests.factories import ProjectFactory, runner_with_token
+from ci_core.statuses import COMPLETED, AccessLevel, Status
+from ci_core.waiting import why_all_wait
+from tests.factories import ProjectFactory, UserFactory
+from tests.support.configs import GROUPS, random_config
+from tests.support.driver import MOST_ROUNDS, Driver, statuses
 from tests.support.invariants import assert_all_consistent
-
-STAGES = ["one", "two", "three"]
-#: Rounds after which a pipeline that still moves counts as one that never ends.
-MOST_ROUNDS = 60
-WHENS = ["on_success"] * 4 + ["manual", "delayed", "on_failure", "always"]
-
-
-@st.composite
-def jobs(draw: st.DrawFn, prefix: str, *, triggers: bool = False, mirrors: str = "") -> dict[str, Any]:
-    """The jobs of a configuration; some of them wait for nothing that exists, or for a runner that does not.
-
-    triggers: some create children. mirrors: the project whose pipelines some mirror.
-    """
-    made: dict[str, Any] = {"stages": STAGES}
-    if draw(st.integers(0, 3)) == 0:
-        made["workflow"] = {"auto_cancel": {"on_job_failure": "all"}}
-    stages = sorted(draw(st.lists(st.integers(0, 2), min_size=1, max_size=5)))
-    for number, stage in enumerate(stages):
-        job: dict[str, Any] = {"stage": STAGES[stage], "allow_failure": draw(st.booleans())}
-        if mirrors and draw(st.integers(0, 4)) == 0:
-            made[f"{prefix}{number}"] = {**job, "needs": {"pipeline": mirrors}}
-            continue
-        if triggers and draw(st.integers(0, 2)) == 0:
-            strategy = draw(st.sampled_from([None, "depend", "mirror"]))
-            job["trigger"] = {"include": "child.yml", **({"strategy": strategy} if strategy else {})}
-            job["when"] = draw(st.sampled_from(["on_success", "on_success", "manual", "always"]))
-        else:
-            job["script"] = "x"
-            job["when"] = draw(st.sampled_from(WHENS))
-            job["retry"] = draw(st.sampled_from([0, 0, 1]))
-            if draw(st.integers(0, 6)) == 0:
-                job["tags"] = ["nobody"]
-        if job["when"] == "delayed":
-            job["start_in"] = "1 hour"
-        if draw(st.integers(0, 2)) == 0:
-            job["resource_group"] = draw(st.sampled_from(["a", "b"]))
-        needs: list[Any] = [{"job": "absent", "optional": True}] if draw(st.integers(0, 5)) == 0 else []
-        needs += [f"{prefix}{other}" for other in range(number) if draw(st.integers(0, 2)) == 0]
-        if needs or draw(st.integers(0, 4)) == 0:
-            job["needs"] = needs
-        made[f"{prefix}{number}"] = job
-    return made
-
-
-class Driver:
-    """Lets time, runners and sweeps work on all pipelines. Its choices come from a seed."""
-
-    def __init__(self, projects: Sequence[Project], seed: int) -> None:
-        self.projects = projects
-        self.random = random.Random(seed)
-        self.runner: Runner = runner_with_token()[0]
-        features = {"cancel_gracefully": True}
-        moment = clock.now()
-        graceful = RunnerManager.objects.create(
-            runner=self.runner, system_id="s", features=features, created_at=moment, contacted_at=moment
-        )
-        self.managers = [None, graceful]
-        self.at = moment
-
-    def now(self) -> datetime:
-        return self.at
-
-    def do(self, verb: Callable[[], Any]) -> Any:
-        """What a verb gives back, None if it is refused; with what follows its commit."""
-        try:
-            with transaction.atomic():
-                done = verb()
-        except CiError:
-            done = None
-        while connection.run_on_commit:
-            hooks = [entry[1] for entry in connection.run_on_commit]
-            connection.run_on_commit.clear()
-            for hook in hooks:
-                hook()
-        return done
-
-    def create(self, project: Project | None = None) -> None:
-        of = project or self.random.choice(self.projects)
-        self.do(lambda: create_pipeline(of, "main", PipelineSource.PUSH, acting_user=None))
-
-    def meddle(self) -> None:
-        """One thing that a person does."""
-        job_ids = list(Job.objects.all().values_list("id", flat=True))
-        pipeline_ids = list(Pipeline.objects.values_list("id", flat=True))
-        job_id, pipeline_id = self.random.choice(job_ids or [0]), self.random.choice(pipeline_ids)
-        self.do(
-            self.random.choice(
-                [
-                    lambda: verbs.cancel_job(job_id),
-                    lambda: verbs.cancel_job(job_id, force=True),
-                    lambda: verbs.retry_job(job_id, acting_user=None),
-                    lambda: verbs.play_job(job_id, acting_user=None),
-                    lambda: verbs.unschedule_job(job_id),
-                    lambda: cancel_pipeline(pipeline_id),
-                    lambda: retry_pipeline(pipeline_id, acting_user=None),
-                    self.create,
-                ]
-            )
-        )
-
-    def round(self) -> bool:
-        """Lets everything happen once that happens by itself; whether something did."""
-        before = statuses()
-        self.at += timedelta(hours=2)
-        for sweep in self._sweeps():
-            self.do(sweep)
-        for _ in range(self.random.randint(0, 3)):
-            self._take()
-        for job_id in Job.objects.filter(status=Status.CANCELING.value, kind="build").values_list(
-            "id", flat=True
-        ):
-            if self.random.random() < 0.7:  # else its runner has vanished
-                self.do(lambda: verbs.succeed_job(job_id))  # noqa: B023
-        return statuses() != before
-
-    def _take(self) -> None:
-        manager = self.random.choice(self.managers)
-        job = self.do(lambda: claim_job(self.runner, manager))
-        if job is None:
-            return
-        fate = self.random.random()
-        if fate < 0.6:
-            self.do(lambda: verbs.succeed_job(job.pk))
-        elif fate < 0.85:
-            self.do(lambda: verbs.fail_job(job.pk, FailureReason.SCRIPT_FAILURE, exit_code=1))
-
-    def _sweeps(self) -> Iterator[Callable[[], Any]]:
-        yield upkeep.start_due_jobs
-        yield upkeep.fail_overdue_jobs
-        yield upkeep.fail_lost_jobs
-        yield upkeep.fail_jobs_without_runner
-        yield downstream.start_waiting_bridges
-        yield downstream.cancel_wanted_children
-        yield mirroring.follow_moved_pipelines
-        yield resources.hand_over_free_groups
-        yield deadlocks.break_deadlocks
-
-    def settle(self) -> None:
-        """Rounds until three of them in a row change nothing."""
-        still = 0
-        for _ in range(MOST_ROUNDS):
-            still = 0 if self.round() else still + 1
-            if still == 3:
-                return
-        raise AssertionError(f"still moving: {statuses()}")
-
-
-def statuses() -> list[Any]:
-    """All jobs with their statuses, and the pipelines with theirs."""
-    found = Job.objects.order_by("pipeline_id", "id").values_list(
-        "pipeline_id", "id", "name", "status", "retried"
-    )
-    return [list(found), list(Pipeline.objects.order_by("id").values_list("id", "status"))]
 
 
 def waiting() -> list[Job]:
@@ -216,6 +63,41 @@ def waited_for(pipeline: Pipeline) -> set[int]:
     return found
 
 
+#: What a job in a status may wait for; one that has run out of reasons would be one that nothing moves.
+REASONS = {
+    "created": {WaitKind.NEEDS, WaitKind.EARLIER_STAGES},
+    "waiting_for_resource": {WaitKind.RESOURCE_GROUP},
+    "pending": {
+        WaitKind.NO_RUNNER,
+        WaitKind.MISSING_TAGS,
+        WaitKind.UNTAGGED,
+        WaitKind.RUNNERS_PAUSED,
+        WaitKind.RUNNERS_OFFLINE,
+        WaitKind.RUNNERS_BUSY,
+        WaitKind.NEXT_REQUEST,
+    },
+    "manual": {WaitKind.MANUAL},
+    "scheduled": {WaitKind.DELAYED},
+}
+OF_TRIGGER_JOBS = {WaitKind.DOWNSTREAM_PIPELINE, WaitKind.MIRRORED_PIPELINE}
+
+
+def assert_all_say_why() -> None:
+    """Every job that waits gives the reason that fits, and none that does not wait gives one."""
+    jobs = list(Job.objects.filter(retried=False))
+    found = why_all_wait(jobs)
+    for job in jobs:
+        kind = found[job.pk].kind if job.pk in found else None
+        if (
+            job.kind == "bridge"
+            and job.status not in COMPLETED
+            and (job.started_at or job.status == "pending")
+        ):
+            assert kind in OF_TRIGGER_JOBS, (job, job.status, kind)
+        else:
+            assert kind in REASONS.get(job.status, {None}), (job, job.status, kind)
+
+
 def assert_waits_for_somebody() -> None:
     """Every pipeline is over, or something in it or below it is to be started by hand."""
     for job in waiting():
@@ -228,65 +110,72 @@ def assert_waits_for_somebody() -> None:
         )
 
 
-def project(path: str, files: dict[str, Any]) -> Project:
+def project(path: str, owner: User, files: dict[str, Any]) -> Project:
     """A project that everybody may see; files: their contents by name."""
     texts = {name: yaml.safe_dump(content) for name, content in files.items()}
-    made: Project = ProjectFactory(
-        files=texts, full_path=path, visibility="public", auto_cancel_pending_pipelines=False
-    )
+    made: Project = ProjectFactory(files=texts, full_path=path, visibility="public")
+    ProjectMembership.objects.create(user=owner, project=made, access_level=AccessLevel.OWNER)
     return made
 
 
 @pytest.mark.django_db
 @settings(
-    max_examples=10,
+    max_examples=8,
     deadline=None,
     phases=(Phase.explicit, Phase.reuse, Phase.generate),
     suppress_health_check=list(HealthCheck),
 )
-@given(
-    parent=jobs("p", triggers=True, mirrors="group/other"),
-    child=jobs("c"),
-    other=jobs("o", mirrors="group/main"),
-    seed=st.integers(0, 2**32 - 1),
-    meddled=st.integers(0, 5),
-    modes=st.tuples(st.sampled_from(ProcessMode), st.sampled_from(ProcessMode)),
-)
-def test_every_pipeline_ends_or_waits_for_somebody(
-    parent: dict[str, Any],
-    child: dict[str, Any],
-    other: dict[str, Any],
-    seed: int,
-    meddled: int,
-    modes: tuple[ProcessMode, ProcessMode],
-) -> None:
+@given(seed=st.integers(0, 2**64 - 1))
+def test_every_pipeline_ends_or_waits_for_somebody(seed: int) -> None:
+    rng = Random(seed)
     with transaction.atomic():
+        user = UserFactory()
+        triggers = [{"include": "child.yml"}, {"include": "child.yml"}, {"project": "group/other"}]
+        parent = random_config(
+            rng, "p", most=6, triggers=triggers, mirrors="group/other", deploying=True, stray=True
+        )
+        child = random_config(rng, "c", most=4, deploying=True, stray=True)
+        other = random_config(rng, "o", most=5, mirrors="group/main", stray=True)
         projects = [
-            project("group/main", {".gitlab-ci.yml": parent, "child.yml": child}),
-            project("group/other", {".gitlab-ci.yml": other}),
+            project("group/main", user, {".gitlab-ci.yml": parent, "child.yml": child}),
+            project("group/other", user, {".gitlab-ci.yml": other}),
         ]
-        driver = Driver(projects, seed)
+        driver = Driver(projects, rng, user)
         for made in projects:
-            groups = resources.ensure_groups(made.pk, ["a", "b"])
-            for group_id, mode in zip(groups.values(), modes, strict=True):
-                ResourceGroup.objects.filter(pk=group_id).update(process_mode=mode.value)
+            for group_id in resources.ensure_groups(made.pk, GROUPS).values():
+                ResourceGroup.objects.filter(pk=group_id).update(process_mode=rng.choice(list(ProcessMode)))
         with patch("ci_core.clock.now", driver.now):
-            for made in (*projects, projects[0]):
-                driver.create(made)
-            for _ in range(meddled):
-                driver.round()
-                driver.meddle()
-            driver.settle()
-            assert_all_consistent()
-            assert_waits_for_somebody()
-            for _ in range(MOST_ROUNDS):
-                manual = [job for job in waiting() if job.status == Status.MANUAL and job.started_at is None]
-                if not manual:
-                    break
-                for job in manual:
-                    driver.do(lambda: verbs.play_job(job.pk, acting_user=None))  # noqa: B023
-                driver.settle()
-            assert waiting() == [], statuses()
-            assert_all_consistent()
+            _drive(driver, projects, rng.randint(0, 12))
         connection.run_on_commit.clear()
         transaction.set_rollback(True)
+
+
+def _drive(driver: Driver, projects: list[Project], meddled: int) -> None:
+    """Until all is quiet, with people who meddle first; then until all that waits for people has been started."""
+    for made in (*projects, projects[0]):
+        driver.create(made)
+    for _ in range(meddled):
+        driver.round()
+        driver.meddle()
+        assert_all_say_why()
+    driver.settle()
+    assert_all_say_why()
+    assert_all_consistent()
+    assert_waits_for_somebody()
+    for _ in range(MOST_ROUNDS):
+        manual = [job for job in waiting() if job.status == Status.MANUAL and job.started_at is None]
+        if not manual:
+            break
+        for job in manual:
+            _start_or_give_up(driver, job.pk)
+        driver.settle()
+    assert waiting() == [], statuses()
+    assert_all_consistent()
+
+
+def _start_or_give_up(driver: Driver, job_id: int) -> None:
+    """Plays a manual job; one that nobody may start, since something newer is deployed, is cancelled."""
+    driver.do(lambda: verbs.play_job(job_id, acting_user=driver.user))
+    job = Job.objects.by_ids([job_id]).select_related("pipeline__project").first()
+    if job is not None and job.status == Status.MANUAL and outdated_refusal(job.pipeline, job) is not None:
+        driver.do(lambda: verbs.cancel_job(job_id))

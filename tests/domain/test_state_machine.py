@@ -1,73 +1,39 @@
-"""Random verbs on random pipelines, through the actions on the real database: nothing contradicts itself.
+"""Random verbs on random pipelines that share resources and trigger each other, through the real actions and database.
 
-Pipelines without resource groups are also compared with the plain model of the rules after each step.
+After each step nothing contradicts itself, and all pipelines are as the plain models of the rules say.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from random import Random
 from typing import Any
 
 import pytest
+import yaml
 from django.db import connection, transaction
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, note, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from ci_core.actions import jobs as verbs
+from ci_core.actions.downstream import start_waiting_bridges
 from ci_core.actions.pipelines import cancel_pipeline, create_pipeline, retry_pipeline
+from ci_core.actions.resources import change_process_mode, ensure_groups
 from ci_core.errors import CiError
-from ci_core.models import Job, Pipeline, Stage
+from ci_core.models import DownstreamPipeline, Job, Pipeline, ProcessMode, ResourceGroup, Stage
 from ci_core.queueing import claim_job
 from ci_core.statuses import FailureReason, PipelineSource
-from tests.factories import project_with, runner_with_token
+from tests.factories import ProjectFactory, runner_with_token
+from tests.support.bridges import run_commit_hooks
+from tests.support.configs import GROUPS, STAGES, random_config
 from tests.support.invariants import assert_all_consistent
-from tests.support.model import CANCELABLE, Model, ModelJob
+from tests.support.model import Model, ModelJob
+from tests.support.world import World
 
-STAGES = ["one", "two", "three"]
-NAMES = [f"job{number}" for number in range(7)]
-names = st.sampled_from(NAMES)
-
-
-@st.composite
-def configs(draw: st.DrawFn) -> dict[str, Any]:
-    """Jobs whose needs point backwards, some of them manual, delayed, allowed to fail or of a resource group."""
-    grouped = draw(st.booleans())
-    config: dict[str, Any] = {"stages": STAGES}
-    if draw(st.integers(0, 3)) == 0:
-        config["workflow"] = {"auto_cancel": {"on_job_failure": "all"}}
-    stages = sorted(draw(st.lists(st.integers(0, 2), min_size=1, max_size=len(NAMES))))
-    for number, stage in enumerate(stages):
-        when = draw(st.sampled_from(["on_success"] * 3 + ["manual", "delayed", "on_failure", "always"]))
-        job: dict[str, Any] = {"stage": STAGES[stage], "script": "x", "when": when}
-        allowed = draw(st.none() | st.booleans() | st.just({"exit_codes": [2]}))
-        if allowed is not None:
-            job["allow_failure"] = allowed
-        job["retry"] = draw(st.sampled_from([0, 0, 1, 2]))
-        if when == "delayed":
-            job["start_in"] = "1 hour"
-        earlier = NAMES[:number]
-        needs = (
-            draw(st.none() | st.lists(st.sampled_from(earlier), unique=True, max_size=3)) if earlier else None
-        )
-        if needs is not None:
-            absent = [{"job": "absent", "optional": True}] if draw(st.booleans()) else []
-            job["needs"] = [*needs, *absent]
-        if grouped and draw(st.booleans()):
-            job["resource_group"] = draw(st.sampled_from(["a", "b"]))
-        if draw(st.integers(0, 3)) == 0:
-            _by_rules(job)
-        config[NAMES[number]] = job
-    config["absent"] = {"stage": STAGES[0], "script": "x", "rules": [{"if": "$NONE", "when": "always"}]}
-    return config
-
-
-def _by_rules(job: dict[str, Any]) -> None:
-    """Has the last of two rules say when the job starts and whether it may fail."""
-    moved = {key: job.pop(key) for key in ("when", "start_in") if key in job}
-    if isinstance(job.get("allow_failure"), bool):
-        moved["allow_failure"] = job.pop("allow_failure")
-    job["rules"] = [{"if": "$NONE", "when": "never"}, moved]
+#: Pipelines of one example; children count.
+MOST_PIPELINES = 7
 
 
 def model_job(name: str, job: dict[str, Any]) -> ModelJob:
@@ -86,31 +52,50 @@ def model_job(name: str, job: dict[str, Any]) -> ModelJob:
         False if by_codes else allowed,
         needs,
         allowed_codes=tuple(allowed["exit_codes"]) if by_codes else (),
-        most_retries=job["retry"],
+        most_retries=job.get("retry", 0),
+        group=job.get("resource_group", ""),
+        strategy=job["trigger"].get("strategy", "") if "trigger" in job else None,
+    )
+
+
+def model_of(config: dict[str, Any]) -> Model:
+    used = {
+        name: job
+        for name, job in config.items()
+        if isinstance(job, dict) and name != "absent" and "stage" in job
+    }
+    return Model(
+        [stage for stage in STAGES if any(job["stage"] == stage for job in used.values())],
+        {name: model_job(name, job) for name, job in used.items()},
+        cancel_on_failure=config["workflow"]["auto_cancel"]["on_job_failure"] == "all",
     )
 
 
 class Verbs(RuleBasedStateMachine):
-    """One project with a pipeline and, after `again`, more of the same."""
+    """One project with a pipeline, those that it triggers and, after `again`, more of the same.
 
-    @initialize(config=configs())
-    def create(self, config: dict[str, Any]) -> None:
+    What is done is chosen by a seed; a failing example tells it.
+    """
+
+    @initialize(seed=st.integers(0, 2**64 - 1))
+    def create(self, seed: int) -> None:
+        self.rng = Random(seed)
         self.atomic = transaction.atomic()
         self.atomic.__enter__()
-        self.project = project_with(config, auto_cancel_pending_pipelines=False)
+        self.parent = random_config(self.rng, "p", most=7, triggers=[{"include": "child.yml"}])
+        self.child = random_config(self.rng, "c", most=3)
+        files = {".gitlab-ci.yml": yaml.safe_dump(self.parent), "child.yml": yaml.safe_dump(self.child)}
+        self.project = ProjectFactory(files=files, auto_cancel_pending_pipelines=False)
         self.runner = runner_with_token()[0]
-        self.grouped = any("resource_group" in job for job in config.values() if isinstance(job, dict))
-        used = {name: job for name, job in config.items() if name in NAMES}
-        self.model = Model(
-            [stage for stage in STAGES if any(job["stage"] == stage for job in used.values())],
-            {name: model_job(name, job) for name, job in used.items()},
-            cancel_on_failure="workflow" in config,
-        )
-        self.model.step()
-        self.pipeline = self._new()
-
-    def _new(self) -> Pipeline:
-        return create_pipeline(self.project, "main", PipelineSource.PUSH, acting_user=None)
+        ensure_groups(self.project.pk, GROUPS)
+        self.world = World(dict.fromkeys(GROUPS, "unordered"))
+        self.models: dict[int, Model] = {}
+        for _ in range(2):
+            self.change_mode()
+        self.again()
+        self.often = [self.succeed, self.start_bridges, self.claim]
+        self.seldom = [self.fail, self.cancel, self.play, self.retry, self.unschedule, self.time_runs_out]
+        self.seldom += [self.cancel_all, self.retry_all, self.again, self.change_mode]
 
     def teardown(self) -> None:
         if hasattr(self, "atomic"):
@@ -118,62 +103,86 @@ class Verbs(RuleBasedStateMachine):
             transaction.set_rollback(True)
             self.atomic.__exit__(None, None, None)
 
-    def _do(self, verb: Callable[[], Any]) -> bool:
-        """Whether the verb was accepted; then what follows a commit is run as well."""
+    @rule()
+    def step(self) -> None:
+        self.rng.choice([*self.often * 3, *self.seldom])()
+
+    def _do(self, verb: Callable[[], Any], model: Callable[[], object], *about: object) -> None:
+        """A verb, and what it does to the models if it is accepted; then what follows its commit."""
+        caller = sys._getframe(1).f_code.co_name
         try:
             with transaction.atomic():
                 done = verb()
-        except CiError:
-            return False
-        while connection.run_on_commit:
-            callbacks = [entry[1] for entry in connection.run_on_commit]
-            connection.run_on_commit.clear()
-            for callback in callbacks:
-                callback()
-        return bool(done)
+        except CiError as error:
+            note(f"{caller} {about}: {error.message}")
+            return
+        run_commit_hooks()
+        note(f"{caller} {about}: {'done' if done else 'nothing to do'}")
+        if done:
+            model()
+            self.world.settle()
 
-    def _job(self, name: str) -> int:
-        found = Job.objects.in_pipeline(self.pipeline.pk).latest_copies().filter(name=name).first()
-        return found.pk if found else 0
+    def _job(self, *statuses: str, kind: str = "") -> tuple[int, Model, str]:
+        """One of the newest jobs: its id, the model of its pipeline, its name. Most often one in these statuses."""
+        found = Job.objects.filter(retried=False).order_by("pipeline_id", "number")
+        if kind:
+            found = found.filter(kind=kind)
+        fitting = found.filter(status__in=statuses) if self.rng.random() < 0.8 else found
+        rows = list(fitting.values_list("id", "pipeline_id", "name"))
+        if not rows:
+            return 0, next(iter(self.models.values())), ""
+        job_id, pipeline_id, name = self.rng.choice(rows)
+        return job_id, self.models[pipeline_id], name
 
-    @rule(name=names)
-    def succeed(self, name: str) -> None:
-        if self._do(lambda: verbs.succeed_job(self._job(name))):
-            self.model.end(name, "success")
+    def _pipeline(self) -> tuple[int, Model]:
+        return self.rng.choice(sorted(self.models.items()))
 
-    @rule(name=names, code=st.sampled_from([1, 2]))
-    def fail(self, name: str, code: int) -> None:
-        reason = FailureReason.SCRIPT_FAILURE
-        if self._do(lambda: verbs.fail_job(self._job(name), reason, exit_code=code)):
-            self.model.fail(name, code)
+    def succeed(self) -> None:
+        job_id, model, name = self._job("running", kind="build")
+        self._do(lambda: verbs.succeed_job(job_id), lambda: model.end(name, "success"), job_id, name)
 
-    @rule(name=names)
-    def cancel(self, name: str) -> None:
-        if self._do(lambda: verbs.cancel_job(self._job(name))):
-            self.model.cancel([name])
+    def fail(self) -> None:
+        job_id, model, name = self._job("running", "pending", kind="build")
+        code, reason = self.rng.choice([1, 2]), FailureReason.SCRIPT_FAILURE
+        self._do(
+            lambda: verbs.fail_job(job_id, reason, exit_code=code),
+            lambda: self.world.fail(model, name, code),
+            job_id,
+            name,
+            code,
+        )
 
-    @rule(name=names)
-    def play(self, name: str) -> None:
-        before = self.model.jobs[name].status if name in self.model.jobs else ""
-        if self._do(lambda: verbs.play_job(self._job(name), acting_user=None)):
-            self.model.retry(name) if before in ("success", "failed", "canceled") else self.model.play(name)
+    def cancel(self) -> None:
+        job_id, model, name = self._job("running", "pending")
+        self._do(lambda: verbs.cancel_job(job_id), lambda: self.world.cancel_job(model, name), job_id, name)
 
-    @rule(name=names)
-    def retry(self, name: str) -> None:
-        if self._do(lambda: verbs.retry_job(self._job(name), acting_user=None)):
-            self.model.retry(name)
+    def play(self) -> None:
+        job_id, model, name = self._job("manual")
+        over = name and model.jobs[name].status in ("success", "failed", "canceled")
+        self._do(
+            lambda: verbs.play_job(job_id, acting_user=None),
+            lambda: model.retry(name) if over else model.play(name),
+            job_id,
+            name,
+        )
 
-    @rule(name=names)
-    def unschedule(self, name: str) -> None:
-        if self._do(lambda: verbs.unschedule_job(self._job(name))):
-            self.model.end(name, "manual")
+    def retry(self) -> None:
+        job_id, model, name = self._job("success", "failed", "canceled")
+        self._do(lambda: verbs.retry_job(job_id, acting_user=None), lambda: model.retry(name), job_id, name)
 
-    @rule(name=names)
-    def time_runs_out(self, name: str) -> None:
-        if self._do(lambda: verbs.start_delayed_job(self._job(name))):
-            self.model.end(name, "pending")
+    def unschedule(self) -> None:
+        job_id, model, name = self._job("scheduled")
+        self._do(lambda: verbs.unschedule_job(job_id), lambda: model.end(name, "manual"), job_id, name)
 
-    @rule()
+    def time_runs_out(self) -> None:
+        job_id, model, name = self._job("scheduled", kind="build")
+        self._do(
+            lambda: verbs.start_delayed_jobs(job_id >> 16, [job_id]),
+            lambda: model.end(name, model.jobs[name].queued),
+            job_id,
+            name,
+        )
+
     def claim(self) -> None:
         taken: list[Job] = []
 
@@ -182,37 +191,74 @@ class Verbs(RuleBasedStateMachine):
             taken.extend([job] if job else [])
             return job is not None
 
-        if self._do(take) and taken[0].pipeline_id == self.pipeline.pk:
-            self.model.end(taken[0].name, "running")
+        self._do(take, lambda: self.models[taken[0].pipeline_id].end(taken[0].name, "running"), taken)
 
-    @rule()
     def cancel_all(self) -> None:
-        if self._do(lambda: cancel_pipeline(self.pipeline.pk)):
-            self.model.cancel([job.name for job in self.model.jobs.values() if job.status in CANCELABLE])
+        pipeline_id, model = self._pipeline()
+        self._do(lambda: cancel_pipeline(pipeline_id), lambda: self.world.cancel_pipeline(model), pipeline_id)
 
-    @rule()
     def retry_all(self) -> None:
-        if self._do(lambda: retry_pipeline(self.pipeline.pk, acting_user=None)):
-            self.model.retry_all()
+        pipeline_id, model = self._pipeline()
+        self._do(lambda: retry_pipeline(pipeline_id, acting_user=None), model.retry_all, pipeline_id)
 
-    @rule()
     def again(self) -> None:
-        self._do(self._new)
+        made: list[Pipeline] = []
+
+        def run() -> bool:
+            made.append(create_pipeline(self.project, "main", PipelineSource.PUSH, acting_user=None))
+            return True
+
+        def model() -> None:
+            self.models[made[0].pk] = self.world.add(model_of(self.parent))
+
+        if len(self.models) < MOST_PIPELINES:
+            self._do(run, model)
+
+    def start_bridges(self) -> None:
+        """The worker creates the pipelines of trigger jobs, one by one."""
+        waiting = Job.objects.filter(kind="bridge", status="pending", started_at=None, retried=False)
+        if len(self.models) + waiting.count() <= MOST_PIPELINES:
+            self._do(start_waiting_bridges, self._start_bridges)
+
+    def _start_bridges(self) -> None:
+        for link in DownstreamPipeline.objects.exclude(pk__in=self.models).order_by("pk"):
+            name = Job.objects.by_ids([link.source_job_id]).get().name
+            parent = self.models[link.source_pipeline_id]
+            self.models[link.pk] = self.world.start_bridge(parent, name, model_of(self.child))
+            self.world.settle()
+
+    def change_mode(self) -> None:
+        key, mode = self.rng.choice(GROUPS), self.rng.choice(list(ProcessMode))
+        group = ResourceGroup.objects.get(project=self.project, key=key)
+        self._do(
+            lambda: change_process_mode(group, mode),
+            lambda: self.world.modes.update({key: mode.value}),
+            key,
+            mode,
+        )
 
     @invariant()
     def nothing_contradicts_itself(self) -> None:
-        if hasattr(self, "pipeline"):
+        if hasattr(self, "models"):
             assert_all_consistent()
 
     @invariant()
     def it_is_as_the_rules_say(self) -> None:
-        if not hasattr(self, "pipeline") or self.grouped:
-            return
-        jobs = Job.objects.in_pipeline(self.pipeline.pk).latest_copies().values_list("name", "status")
-        assert dict(jobs) == {job.name: job.status for job in self.model.jobs.values()}
-        stages = Stage.objects.in_pipeline(self.pipeline.pk).values_list("name", "status")
-        assert dict(stages) == self.model.stored
-        assert Pipeline.objects.get(pk=self.pipeline.pk).status == self.model.status
+        for pipeline_id, model in getattr(self, "models", {}).items():
+            latest = Job.objects.in_pipeline(pipeline_id).latest_copies().values_list("name", "status")
+            assert dict(latest) == {job.name: job.status for job in model.jobs.values()}
+            stages = Stage.objects.in_pipeline(pipeline_id).values_list("name", "status")
+            assert dict(stages) == model.stored
+            assert Pipeline.objects.get(pk=pipeline_id).status == model.status
+        for group in ResourceGroup.objects.all() if hasattr(self, "models") else ():
+            holders = [
+                (pipeline_id, job.name)
+                for pipeline_id, model in self.models.items()
+                for job in model.jobs.values()
+                if job.group == group.key and job.holds
+            ]
+            held = Job.objects.by_ids([group.holder_id]) if group.holder_id is not None else ()
+            assert [(job.pipeline_id, job.name) for job in held] == holders
 
 
 @pytest.mark.django_db
@@ -220,8 +266,8 @@ def test_random_verbs_on_random_pipelines() -> None:
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
         Verbs,
         settings=settings(
-            max_examples=12,
-            stateful_step_count=15,
+            max_examples=8,
+            stateful_step_count=25,
             deadline=None,
             # Shrinking takes minutes here; add Phase.shrink to look into a failure.
             phases=(Phase.explicit, Phase.reuse, Phase.generate),

@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from ci_core.actions import deleting, downstream, mirroring, redundancy, resources, stopping, upkeep
+from ci_core import clock
+from ci_core.actions import (
+    deadlocks,
+    deleting,
+    downstream,
+    mirroring,
+    redundancy,
+    resources,
+    stopping,
+    upkeep,
+)
+from ci_core.actions.jobs import cancel_job, fail_job
+from ci_core.models import Job, PendingJob, ResourceClaim, ResourceGroup
+from ci_core.statuses import FailureReason
 from tests.factories import pipeline_with
+from tests.support.jobs import job_of
 
 pytestmark = pytest.mark.django_db
 
@@ -30,6 +45,58 @@ SWEEPS: dict[Callable[[], object], str] = {
     stopping.stop_due_environments: "ci_core_environment",
     stopping.settle_stopping_environments: "ci_core_environment",
 }
+
+
+@pytest.mark.parametrize("sweep", [resources.hand_over_free_groups, deadlocks.break_deadlocks])
+def test_groups_that_nobody_waits_for_cost_a_sweep_nothing(sweep: Callable[[], object]) -> None:
+    pipeline = pipeline_with("a: {script: x}")
+    now = clock.now()
+    made = ResourceGroup.objects.bulk_create(
+        ResourceGroup(project=pipeline.project, key=f"review/{number}", created_at=now, updated_at=now)
+        for number in range(3000)
+    )
+    ResourceClaim.objects.bulk_create(
+        ResourceClaim(job_id=-number, pipeline_id=0, group=group, ready=number % 1000 == 0)
+        for number, group in enumerate(made)
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE ci_core_resourcegroup, ci_core_resourceclaim")
+    with CaptureQueriesContext(connection) as captured:
+        sweep()
+    sql = next(each["sql"] for each in captured.captured_queries if "ready" in each["sql"])
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN {sql}")
+        plan = "\n".join(row[0] for row in cursor.fetchall())
+    assert "ci_resource_claim_ready" in plan, plan
+    assert "Seq Scan on ci_core_resource" not in plan, plan
+
+
+def test_what_fails_does_not_keep_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    pipelines = [pipeline_with("a: {script: x}") for _ in range(4)]
+    jobs = [job_of(pipeline, "a") for pipeline in pipelines]
+    cancel_job(jobs[1].pk)
+    PendingJob.objects.create(
+        job_id=jobs[1].pk,
+        pipeline_id=pipelines[1].pk,
+        project_id=pipelines[1].project_id,
+        queued_at=clock.now(),
+    )
+
+    def fail(job_id: int, reason: FailureReason) -> Job:
+        if job_id == jobs[0].pk:
+            raise RuntimeError("a fault of the server")
+        return fail_job(job_id, reason)
+
+    monkeypatch.setattr(upkeep, "fail_job", fail)
+    later = clock.now() + timedelta(days=365)
+    monkeypatch.setattr(clock, "now", lambda: later)
+    assert upkeep.fail_stuck_jobs() == 2
+    assert [job_of(pipeline, "a").status for pipeline in pipelines] == [
+        "pending",
+        "canceled",
+        "failed",
+        "failed",
+    ]
 
 
 @pytest.mark.parametrize("sweep", SWEEPS, ids=lambda sweep: sweep.__name__)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from datetime import timedelta
 
 import pytest
 from django.db import connection, transaction
@@ -17,7 +18,9 @@ from ci_core.actions.pipelines import create_pipeline
 from ci_core.actions.resources import change_process_mode
 from ci_core.actions.runners import create_runner
 from ci_core.decisions.runner_matching import may_take
+from ci_core.errors import NotPlayable
 from ci_core.models import (
+    Deployment,
     Job,
     PendingJob,
     Pipeline,
@@ -137,6 +140,23 @@ def test_a_job_that_no_runner_may_take_fails_in_the_end(settings: object) -> Non
     assert job_named(pipeline, "b").status == "pending"
 
 
+@pytest.mark.parametrize("others", ["never heard of", "online"])
+def test_a_runner_is_seen_among_any_number_of_others(monkeypatch: pytest.MonkeyPatch, others: str) -> None:
+    monkeypatch.setattr("ci_core.waiting.RUNNER_LIMIT", 2)
+    pipeline = pipeline_with("a: {script: x, tags: [docker]}")
+    online(description="big", tags=["docker"])
+    for number in range(4):
+        made, _ = runner_with_token(description=f"other{number}", tags=["linux"])
+        if others == "online":
+            later = clock.now() + timedelta(seconds=1)
+            Runner.objects.filter(pk=made.pk).update(contacted_at=later)
+    assert reason(pipeline, "a").startswith("next_request: Runner big takes it")
+    PendingJob.objects.update(queued_at=clock.now() - timedelta(days=1))
+    assert upkeep.fail_jobs_without_runner() == 0
+    Runner.objects.filter(description="big").delete()
+    assert upkeep.fail_jobs_without_runner() == 1
+
+
 def test_a_runner_that_works_is_online_though_it_asks_for_nothing() -> None:
     pipeline = pipeline_with("a: {script: x}\nb: {script: x}\n")
     runner = runner_with_token()[0]
@@ -202,6 +222,21 @@ def test_played_and_finished_jobs_do_not_wait() -> None:
     succeed_job(job_named(pipeline, "b").pk)
     assert reason(pipeline, "b") == ""
     assert reason(pipeline, "a").startswith("no_runner")
+
+
+def test_a_manual_job_that_nobody_may_start_any_more_says_so() -> None:
+    project = project_with("a: {script: x, when: manual, environment: production}\n")
+    older, newer = (create_pipeline(project, "main", PipelineSource.API, acting_user=None) for _ in "12")
+    assert reason(older, "a").startswith("manual: Waits for somebody to start it")
+    play_job(job_named(newer, "a").pk, acting_user=None)
+    Deployment.objects.filter(pipeline_id=newer.pk).update(sha="0" * 40)  # of another commit
+    succeed_job(job_named(newer, "a").pk)
+    assert reason(older, "a").startswith("manual: Nobody can start it any more, since something newer")
+    with pytest.raises(NotPlayable):
+        play_job(job_named(older, "a").pk, acting_user=None)
+    Project.objects.update(prevent_outdated_deployments=False)
+    assert reason(older, "a").startswith("manual: Waits for somebody to start it")
+    play_job(job_named(older, "a").pk, acting_user=None)
 
 
 def test_a_manual_job_of_a_protected_environment_says_who_may_deploy() -> None:

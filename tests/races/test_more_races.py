@@ -7,13 +7,14 @@ import threading
 import pytest
 from django.db import connection
 
+from ci_core.actions import upkeep
 from ci_core.actions.deleting import delete_pipeline
 from ci_core.actions.erasing import erase_job
-from ci_core.actions.jobs import cancel_job, fail_job, play_job, retry_job, succeed_job
+from ci_core.actions.jobs import cancel_job, fail_job, play_job, retry_job, succeed_job, unschedule_job
 from ci_core.actions.pipelines import cancel_pipeline, create_pipeline, retry_pipeline
 from ci_core.actions.resources import change_process_mode, hand_over_free_groups
 from ci_core.errors import CiError, NotFound
-from ci_core.models import Job, Pipeline, ProcessMode, Project, ResourceGroup
+from ci_core.models import Job, JobTimer, Pipeline, ProcessMode, Project, ResourceGroup, RunningJob
 from ci_core.processing import advance, hand_over
 from ci_core.queueing import claim_job
 from ci_core.statuses import FailureReason, PipelineSource
@@ -107,6 +108,40 @@ def test_play_against_cancel() -> None:
         job = job_named(pipeline, "a")
         no_surprise(at_once([lambda: play_job(job.pk, acting_user=None), lambda: cancel_job(job.pk)]))  # noqa: B023
         assert job_named(pipeline, "a").status in ("pending", "canceled")
+
+
+def test_a_timer_that_runs_out_while_somebody_stops_or_starts_its_job() -> None:
+    for verb in (
+        lambda job: unschedule_job(job.pk),
+        lambda job: play_job(job.pk, acting_user=None),
+        lambda job: cancel_job(job.pk),
+        lambda job: delete_pipeline(job.pipeline_id),
+    ):
+        pipeline = pipeline_with("a: {script: x, when: delayed, start_in: 1 hour}\nb: {script: x}\n")
+        job = job_named(pipeline, "a")
+        JobTimer.objects.update(due_at=job.created_at)
+        results = at_once([lambda: verb(job), upkeep.start_due_jobs, upkeep.start_due_jobs])  # noqa: B023
+        no_surprise(results)
+        assert sum(each for each in results[1:] if isinstance(each, int)) <= 1
+        left = Job.objects.in_pipeline(pipeline.pk).filter(name="a").values_list("status", flat=True)
+        assert list(left) in ([], ["manual"], ["pending"], ["canceled"])
+        assert not JobTimer.objects.exists()
+
+
+def test_a_sweep_that_fails_a_job_while_its_runner_reports() -> None:
+    for _ in range(3):
+        pipeline = pipeline_with("a: {script: x, retry: 1}\nb: {script: x, needs: [a]}\n")
+        job = claim_job(runner_with_token()[0])
+        assert job is not None
+        RunningJob.objects.update(deadline_at=job.created_at)
+        results = at_once([lambda: succeed_job(job.pk), upkeep.fail_overdue_jobs, upkeep.fail_overdue_jobs])  # noqa: B023
+        no_surprise(results)
+        succeeded = not isinstance(results[0], Exception)
+        assert sum(results[1:]) == (0 if succeeded else 1)
+        assert [job_named(pipeline, name).status for name in "ab"] == (
+            ["success", "pending"] if succeeded else ["pending", "created"]
+        )
+        delete_pipeline(pipeline.pk)
 
 
 # --- resource groups ---

@@ -5,11 +5,13 @@ from __future__ import annotations
 import pytest
 from django.db import transaction
 
+from ci_core.actions import runners
+from ci_core.actions.deleting import delete_pipeline
 from ci_core.actions.jobs import cancel_job, fail_job, play_job, retry_job, succeed_job
 from ci_core.actions.pipelines import cancel_pipeline, create_pipeline, retry_pipeline
 from ci_core.errors import CiError, JobNotRunning, NotRetryable
 from ci_core.locks import next_internal_id
-from ci_core.models import InternalId, Job, Pipeline
+from ci_core.models import InternalId, Job, Pipeline, Runner
 from ci_core.queueing import claim_job
 from ci_core.statuses import FailureReason, PipelineSource
 from tests.factories import pipeline_with, project_with, runner_with_token
@@ -74,6 +76,43 @@ def test_a_claim_that_meets_an_open_cancel_takes_nothing() -> None:
     _, claimed = while_open(lambda: cancel_pipeline(pipeline.pk), lambda: claim_job(runner))
     assert claimed is None
     assert_consistent(pipeline.pk)
+
+
+def test_a_runner_that_claims_while_what_it_runs_fails_for_its_deletion(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pipeline = pipeline_with("a: {script: x}\nb: {script: x}\n")
+    runner, _ = runner_with_token()
+    claim_job(runner)
+
+    def fail_late(job_id: int, reason: FailureReason) -> Job:
+        claim_job(runner)
+        return fail_job(job_id, reason)
+
+    monkeypatch.setattr(runners, "fail_job", fail_late)
+    runners.delete_runner(runner)
+    assert {job_named(pipeline, name).failure_reason for name in "ab"} == {"runner_system_failure"}
+    assert not Runner.objects.exists()
+
+
+def test_a_runner_that_claims_while_it_is_deleted() -> None:
+    """The job fails with its runner, or is not claimed: it does not run on with nobody to look after it."""
+    for _ in range(5):
+        pipeline = pipeline_with("a: {script: x}")
+        runner, _ = runner_with_token()
+        results = at_once([lambda: claim_job(runner), lambda: runners.delete_runner(runner)])  # noqa: B023
+        assert not any(isinstance(result, Exception) for result in results), results
+        assert job_named(pipeline, "a").status in ("pending", "failed")
+        assert not Runner.objects.filter(pk=runner.pk).exists()
+        delete_pipeline(pipeline.pk)
+
+
+def test_a_claim_that_meets_an_open_deletion_of_its_runner_takes_nothing() -> None:
+    pipeline = pipeline_with("a: {script: x}")
+    runner, _ = runner_with_token()
+    _, claimed = while_open(lambda: runners.delete_runner(runner), lambda: claim_job(runner))
+    assert claimed is None
+    assert job_named(pipeline, "a").status == "pending"
 
 
 def test_cancel_against_finish() -> None:

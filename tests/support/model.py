@@ -1,8 +1,11 @@
-"""A plain model of a pipeline, from the status rules alone: slow, obvious, shares no code with the product."""
+"""A plain model of pipelines, from the status rules alone: slow, obvious, shares no code with the product.
+
+`Model` is a pipeline by itself; `tests.support.world` has several that share resources and trigger each other.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 COMPLETED = {"success", "failed", "canceled", "skipped"}
@@ -11,7 +14,11 @@ CANCELABLE = {"created", "pending", "running", "scheduled", "waiting_for_resourc
 
 @dataclass
 class ModelJob:
-    """The latest copy of a job."""
+    """The latest copy of a job.
+
+    group: its resource group, holds: it has that. strategy: of a trigger job, else None; started: it has created its
+    pipeline. number: which of its pipeline's jobs this copy is, in the order in which they were made.
+    """
 
     name: str
     stage: str
@@ -23,10 +30,21 @@ class ModelJob:
     allowed_codes: tuple[int, ...] = ()
     most_retries: int = 0
     retries: int = 0
+    group: str = ""
+    holds: bool = False
+    strategy: str | None = None
+    started: bool = False
+    number: int = 0
+
+    @property
+    def queued(self) -> str:
+        """The status in which it waits for nothing but a runner or its resource."""
+        return "waiting_for_resource" if self.group else "pending"
 
     def copy(self, queue_at_once: bool) -> None:
         """A new copy takes the place of this one, which had its own leave to fail by its exit code."""
         self.status, self.queue_at_once, self.retries = "created", queue_at_once, self.retries + 1
+        self.holds = self.started = False
         if self.allowed_codes:
             self.allow_failure = False
 
@@ -79,11 +97,29 @@ class Model:
     stored: dict[str, str] = field(default_factory=dict)
     status: str = "created"
     cancel_on_failure: bool = False
+    share: Callable[[], object] = list
+    stored_anew: Callable[[str], object] = len
+
+    def __post_init__(self) -> None:
+        for number, job in enumerate(self.jobs.values(), start=1):
+            job.number = number
+        self.made = len(self.jobs)
 
     def step(self) -> None:
-        """Processes to the fixed point, then stores the statuses (sections 4 and 5)."""
+        """Processes to the fixed point, then stores the statuses (sections 4 and 5).
+
+        share: gives free resources to its jobs, in between. stored_anew: is told the pipeline's status before.
+        """
         while any(self._move(job) for job in self.jobs.values()):
             pass
+        for job in self.jobs.values():
+            job.holds = job.holds and job.status not in COMPLETED
+        self.share()
+        before = self.status
+        self._store()
+        self.stored_anew(before)
+
+    def _store(self) -> None:
         for stage in self.stages:
             computed = composite(job for job in self.jobs.values() if job.stage == stage)
             if computed != "created":
@@ -115,9 +151,9 @@ class Model:
         if before not in allowed:
             job.status = "skipped"
         elif job.queue_at_once:
-            job.status = "pending"
+            job.status = job.queued
         else:
-            job.status = {"manual": "manual", "delayed": "scheduled"}.get(job.when, "pending")
+            job.status = {"manual": "manual", "delayed": "scheduled"}.get(job.when, job.queued)
         return True
 
     def reset_behind(self, job: ModelJob) -> None:
@@ -130,14 +166,20 @@ class Model:
             reached |= more
         later = self.stages[self.stages.index(job.stage) + 1 :]
         for other in self.jobs.values():
-            if other.status == "skipped" and (other.stage in later or other.name in reached - {job.name}):
+            behind = other.stage in later or other.name in reached - {job.name}
+            if other.status == "skipped" and behind and not other.started:
                 other.status = "created"
 
     def retry(self, name: str) -> None:
         job = self.jobs[name]
-        job.copy(job.when in ("manual", "delayed"))
+        self._copy(job, job.when in ("manual", "delayed"))
         self.reset_behind(job)
         self.step()
+
+    def _copy(self, job: ModelJob, queue_at_once: bool) -> None:
+        job.copy(queue_at_once)
+        self.made += 1
+        job.number = self.made
 
     def fail(self, name: str, code: int) -> None:
         """A failure with an exit code: allowed or not, made up for by a retry, or the end of the others."""
@@ -148,14 +190,20 @@ class Model:
         if job.retries < job.most_retries:
             self.retry(name)
             return
-        if self.cancel_on_failure and not job.allow_failure:
-            for other in self.jobs.values():
-                if other.status in CANCELABLE:
-                    other.status = "canceled"
+        self.cancel_rest(job)
         self.step()
 
+    def cancel_rest(self, failed: ModelJob) -> bool:
+        """What the failure of a job does to the others, if the workflow wants that; whether it does."""
+        if not self.cancel_on_failure or failed.allow_failure:
+            return False
+        for other in self.jobs.values():
+            if other.status in CANCELABLE:
+                other.status = "canceled"
+        return True
+
     def play(self, name: str) -> None:
-        self.jobs[name].status = "pending"
+        self.jobs[name].status = self.jobs[name].queued
         self.reset_behind(self.jobs[name])
         self.step()
 
@@ -171,7 +219,7 @@ class Model:
     def retry_all(self) -> None:
         for job in self.jobs.values():
             if job.status in ("failed", "canceled"):
-                job.copy(False)
-            elif job.status == "skipped":
+                self._copy(job, False)
+            elif job.status == "skipped" and not job.started:
                 job.status = "created"
         self.step()

@@ -38,7 +38,14 @@ def test_busy_seconds(intervals: list[tuple[datetime, datetime]], expected: int)
 
 @pytest.mark.parametrize(
     ("of_job", "of_project", "of_runner", "expected"),
-    [(None, 3600, None, 3600), (60, 3600, None, 60), (7200, 3600, 600, 600), (None, 3600, 7200, 3600)],
+    [
+        (None, 3600, None, 3600),
+        (60, 3600, None, 60),
+        (7200, 3600, None, 7200),
+        (7200, 3600, 600, 600),
+        (60, 3600, 600, 60),
+        (None, 3600, 7200, 3600),
+    ],
 )
 def test_job_timeout(of_job: int | None, of_project: int, of_runner: int | None, expected: int) -> None:
     assert job_timeout(of_job, of_project, of_runner) == expected
@@ -56,6 +63,9 @@ def test_job_timeout(of_job: int | None, of_project: int, of_runner: int | None,
         ({"max": 2, "exit_codes": [137]}, 0, "script_failure", 137, True),
         ({"max": 2, "exit_codes": [137]}, 0, "script_failure", 1, False),
         ({"max": 2, "exit_codes": [137]}, 0, "runner_system_failure", None, False),
+        ({"max": 2}, 0, "no_matching_runner", None, False),
+        ({"max": 2, "when": ["always"]}, 0, "failed_outdated_deployment_job", None, False),
+        ({"max": 2, "when": ["missing_dependency_failure"]}, 0, "missing_dependency_failure", None, False),
     ],
 )
 def test_retries_itself(
