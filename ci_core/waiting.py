@@ -22,6 +22,7 @@ from ci_core.models import (
     Job,
     JobKind,
     PendingJob,
+    Pipeline,
     Project,
     ProtectedEnvironment,
     ResourceGroup,
@@ -29,6 +30,7 @@ from ci_core.models import (
     RunnerAccessLevel,
     RunnerType,
     RunningJob,
+    archived_before,
 )
 from ci_core.resources import first_claims
 from ci_core.statuses import SchedulingType, Status
@@ -94,6 +96,7 @@ def why_all_wait(jobs: Sequence[Job]) -> dict[int, Waiting]:
     deploying = [job for job in by_status.get(Status.MANUAL, []) if job.environment_name]
     deployers = _deployers(deploying)
     outdated = _outdated(deploying)
+    archived = _archived(by_status.get(Status.MANUAL, []))
     bridges = [job.pk for job in jobs if job.kind == JobKind.BRIDGE]
     downstream = _downstream(bridges)
     mirrored = _mirrored([job_id for job_id in bridges if job_id not in downstream])
@@ -116,6 +119,7 @@ def why_all_wait(jobs: Sequence[Job]) -> dict[int, Waiting]:
                 place=queue.place_of(job) if queue and job.kind != JobKind.BRIDGE else None,
                 deployers=deployers.get((job.project_id, job.environment_name), ""),
                 outdated=job.pk in outdated,
+                archived=job.pipeline_id in archived,
                 bridge=job.kind == JobKind.BRIDGE,
                 downstream=downstream.get(job.pk),
                 mirrored=mirrored.get(job.pk),
@@ -309,6 +313,13 @@ def _outdated(jobs: Sequence[Job]) -> set[int]:
         Project.objects.filter(pk__in=ids, prevent_outdated_deployments=True).values_list("pk", flat=True)
     )
     return set(outdated_among([job.pk for job in jobs if job.project_id in careful]))
+
+
+def _archived(jobs: Sequence[Job]) -> set[int]:
+    """Ids of those of the jobs' pipelines in which nothing starts any more."""
+    ids = {job.pipeline_id for job in jobs}
+    old = Pipeline.objects.filter(pk__in=ids, created_at__lt=archived_before())
+    return set(old.values_list("pk", flat=True)) if ids else set()
 
 
 def _mirrored(bridges: Sequence[int]) -> Mapping[int, tuple[int, Status]]:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import structlog
 from django.db import connection, transaction
+from django.db.models.functions import Random
 
 from ci_core import clock, partitions
 from ci_core.actions.artifacts import remove_artifacts
@@ -120,7 +121,8 @@ def _remove_rows(pipeline_id: int) -> None:
 def resume_deletions() -> int:
     """Ends deletions that were interrupted; returns how many."""
     since = clock.now() - timedelta(seconds=INTERRUPTED_AFTER)
-    interrupted = Pipeline.objects.filter(deleting_since__lte=since).order_by("deleting_since")
+    # At random: so many that fail each time would otherwise keep the others from ever being looked at.
+    interrupted = Pipeline.objects.filter(deleting_since__lte=since).order_by(Random())
     return len(one_by_one(list(interrupted.values_list("id", flat=True)[:BATCH]), _resume))
 
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from typing import Any
-
-from django.conf import settings
 
 from ci_core import clock, events, resources
 from ci_core.actions.deploying import copy_deployments
 from ci_core.bulk import copy_rows
 from ci_core.errors import CiError, JobLimitReached
-from ci_core.models import EventKind, Job, JobDefinition, Need, Pipeline, Stage, User
+from ci_core.models import EventKind, Job, JobDefinition, Need, Pipeline, Stage, User, archived_before
 from ci_core.models.ids import MAX_IN_PIPELINE, in_pipeline, on_job
 from ci_core.statuses import Status, When
 
@@ -97,7 +94,7 @@ def _allowed_by_exit_code(jobs: Sequence[Job]) -> set[int]:
 
 def refuse_archived(pipeline: Pipeline, error: type[CiError]) -> None:
     """Raises the error for a pipeline that is older than PIPEYARD_PIPELINE_AGE_LIMIT_SECONDS: nothing starts in it."""
-    if pipeline.created_at < clock.now() - timedelta(seconds=settings.PIPEYARD_PIPELINE_AGE_LIMIT_SECONDS):
+    if pipeline.created_at < archived_before():
         raise error("The pipeline is archived: it is too old for jobs to start in it.")
 
 

@@ -16,7 +16,7 @@ from ci_core.decisions.runner_matching import may_take
 from ci_core.decisions.transitions import Event
 from ci_core.errors import NotFound
 from ci_core.locks import lock_pipeline
-from ci_core.models import Job, JobTimer, PendingJob, Pipeline, ProjectChange, RunningJob
+from ci_core.models import Job, JobTimer, PendingJob, Pipeline, ProjectChange, RunningJob, archived_before
 from ci_core.processing import advance
 from ci_core.statuses import UNFINISHED, FailureReason
 from ci_core.transition import transition
@@ -79,9 +79,10 @@ def fail_unacknowledged_jobs() -> int:
 
 def fail_archived_pipelines() -> int:
     """Fails what is unfinished in pipelines older than PIPEYARD_PIPELINE_AGE_LIMIT_SECONDS; returns how many."""
-    limit = clock.now() - timedelta(seconds=settings.PIPEYARD_PIPELINE_AGE_LIMIT_SECONDS)
     unfinished = sorted(status.value for status in UNFINISHED)
-    old = Pipeline.objects.filter(status__in=unfinished, created_at__lte=limit).order_by("created_at")
+    old = Pipeline.objects.filter(status__in=unfinished, created_at__lte=archived_before()).order_by(
+        "created_at"
+    )
     return len(one_by_one(list(old.values_list("id", flat=True)[:BATCH]), _fail_archived))
 
 

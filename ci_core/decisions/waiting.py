@@ -60,8 +60,8 @@ class WaitSnapshot:
     kept_for: what comes first, by the group's process mode, but is not ready; then the resource is free. runners: all
     there are. place: of a pending job, given the runners that may take it. deployers: of a manual job of a protected
     environment: who may deploy, in words. outdated: something newer is deployed to a manual job's environment.
-    bridge: it is a trigger job; downstream, mirrored: id and status of the pipeline that it created, or that it
-    mirrors.
+    archived: its pipeline is. bridge: it is a trigger job; downstream, mirrored: id and status of the pipeline that it
+    created, or that it mirrors.
     """
 
     status: Status
@@ -76,6 +76,7 @@ class WaitSnapshot:
     place: Callable[[Sequence[RunnerSnapshot]], Place] | None = None
     deployers: str = ""
     outdated: bool = False
+    archived: bool = False
     bridge: bool = False
     downstream: tuple[int, Status] | None = None
     mirrored: tuple[int, Status] | None = None
@@ -117,6 +118,9 @@ def _before(snapshot: WaitSnapshot) -> Waiting:
 
 
 def _manual(snapshot: WaitSnapshot) -> Waiting:
+    if snapshot.archived:
+        message = "Nobody can start it any more, since its pipeline is archived: run a new pipeline."
+        return Waiting(WaitKind.MANUAL, message)
     if snapshot.outdated:
         message = (
             "Nobody can start it any more, since something newer is deployed to its environment: "

@@ -13,7 +13,7 @@ from ci_core.models.environments import (
 from ci_core.models.events import Event, EventKind, ProjectChange
 from ci_core.models.groups import Group, GroupMembership
 from ci_core.models.jobs import Job, JobDefinition, JobKind, JobTimer, Need, PendingJob, RunningJob
-from ci_core.models.pipelines import OnNewCommit, Pipeline, PipelineExplanation, Stage
+from ci_core.models.pipelines import OnNewCommit, Pipeline, PipelineExplanation, Stage, archived_before
 from ci_core.models.projects import InternalId, Project, ProjectMembership, Visibility
 from ci_core.models.resources import ProcessMode, ResourceClaim, ResourceGroup
 from ci_core.models.runners import (
@@ -97,4 +97,5 @@ __all__ = [
     "User",
     "VariableType",
     "Visibility",
+    "archived_before",
 ]

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from django.conf import settings
 from django.db import models
 
+from ci_core import clock
 from ci_core.models.choices import choices, one_of
 from ci_core.models.projects import Project
 from ci_core.models.querysets import InPipelineQuerySet, PipelineQuerySet
 from ci_core.models.users import User
 from ci_core.statuses import UNFINISHED, PipelineFailureReason, PipelineSource, Status
+
+
+def archived_before() -> datetime:
+    """What was created before this moment is archived: unfinished jobs fail, and none can be started."""
+    return clock.now() - timedelta(seconds=settings.PIPEYARD_PIPELINE_AGE_LIMIT_SECONDS)
 
 
 class OnNewCommit(StrEnum):

@@ -19,7 +19,7 @@ from ci_core.errors import NotPlayable, NotRetryable
 from ci_core.models import Job, JobTimer, PendingBridge, Pipeline, ResourceClaim, ResourceGroup, RunnerManager
 from ci_core.statuses import PipelineSource
 from ci_core.waiting import why_waiting
-from tests.factories import ProjectFactory, runner_with_token
+from tests.factories import ProjectFactory, pipeline_with, runner_with_token
 from tests.support.bridges import child_of, run_bridges
 from tests.support.invariants import assert_all_consistent
 from tests.support.jobs import job_of, succeed, take
@@ -92,8 +92,9 @@ def test_it_shows_that_its_pipeline_waits_for_a_resource_and_claims_none() -> No
     files = {".gitlab-ci.yml": parent, "child.yml": "test: {script: x, resource_group: shared}\n"}
     project = ProjectFactory(files=files, auto_cancel_pending_pipelines=False)
     pipeline = create_pipeline(project, "main", PipelineSource.PUSH, acting_user=None)
+    holder = job_of(pipeline_with({"x": {"script": "x"}}), "x")
     ResourceGroup.objects.create(
-        project=project, key="shared", holder_id=1, created_at=clock.now(), updated_at=clock.now()
+        project=project, key="shared", holder_id=holder.pk, created_at=clock.now(), updated_at=clock.now()
     )
     run_bridges()
     bridge = job_of(pipeline, "go")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection, transaction
@@ -237,6 +238,18 @@ def test_a_manual_job_that_nobody_may_start_any_more_says_so() -> None:
     Project.objects.update(prevent_outdated_deployments=False)
     assert reason(older, "a").startswith("manual: Waits for somebody to start it")
     play_job(job_named(older, "a").pk, acting_user=None)
+
+
+def test_a_manual_job_of_an_archived_pipeline_says_so(settings: Any) -> None:
+    pipeline = pipeline_with("a: {script: x, when: manual}\n")
+    settings.PIPEYARD_PIPELINE_AGE_LIMIT_SECONDS = 1000
+    assert reason(pipeline, "a").startswith("manual: Waits for somebody to start it")
+    Pipeline.objects.update(created_at=clock.now() - timedelta(seconds=1001))
+    assert reason(pipeline, "a") == (
+        "manual: Nobody can start it any more, since its pipeline is archived: run a new pipeline."
+    )
+    with pytest.raises(NotPlayable, match="archived"):
+        play_job(job_named(pipeline, "a").pk, acting_user=None)
 
 
 def test_a_manual_job_of_a_protected_environment_says_who_may_deploy() -> None:
