@@ -150,6 +150,7 @@ def compile_project(
         raw=variables.raw,
         late=variables.late,
         file_digest=partial(repository.digest, commit.sha),
+        commit_digest=partial(repository.commit_digest, commit.sha),
         inputs=situation.inputs,
         fetcher=ProjectFetcher(
             project, repository, commit.sha, acting_user, upstream.files if upstream else None

@@ -28,8 +28,9 @@ class CompileContext:
     Values of variables in `masked` appear neither in the explanation nor in what is reported. `raw` names
     variables whose values are not expanded; `late` those that are not known yet while files are read
     (include and its rules, inputs).
-    `file_digest`, given paths, returns a text that changes with those files, or None when
-    none of them exists; without it caches with `key:files` keep their file list for later. `inputs` are the
+    `file_digest`, given paths, returns a text that changes with the content of those files, `commit_digest` one
+    that changes with the newest commits that changed them; None when none of them exists. Without these, caches with
+    `key:files` and `key:files_commits` keep their file list for later. `inputs` are the
     values for `spec:inputs` of the main file; texts are read as the type of the input. `fetcher` reads what
     `include` and `rules:exists` ask for; without `changes`, `rules:changes` is always true.
     """
@@ -43,6 +44,7 @@ class CompileContext:
     raw: frozenset[str] = frozenset()
     late: frozenset[str] = frozenset()
     file_digest: FileDigest | None = None
+    commit_digest: FileDigest | None = None
     inputs: Mapping[str, Any] = field(default_factory=dict)
     fetcher: Fetcher = field(default_factory=NoFetcher)
     changes: Changes | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -221,7 +222,7 @@ def test_the_integrity_of_a_kept_file_is_checked_each_time(
     answering(monkeypatch, 200, b"theirs: {script: x}")
     entry = "{remote: 'https://ci.example.com/b.yml', cache: true"
     assert names(compiled(including(entry + "}"))) == ["theirs", "ours"]
-    assert "not the one of integrity" in errors(compiled(including(entry + ", integrity: 'sha256-x'}")))
+    assert "not the one of integrity" in errors(compiled(including(entry + ", integrity: sha256-AAAA}")))
 
 
 def test_a_server_that_fails_is_named(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -310,15 +311,55 @@ def test_secrets_stay_out_of_the_account() -> None:
     assert "hunter2" not in str(found.result)
 
 
-def test_caches_by_files_get_a_key_that_follows_their_content() -> None:
-    text = "a: {script: x, cache: {key: {files: [lock]}, paths: [v/]}}"
+def cache_keys(key: str, *versions: dict[str, str]) -> list[str]:
+    """The key of a cache at each of these commits, one upon the other."""
+    text = f"a: {{script: x, cache: {{key: {key}, paths: [v/]}}}}"
+    project: Project = ProjectFactory(files={".gitlab-ci.yml": text})
     keys = []
-    for content in ("1", "2", "1"):
-        project: Project = ProjectFactory(files={".gitlab-ci.yml": text, "lock": content})
+    for files in versions:
+        commit_files(open_repository(project)._git, {".gitlab-ci.yml": text, **files})
         plan = compiled(project).result.pipeline
         assert plan is not None
         keys.append(plan.jobs[0].definition()["cache"][0]["key"])
+    return keys
+
+
+ONE, TWO = {"lock": "1", "web/a.lock": "w"}, {"lock": "2", "web/a.lock": "w"}
+
+
+def test_caches_by_files_get_a_key_that_follows_their_content() -> None:
+    # docs.gitlab.com/ci/yaml/#cachekeyfiles
+    keys = cache_keys("{files: [lock]}", ONE, TWO, ONE, {"other": "1"})
     assert keys[0] == keys[2] != keys[1]
+    assert re.fullmatch("0_lock-[0-9a-f]{40}", keys[0])
+    assert keys[3] == "0_lock-default"
+    assert cache_keys("{files: [/lock, gone]}", ONE)[0][-40:] == keys[0][-40:]
+
+
+def test_patterns_stand_for_the_files_that_match_them() -> None:
+    # docs.gitlab.com/ci/yaml/#cachekeyfiles
+    (deep,) = cache_keys("{files: ['**/*.lock'], prefix: p}", ONE)
+    assert [deep] == cache_keys("{files: [web/a.lock], prefix: p}", ONE)
+    assert cache_keys("{files: ['*.lock'], prefix: p}", ONE) == ["p-default"]
+    both = cache_keys("{files: ['**/*.lock', lock], prefix: p}", ONE, {**ONE, "web/b.lock": "v"})
+    assert len({deep, *both}) == 3
+
+
+def test_caches_by_commits_get_a_key_that_follows_history() -> None:
+    # docs.gitlab.com/ci/yaml/#cachekeyfiles_commits
+    keys = cache_keys(
+        "{files_commits: [lock], prefix: p}", ONE, {**ONE, "other": "1"}, TWO, ONE, {"other": "1"}
+    )
+    assert keys[0] == keys[1]
+    assert len(set(keys)) == 4, "the same content from another commit is another key"
+    assert keys[4] == "p-default"
+
+
+def test_history_that_is_too_long_is_not_walked_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ci_core.repositories.reading.MOST_STEPS", 1)
+    versions = [{**ONE, "other": str(n)} for n in range(4)]
+    first, second, third, fourth = cache_keys("{files_commits: [lock], prefix: p}", *versions)
+    assert first == second != third == fourth == cache_keys("{files: [lock], prefix: p}", ONE)[0]
 
 
 def test_inputs_reach_the_main_file() -> None:

@@ -96,6 +96,15 @@ def parse_allow_failure(session: Session, value: Any, at: At) -> AllowFailure | 
     return None if codes is None else AllowFailure(False, codes)
 
 
+def parse_rule_allow_failure(session: Session, value: Any, at: At) -> AllowFailure | None:
+    """`allow_failure` of a rule, which takes no exit codes.
+
+    Source: docs.gitlab.com/ci/yaml/#rulesallow_failure
+    """
+    allowed = read_bool(session, value, at, "rules:allow_failure")
+    return None if allowed is None else AllowFailure(allowed)
+
+
 def _exit_codes(session: Session, value: Any, at: At, keyword: str) -> tuple[int, ...] | None:
     name = f"{keyword}:exit_codes"
     if isinstance(value, Seq):
@@ -163,9 +172,11 @@ def parse_tags(session: Session, value: Any, at: At) -> tuple[str, ...] | None:
     if tags is None:
         return None
     limit = session.limits.tags_per_job
-    if len(tags) > limit:
+    if len(tags) >= limit:
         session.report.error(
-            f"A job has {len(tags)} tags, more than the limit of {limit} (tags_per_job).", at, "limit"
+            f"A job has {len(tags)} tags; there must be fewer than the limit of {limit} (tags_per_job).",
+            at,
+            "limit",
         )
         return None
     longest = session.limits.name_length

@@ -21,6 +21,10 @@ from ci_core.compiler.session import Session
 from ci_core.compiler.tree import Map, Seq
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+# Source: docs.gitlab.com/ci/yaml/#releasereleased_at
+_MOMENT = re.compile(
+    r"\d{4}-?\d\d-?\d\d(?:T\d\d(?::?\d\d(?::?\d\d(?:[.,]\d+)?)?)?(?:Z|[-+]\d\d(?::?\d\d)?)?)?", re.ASCII
+)
 _RELEASE_TEXTS = ("tag_name", "tag_message", "name", "description", "ref", "released_at")
 _LINK_KEYS = ("name", "url", "filepath", "link_type")
 _LINK_TYPES = ("other", "runbook", "image", "package")
@@ -189,8 +193,12 @@ def parse_release(session: Session, value: Any, at: At) -> dict[str, Any] | None
     found: dict[str, Any] = {
         key: _text(session, options, key, at, "release")
         for key in _RELEASE_TEXTS
-        if options.get(key) is not None
+        if options.get(key) is not None and (key, options[key]) != ("tag_message", "")
     }
+    moment = found.get("released_at")
+    if moment is not None and "$" not in moment and not _MOMENT.fullmatch(moment):
+        expected = "a time in ISO 8601, such as '2021-03-15T08:00:00Z'"
+        wrong(session, options.at("released_at", at), "release:released_at", expected, moment)
     if options.get("milestones") is not None:
         place = options.at("milestones", at)
         found["milestones"] = read_texts(

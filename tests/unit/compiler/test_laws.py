@@ -141,7 +141,8 @@ _IMPOSSIBLE = {"if": '$MISSING == "x"', "when": "manual", "variables": {"V": "w"
 def rule(entry: tuple[Any, str | None, bool | None]) -> dict[str, Any]:
     tree, when, allowed = entry
     parts = {"if": None if tree is None else written(tree), "when": when, "allow_failure": allowed}
-    return {key: value for key, value in parts.items() if value is not None}
+    written_parts = {key: value for key, value in parts.items() if value is not None}
+    return written_parts or {"when": "on_success"}  # an empty rule is refused
 
 
 def with_rules(rules: list[dict[str, Any]]) -> dict[str, Any]:
@@ -189,7 +190,10 @@ def body(fill: Any) -> dict[str, Any]:
             "script": [f"say {fill('b-c', 'text')}!"],
             "variables": {"V": fill("d_1", "alone")},
         },
-        "again": {"script": "x", "rules": [{"if": f'$C == "{fill("b-c", "text")}"', "when": "always"}, {}]},
+        "again": {
+            "script": "x",
+            "rules": [{"if": f'$C == "{fill("b-c", "text")}"', "when": "always"}, {"when": "manual"}],
+        },
     }  # fmt: skip
 
 
