@@ -54,6 +54,17 @@ class JobDraft:
         return found if isinstance(found, Inherit) else _INHERIT_ALL
 
     @property
+    def when(self) -> str:
+        """When the job starts: what the rule that decided says, else what the job says.
+
+        Source: docs.gitlab.com/ci/yaml/#ruleswhen
+        """
+        when: str = (
+            (self.rule.when if self.rule is not None else None) or self.values.get("when") or "on_success"
+        )
+        return when
+
+    @property
     def needs_spec(self) -> NeedsSpec | None:
         """The needs in force: those of the rule that decided, else the job's own.
 

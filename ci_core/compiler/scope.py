@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -10,10 +9,10 @@ from typing import Any, Final
 from ci_core.compiler.jobs import JobDraft
 from ci_core.compiler.keywords.inherit import takes
 from ci_core.compiler.session import Session
-from ci_core.compiler.variables import CompiledVariable, Layers, merge_variables
+from ci_core.compiler.variables import CompiledVariable, Layers, expand, merge_variables
+from ci_core.names import group_name, slug
 
 _NO_VARIABLES: tuple[CompiledVariable, ...] = ()
-_NOT_SLUG = re.compile(r"[^a-z0-9]")
 
 
 @dataclass(slots=True)
@@ -51,6 +50,22 @@ class Scope:
             self.session.spend(2 * len(known[0]), draft.at)
         found: tuple[CompiledVariable, ...] = known[0]
         return found
+
+    def job_variables(self, draft: JobDraft, yaml: tuple[CompiledVariable, ...]) -> JobVariables:
+        """The predefined variables of a job, with those of its environment."""
+        spec = draft.values.get("environment")
+        if spec is None:
+            return JobVariables(draft)
+        found = {"CI_ENVIRONMENT_NAME": spec.name, "CI_ENVIRONMENT_ACTION": spec.action}
+        if spec.deployment_tier is not None:
+            found["CI_ENVIRONMENT_TIER"] = spec.deployment_tier
+        around, raw = self.layers(yaml, JobVariables(draft)), self.raw_names(yaml)
+        limit = self.session.limits.expanded_length
+        for name, text in found.items():
+            if "$" in text:
+                found[name] = expand(text, around, raw=raw, max_length=limit)
+                self.session.spend(1 + len(found[name]) // 8, spec.at)
+        return JobVariables(draft, found)
 
     def layers(self, yaml: tuple[CompiledVariable, ...], job: Mapping[str, str]) -> Layers:
         """All variables as a mapping, the strongest source first.
@@ -93,38 +108,55 @@ class Scope:
         return found
 
 
-_JOB_VARIABLES: dict[str, Callable[[JobDraft], str]] = {
+_JOB_VARIABLES: dict[str, Callable[[JobDraft], str | None]] = {
     "CI_JOB_NAME": lambda draft: draft.name,
-    "CI_JOB_NAME_SLUG": lambda draft: _NOT_SLUG.sub("-", draft.name.lower())[:63].strip("-"),
+    "CI_JOB_NAME_SLUG": lambda draft: slug(draft.name),
+    "CI_JOB_GROUP_NAME": lambda draft: group_name(draft.name),
     "CI_JOB_STAGE": lambda draft: draft.stage,
-    "CI_NODE_INDEX": lambda draft: str(draft.index or 1),
+    "CI_JOB_MANUAL": lambda draft: "true" if draft.when == "manual" else None,
+    "CI_NODE_INDEX": lambda draft: None if draft.index is None else str(draft.index),
     "CI_NODE_TOTAL": lambda draft: str(draft.total or 1),
 }
-
+_NO_ENVIRONMENT: Mapping[str, str] = {}
 
 #: Names of the predefined variables that depend on the job.
-JOB_VARIABLES: Final = frozenset(_JOB_VARIABLES)
+JOB_VARIABLES: Final = frozenset(_JOB_VARIABLES) | {
+    "CI_ENVIRONMENT_ACTION",
+    "CI_ENVIRONMENT_NAME",
+    "CI_ENVIRONMENT_TIER",
+}
 
 
 class JobVariables(Mapping[str, str]):
     """The predefined variables that depend on the job and are known at creation, each made when it is asked for.
 
-    Source: docs.gitlab.com/ci/variables/predefined_variables/
+    environment: those that tell of its environment.
+    Source: docs.gitlab.com/ci/variables/predefined_variables/ (phase "pipeline")
     """
 
-    __slots__ = ("_draft",)
+    __slots__ = ("_draft", "environment")
 
-    def __init__(self, draft: JobDraft) -> None:
+    def __init__(self, draft: JobDraft, environment: Mapping[str, str] = _NO_ENVIRONMENT) -> None:
         self._draft = draft
+        self.environment = environment
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The value of a variable, or the default where the job has none."""
+        make = _JOB_VARIABLES.get(name)
+        found = self.environment.get(name) if make is None else make(self._draft)
+        return default if found is None else found
 
     def __getitem__(self, name: str) -> str:
-        return _JOB_VARIABLES[name](self._draft)
+        found = self.get(name)
+        if found is None:
+            raise KeyError(name)
+        return str(found)
 
     def __contains__(self, name: object) -> bool:
-        return name in _JOB_VARIABLES
+        return isinstance(name, str) and self.get(name) is not None
 
     def __iter__(self) -> Iterator[str]:
-        return iter(_JOB_VARIABLES)
+        return (name for name in (*_JOB_VARIABLES, *self.environment) if name in self)
 
     def __len__(self) -> int:
-        return len(_JOB_VARIABLES)
+        return sum(1 for _ in self)

@@ -396,8 +396,16 @@ def test_predefined_variables_by_kind_of_pipeline() -> None:
     assert (branch["CI_COMMIT_BRANCH"], branch["CI_PIPELINE_SOURCE"]) == ("main", "push")
     assert branch["GITLAB_USER_LOGIN"] == user.username
     assert not {"CI_COMMIT_TAG", "CI_PIPELINE_TRIGGERED", "CI_PIPELINE_SCHEDULE_DESCRIPTION"} & branch.keys()
-    assert not {"CI_PIPELINE_ID", "CI_JOB_ID", "CI_RUNNER_ID", "CI_JOB_TOKEN"} & branch.keys()
-    assert branch["CI_PIPELINE_CREATED_AT"]
+    job_only = {"CI_PIPELINE_ID", "CI_PIPELINE_CREATED_AT", "CI_JOB_ID", "CI_RUNNER_ID", "CI_JOB_TOKEN"}
+    assert not job_only & branch.keys()
+    path = project.full_path
+    assert branch["CI_CONFIG_REF_URI"].endswith(f"/{path}//.gitlab-ci.yml@refs/heads/main")
+    assert branch["CI_DEFAULT_BRANCH_SLUG"] == "main"
+    assert (branch["CI_PROJECT_NAMESPACE_SLUG"], branch["CI_PROJECT_ROOT_NAMESPACE_SLUG"]) == (
+        "group",
+        "group",
+    )
+    assert (branch["CI_COMMIT_MESSAGE_IS_TRUNCATED"], branch["CI_COMMIT_USER_LOGIN"]) == ("false", "")
     tag = seen(project, ref="v1")
     assert (tag["CI_COMMIT_TAG"], tag["CI_COMMIT_TAG_MESSAGE"]) == ("v1", "The first")
     again = open_repository(project).commit(tag["CI_COMMIT_SHA"], "v1", True)
@@ -409,6 +417,39 @@ def test_predefined_variables_by_kind_of_pipeline() -> None:
     assert nightly["CI_PIPELINE_SCHEDULE_DESCRIPTION"] == "nightly"
     assert nightly["CI_COMMIT_BEFORE_SHA"] == NO_COMMIT
     assert seen(project, source=PipelineSource.TRIGGER)["CI_PIPELINE_TRIGGERED"] == "true"
+    assert tag["CI_CONFIG_REF_URI"].endswith("@refs/tags/v1")
+
+
+def test_long_messages_of_commits_are_cut() -> None:
+    # docs.gitlab.com/ci/variables/predefined_variables/: CI_COMMIT_MESSAGE_IS_TRUNCATED
+    project: Project = ProjectFactory()
+    files = {".gitlab-ci.yml": "a: {script: x}"}
+    commit_files(open_repository(project)._git, files, message="title\n\n" + "\N{SNOWMAN}" * 40_000)
+    found = seen(project)
+    assert (found["CI_COMMIT_MESSAGE_IS_TRUNCATED"], found["CI_COMMIT_TITLE"]) == ("true", "title")
+    assert 99_990 < len(found["CI_COMMIT_MESSAGE"].encode()) <= 100_000
+    assert 99_990 < len(found["CI_COMMIT_DESCRIPTION"].encode()) <= 100_000
+
+
+@pytest.mark.parametrize(
+    ("condition", "source", "early"),
+    [
+        # docs.gitlab.com/ci/variables/predefined_variables/: the phases pre-pipeline and pipeline
+        ('$CI_PIPELINE_SOURCE == "trigger"', PipelineSource.TRIGGER, True),
+        ('$CI_PROJECT_NAMESPACE_SLUG == "group"', PipelineSource.PUSH, True),
+        ("$CI_PIPELINE_TRIGGERED", PipelineSource.TRIGGER, False),
+        ("$CI_PIPELINE_IID", PipelineSource.PUSH, False),
+        ("$CI_CONFIG_REF_URI", PipelineSource.PUSH, False),
+        ("$GITLAB_USER_LOGIN", PipelineSource.PUSH, False),
+    ],
+)
+def test_includes_know_only_what_is_known_before_the_pipeline(
+    condition: str, source: PipelineSource, early: bool
+) -> None:
+    rules = f"rules: [{{if: '{condition}'}}]"
+    text = f"include: [{{local: b.yml, {rules}}}]\na: {{script: x, {rules}}}"
+    project: Project = ProjectFactory(files={".gitlab-ci.yml": text, "b.yml": "b: {script: x}"})
+    assert sorted(names(compiled(project, UserFactory(), source=source))) == (["a", "b"] if early else ["a"])
 
 
 @pytest.mark.parametrize(

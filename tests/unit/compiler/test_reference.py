@@ -262,3 +262,51 @@ def test_a_default_timeout_has_no_effect(run: Run) -> None:
     assert [warning.message.partition(".")[0] for warning in result.warnings] == [
         "default:timeout has no effect, as in GitLab"
     ]
+
+
+@pytest.mark.parametrize(
+    ("keywords", "condition", "names"),
+    [
+        # docs.gitlab.com/ci/variables/predefined_variables/: what is known of a job when its rules are looked at
+        ("", '$CI_JOB_NAME == "a"', ["a"]),
+        ("", '$CI_JOB_NAME_SLUG == "a" && $CI_JOB_GROUP_NAME == "a" && $CI_JOB_STAGE == "test"', ["a"]),
+        ("", '$CI_NODE_TOTAL == "1" && $CI_NODE_INDEX == null', ["a"]),
+        ("parallel: 3", '$CI_NODE_INDEX == "2" && $CI_NODE_TOTAL == "3"', ["a 2/3"]),
+        ("parallel: 2", '$CI_JOB_GROUP_NAME == "a" && $CI_JOB_NAME != "a"', ["a 1/2", "a 2/2"]),
+        ("parallel: {matrix: [{V: [x, y]}]}", '$CI_JOB_GROUP_NAME == "a" && $V == "y"', ["a: [y]"]),
+        ("when: manual", '$CI_JOB_MANUAL == "true"', ["a"]),
+        ("when: always", "$CI_JOB_MANUAL", []),
+        ("environment: review/$CI_COMMIT_BRANCH", '$CI_ENVIRONMENT_NAME == "review/main"', ["a"]),
+        ("environment: {name: e, action: stop}", '$CI_ENVIRONMENT_ACTION == "stop"', ["a"]),
+        (
+            "environment: {name: e, deployment_tier: $T}, variables: {T: other}",
+            '$CI_ENVIRONMENT_TIER == "other"',
+            ["a"],
+        ),
+        ("parallel: {matrix: [{V: [x, y]}]}, environment: $V", '$CI_ENVIRONMENT_NAME == "y"', ["a: [y]"]),
+        ("", "$CI_ENVIRONMENT_NAME || $CI_ENVIRONMENT_ACTION || $CI_ENVIRONMENT_TIER", []),
+        ("environment: e", "$CI_ENVIRONMENT_SLUG || $CI_JOB_ID || $CI_JOB_STARTED_AT || $CI_PIPELINE_ID", []),
+    ],
+)
+def test_rules_know_the_predefined_variables_of_their_phase(
+    run: Run, keywords: str, condition: str, names: list[str]
+) -> None:
+    separator = ", " if keywords else ""
+    result = run(
+        f"sure: {{script: x}}\na: {{script: x{separator}{keywords}, rules: [{{if: '{condition}'}}]}}"
+    )
+    assert [str(error) for error in result.errors] == []
+    assert result.pipeline is not None
+    assert [job.name for job in result.pipeline.jobs if job.name != "sure"] == names
+
+
+def test_the_name_of_the_environment_stands_where_other_texts_want_it(plan: Plan) -> None:
+    (job,) = plan("""
+        a:
+          script: x
+          environment: {name: review/$CI_COMMIT_BRANCH, url: "https://$CI_ENVIRONMENT_NAME.test"}
+          tags: [$CI_ENVIRONMENT_NAME]
+    """).jobs
+    assert job.environment is not None
+    assert (job.environment.name, job.environment.url) == ("review/main", "https://review/main.test")
+    assert job.tags == ("review/main",)
