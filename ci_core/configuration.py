@@ -149,6 +149,7 @@ def compile_project(
         masked=variables.masked,
         raw=variables.raw,
         late=variables.late,
+        scoped=variables.scoped,
         file_digest=partial(repository.digest, commit.sha),
         commit_digest=partial(repository.commit_digest, commit.sha),
         inputs=situation.inputs,

@@ -1,9 +1,10 @@
-"""Owns names that are made of other names: of refs, projects and jobs for URLs, and of jobs for their groups."""
+"""Owns names that are made of other names, for URLs and groups of jobs, and patterns that stand for some names."""
 
 from __future__ import annotations
 
 import re
-from typing import Final
+from functools import lru_cache
+from typing import Any, Final
 
 import re2
 
@@ -27,3 +28,16 @@ def group_name(job_name: str) -> str:
     """
     short: str = _COPY.sub("", job_name).strip()
     return short or job_name
+
+
+def in_scope(environment: str, scope: str) -> bool:
+    """Whether a variable with this scope is one for an environment: `*` stands for whatever is in its place.
+
+    Source: https://docs.gitlab.com/ci/environments/#limit-the-environment-scope-of-a-cicd-variable
+    """
+    return scope == "*" or _scope_pattern(scope).fullmatch(environment) is not None
+
+
+@lru_cache(maxsize=1024)
+def _scope_pattern(scope: str) -> Any:
+    return re2.compile("(?s)" + ".*".join(re2.escape(part) for part in scope.split("*")))

@@ -196,6 +196,7 @@ class _Compilation:
             not texts
             and JOB_VARIABLES.isdisjoint(names)
             and not any(item.key in names for item in draft.matrix)
+            and not any(item.key in names for item in self._session.context.scoped)
         )
 
     def _filtered(self, root: Map) -> None:
@@ -271,7 +272,7 @@ class _Compilation:
         if name is None:
             return None
         layers = self._scope.layers(self._scope.shared, {})
-        text = expand(name, layers, raw=self._scope.raw_names(self._scope.shared)).strip()
+        text = expand(name, layers, raw=self._scope.raw_names(self._scope.shared, {})).strip()
         return text[: self._session.limits.name_length] or None
 
     def _auto_cancel(self, key: str, default: str) -> str:

@@ -68,7 +68,7 @@ class _Texts:
             return text
         scope = self._scope
         limit = scope.session.limits.expanded_length
-        result = expand(text, self.known(), raw=scope.raw_names(self._yaml), max_length=limit)
+        result = expand(text, self.known(), raw=scope.raw_names(self._yaml, self._job), max_length=limit)
         scope.session.spend(1 + len(result) // 8, at)
         return result
 

@@ -10,7 +10,7 @@ from ci_core.compiler.jobs import JobDraft
 from ci_core.compiler.keywords.inherit import takes
 from ci_core.compiler.session import Session
 from ci_core.compiler.variables import CompiledVariable, Layers, expand, merge_variables
-from ci_core.names import group_name, slug
+from ci_core.names import group_name, in_scope, slug
 
 _NO_VARIABLES: tuple[CompiledVariable, ...] = ()
 
@@ -59,7 +59,7 @@ class Scope:
         found = {"CI_ENVIRONMENT_NAME": spec.name, "CI_ENVIRONMENT_ACTION": spec.action}
         if spec.deployment_tier is not None:
             found["CI_ENVIRONMENT_TIER"] = spec.deployment_tier
-        around, raw = self.layers(yaml, JobVariables(draft)), self.raw_names(yaml)
+        around, raw = self.layers(yaml, JobVariables(draft)), self.raw_names(yaml, JobVariables(draft))
         limit = self.session.limits.expanded_length
         for name, text in found.items():
             if "$" in text:
@@ -75,9 +75,12 @@ class Scope:
         values = self._memory.get(id(yaml))
         if values is None:
             values = self._memory[id(yaml)] = ({item.key: item.value for item in yaml}, yaml)
-        return Layers(self.strong, values[0], job, self.weak)
+        fitting = self._of_environment(job)
+        if fitting is None:
+            return Layers(self.strong, values[0], job, self.weak)
+        return Layers(fitting[0], self.strong, values[0], job, self.weak)
 
-    def raw_names(self, yaml: tuple[CompiledVariable, ...]) -> frozenset[str]:
+    def raw_names(self, yaml: tuple[CompiledVariable, ...], job: Mapping[str, str]) -> frozenset[str]:
         """Names of variables whose values are not expanded."""
         key = ("raw", id(yaml))
         known = self._memory.get(key)
@@ -85,6 +88,26 @@ class Scope:
             own = {item.key for item in yaml if item.raw and item.key not in self.strong}
             known = self._memory[key] = (self.session.context.raw | own, yaml)
         found: frozenset[str] = known[0]
+        fitting = self._of_environment(job)
+        return found if fitting is None else (found - fitting[0].keys()) | fitting[1]
+
+    def _of_environment(self, job: Mapping[str, str]) -> tuple[dict[str, str], frozenset[str]] | None:
+        """The variables that are stronger than all others in jobs of the job's environment, and which of them are raw.
+
+        Source: docs.gitlab.com/ci/variables/where_variables_can_be_used/#variables-with-an-environment-scope
+        """
+        scoped = self.session.context.scoped
+        environment = job.get("CI_ENVIRONMENT_NAME") if scoped else None
+        if environment is None:
+            return None
+        key = ("environment", environment)
+        known = self._memory.get(key)
+        if known is None:
+            self.session.spend(len(scoped), self.session.origin)
+            fitting = {item.key: item for item in scoped if in_scope(environment, item.scope)}
+            values = {name: item.value for name, item in fitting.items()}
+            known = self._memory[key] = (values, frozenset(name for name in fitting if fitting[name].raw))
+        found: tuple[dict[str, str], frozenset[str]] = known
         return found
 
     def listed(self, yaml: tuple[CompiledVariable, ...]) -> list[dict[str, Any]]:

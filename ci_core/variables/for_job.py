@@ -5,7 +5,6 @@ Precedence: https://docs.gitlab.com/ci/variables/#cicd-variable-precedence
 
 from __future__ import annotations
 
-import fnmatch
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -29,10 +28,10 @@ from ci_core.models import (
     TriggeredPipeline,
     VariableType,
 )
-from ci_core.names import group_name, slug
+from ci_core.names import group_name, in_scope, slug
 from ci_core.repositories import Commit
 from ci_core.statuses import DOWNSTREAM_SOURCES, PipelineSource, When
-from ci_core.variables import predefined
+from ci_core.variables import predefined, stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +74,7 @@ def job_variables(
             JobVariable(entry["key"], str(entry["value"]), raw=bool(entry.get("raw")))
             for entry in definition.get("variables", [])
         ),
-        *_stored(_of_groups(project), job, pipeline),
-        *_stored(_of_project(project), job, pipeline),
+        *_stored(stored.of_project(project), job, pipeline),
         *(
             JobVariable(
                 given.key,
@@ -192,25 +190,6 @@ def _of_environment(environment: Environment | None, own: Mapping[str, Any]) -> 
     yield JobVariable("CI_ENVIRONMENT_URL", url or environment.external_url, raw=not url)
 
 
-def _of_project(project: Project) -> list[ProjectVariable]:
-    """The project's variables, the more specific scope last."""
-    return sorted(
-        project.variables.all(), key=lambda variable: (variable.key, len(variable.environment_scope))
-    )
-
-
-def _of_groups(project: Project) -> list[GroupVariable]:
-    """The variables of the groups around a project: of inner groups after those of outer ones."""
-    return sorted(
-        GroupVariable.objects.of_project(project),
-        key=lambda variable: (
-            len(variable.group.traversal_ids),
-            variable.key,
-            len(variable.environment_scope),
-        ),
-    )
-
-
 def _stored(
     variables: Iterable[ProjectVariable | GroupVariable], job: Job, pipeline: Pipeline
 ) -> Iterator[JobVariable]:
@@ -218,7 +197,7 @@ def _stored(
     for variable in variables:
         if variable.protected and not pipeline.protected:
             continue
-        if not fnmatch.fnmatchcase(job.environment_name, variable.environment_scope):
+        if not in_scope(job.environment_name, variable.environment_scope):
             continue
         yield JobVariable(
             variable.key,

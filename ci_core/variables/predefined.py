@@ -9,12 +9,14 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
-from ci_core.models import GroupVariable, Project, User
+from ci_core.compiler import ScopedVariable
+from ci_core.models import GroupVariable, Project, ProjectVariable, User
 from ci_core.names import slug
 from ci_core.repositories import Commit
 from ci_core.statuses import PipelineSource
 from ci_core.variables.given import GivenVariable
 from ci_core.variables.merge_requests import MERGE_REQUEST_EVENT, MergeRequest, of_merge_request
+from ci_core.variables.stored import of_project as stored_variables
 
 #: Names of the variables that tell who asked for something.
 OF_USER: Final = ("GITLAB_USER_EMAIL", "GITLAB_USER_ID", "GITLAB_USER_LOGIN", "GITLAB_USER_NAME")
@@ -167,7 +169,8 @@ class RuleVariables:
     """Variables that are known when a pipeline is created, the weaker source overridden by the stronger.
 
     predefined: names that the configuration may override. masked: names whose values are secret. raw: names whose
-    values are not expanded. late: names that are not known yet while files are included.
+    values are not expanded. late: names that are not known yet while files are included. scoped: those for jobs with
+    an environment, the stronger later.
     """
 
     values: dict[str, str]
@@ -175,6 +178,7 @@ class RuleVariables:
     masked: frozenset[str]
     raw: frozenset[str]
     late: frozenset[str]
+    scoped: tuple[ScopedVariable, ...] = ()
 
 
 def for_rules(
@@ -209,16 +213,8 @@ def for_rules(
         **(of_merge_request(project, merge_request) if merge_request else {}),
         **of_user(user),
     }
-    everywhere = [
-        *sorted(
-            GroupVariable.objects.of_project(project).filter(environment_scope="*"),
-            key=lambda variable: len(variable.group.traversal_ids),
-        ),
-        *project.variables.filter(environment_scope="*").order_by("key"),
-    ]
-    stored = {
-        variable.key: variable for variable in everywhere if (protected and own) or not variable.protected
-    }
+    shown = [item for item in stored_variables(project) if (protected and own) or not item.protected]
+    stored = {item.key: item for item in shown if item.environment_scope == "*"}
     overriding = {
         **{variable.key: variable.value for variable in stored.values()},
         **{variable.key: variable.value for variable in given},
@@ -231,4 +227,17 @@ def for_rules(
         | frozenset(item.key for item in stored.values() if item.raw)
         | frozenset(item.key for item in given if item.raw),
         late=LATE - overriding.keys(),
+        scoped=_scoped(shown, {item.key for item in given}),
+    )
+
+
+def _scoped(shown: Sequence[GroupVariable | ProjectVariable], given: set[str]) -> tuple[ScopedVariable, ...]:
+    """Of the keys that have a value for some environments, all values but those that a given one overrides."""
+    keys = {item.key for item in shown if item.environment_scope != "*"} - given
+    return tuple(
+        ScopedVariable(
+            item.key, item.value, item.environment_scope, masked=item.masked or item.hidden, raw=item.raw
+        )
+        for item in shown
+        if item.key in keys
     )

@@ -13,10 +13,11 @@ import pytest
 from django.db import transaction
 
 from ci_core import clock
+from ci_core.actions.groups import create_group
 from ci_core.actions.pipelines import compile_runnable, create_pipeline, store_pipeline
 from ci_core.configuration import NO_COMMIT, AskedMergeRequest, Compiled, Situation, compile_project
 from ci_core.errors import ConfigMissing
-from ci_core.models import Job, Project, ProjectVariable, User
+from ci_core.models import GroupVariable, Job, Project, ProjectVariable, User
 from ci_core.repositories import open_repository
 from ci_core.repositories.remote import fetch, is_allowed
 from ci_core.statuses import PipelineSource
@@ -309,6 +310,77 @@ def test_secrets_stay_out_of_the_account() -> None:
     found = compiled(project)
     assert names(found) == ["a"]
     assert "hunter2" not in str(found.result)
+
+
+# Source: docs.gitlab.com/ci/variables/where_variables_can_be_used/#variables-with-an-environment-scope
+@pytest.mark.parametrize(
+    ("scope", "keywords", "given", "runs"),
+    [
+        ("review/*", "environment: review/$CI_JOB_STAGE/deploy", None, True),
+        ("review/test/deploy", "environment: review/$CI_JOB_STAGE/deploy", None, True),
+        ("review", "environment: review/one", None, False),
+        ("review?one", "environment: review/one", None, False),
+        ("[a-z]*", "environment: review/one", None, False),
+        ("*/one", "environment: review/one", None, True),
+        ("*", "environment: review/one", None, True),
+        ("review/*", "environment: {name: review/one, action: stop}", None, True),
+        ("review/*", "environment: production", None, False),
+        ("review/*", "variables: {CI_ENVIRONMENT_NAME: review/one}", None, False),
+        ("review/*", "variables: {SECRET: something}, environment: production", None, True),
+        ("review/*", "variables: {SECRET: other}, environment: review/one", None, True),
+        ("review/*", "environment: review/one", "given", False),
+    ],
+)
+def test_rules_see_the_variables_of_the_jobs_environment(
+    scope: str, keywords: str, given: str | None, runs: bool
+) -> None:
+    rules = "[{if: '$SECRET == \"something\"'}]"
+    text = f"always: {{script: x}}\na: {{script: x, {keywords}, rules: {rules}}}"
+    project: Project = ProjectFactory(files={".gitlab-ci.yml": text})
+    ProjectVariable.objects.create(project=project, key="SECRET", value="something", environment_scope=scope)
+    variables = [] if given is None else [GivenVariable("SECRET", given)]
+    assert names(compiled(project, variables=variables)) == (["always", "a"] if runs else ["always"])
+
+
+def test_copies_in_several_environments_are_decided_on_one_by_one() -> None:
+    text = """a:
+  {script: x, parallel: 2, environment: e/$CI_NODE_INDEX, rules: [{if: $SECRET}]}"""
+    project: Project = ProjectFactory(files={".gitlab-ci.yml": text})
+    ProjectVariable.objects.create(project=project, key="SECRET", value="x", environment_scope="e/2")
+    assert names(compiled(project)) == ["a 2/2"]
+
+
+def test_variables_of_an_environment_come_in_the_order_that_jobs_get_them_in() -> None:
+    text = "a: {script: x, environment: {name: review/one, url: 'https://$A.$B.$C.test'}}"
+    group = create_group("shop", acting_user=UserFactory())
+    project: Project = ProjectFactory(full_path="shop/site", files={".gitlab-ci.yml": text}, group=group)
+    for key, scope, value in (
+        ("A", "review/*", "narrow"),
+        ("A", "*", "wide"),
+        ("C", "*", "$CI_COMMIT_BRANCH"),
+    ):
+        ProjectVariable.objects.create(project=project, key=key, value=value, environment_scope=scope)
+    raw = {"environment_scope": "review/*", "raw": True, "masked": True}
+    ProjectVariable.objects.create(project=project, key="C", value="$CI_COMMIT_BRANCH", **raw)
+    GroupVariable.objects.create(group=group, key="B", value="group", environment_scope="review/one")
+    ProjectVariable.objects.create(project=project, key="B", value="own")
+    plan = compiled(project).result.pipeline
+    assert plan is not None
+    environment = plan.jobs[0].environment
+    assert environment is not None
+    assert environment.url == "https://narrow.own.$CI_COMMIT_BRANCH.test"
+
+
+def test_secrets_of_an_environment_stay_out_of_the_account() -> None:
+    rules = "[{if: '$TOKEN == \"x\"'}, {exists: ['$TOKEN']}, {when: always}]"
+    text = f"a: {{script: x, environment: qa, rules: {rules}, tags: [$TOKEN]}}"
+    project: Project = ProjectFactory(files={".gitlab-ci.yml": text})
+    ProjectVariable.objects.create(
+        project=project, key="TOKEN", value="hunter2", masked=True, environment_scope="qa"
+    )
+    found = compiled(project)
+    assert names(found) == ["a"]
+    assert "hunter2" not in str(found.result.explanation)
 
 
 def cache_keys(key: str, *versions: dict[str, str]) -> list[str]:
