@@ -56,6 +56,9 @@ TAKEN = [
     "release: {tag_name: a, description: b, released_at: $WHEN, milestones: m1}",
     # #imagedocker, #imagekubernetes
     "image: {name: r, kubernetes: {user: 1001}, docker: {user: '1001', platform: arm64/v8}}",
+    # #secrets; keys of providers: GitLab, ee/lib/gitlab/ci/config/entry/*/secret.rb
+    "secrets: {A: {akeyless: {name: n, uid_token: $T, k8s_auth_config_name: k}}}",
+    "secrets: {A: {gitlab_secrets_manager: {name: n, source: group/a/b.c}}}",
     # #resource_group
     "resource_group: 'a-b_c/$D ${E}.f'",
     # #whendelayed, #start_in: up to a week
@@ -150,6 +153,20 @@ REFUSED = [
     (
         "release: {tag_name: a, description: b, released_at: soon}",
         "release:released_at must be a time in ISO 8601",
+    ),
+    # #release, #pagespath_prefix, #secrets: texts
+    ("release: {tag_name: 5, description: b}", "release:tag_name must be a text, not the number 5."),
+    ("pages: {path_prefix: 5}", "pages:path_prefix must be a text, not the number 5."),
+    ("pages: {expire_in: 5}", "pages:expire_in must be a text, not the number 5."),
+    (
+        "secrets: {A: {azure_key_vault: {name: n, version: 1}}}",
+        "secrets:azure_key_vault:version must be a text, not the number 1.",
+    ),
+    # #secretstoken, #secrets
+    ("secrets: {A: {gcp_secret_manager: {name: n}}}", "secrets:gcp_secret_manager needs token"),
+    (
+        "secrets: {A: {gitlab_secrets_manager: {name: n, source: a/b}}}",
+        "secrets:gitlab_secrets_manager:source must be 'project', or 'group/' with the path of a group",
     ),
 ]
 
