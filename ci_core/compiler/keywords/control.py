@@ -35,6 +35,10 @@ _RETRY_WHENS = tuple(
         "stuck_pending_no_matching_runners", "stuck_pending_with_matching_runners",
         "no_updates_canceling", "no_updates_running",
         "server_timeout_canceling", "server_timeout_running",
+        "forward_deployment_failure", "insufficient_upstream_permissions", "bridge_pipeline_is_child_pipeline",
+        "secrets_provider_not_found", "project_deleted", "user_blocked", "ci_quota_exceeded", "builds_disabled",
+        "environment_creation_failure", "deployment_rejected", "ip_restriction_failure",
+        "reached_downstream_pipeline_trigger_rate_limit",
         *(reason.value for reason in FailureReason),
     ))
 )  # fmt: skip

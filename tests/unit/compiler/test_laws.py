@@ -22,6 +22,7 @@ from ci_core.compiler import (
     ScopedVariable,
     compile_config,
 )
+from ci_core.compiler.durations import parse_duration
 from ci_core.compiler.expressions import evaluate, parse, variable_names
 from ci_core.compiler.scalars import is_date, resolve_plain, scalar_text
 from ci_core.names import group_name, in_scope, slug
@@ -368,6 +369,31 @@ def test_the_text_of_a_scalar_means_that_scalar(value: float) -> None:
 def test_a_quoted_scalar_is_its_text(text: str) -> None:
     (job,) = plan({"a": {"script": "x", "variables": {"A": text}}}).jobs
     assert [item["value"] for item in job.definition()["variables"]] == [text]
+
+
+# --- durations -----------------------------------------------------------------------------------------------
+
+_spans = st.dictionaries(
+    st.sampled_from([("h", 3600), ("mins", 60), ("d", 86_400), ("weeks", 604_800), ("s", 1)]),
+    st.integers(1, 99),
+    min_size=1,
+)
+
+
+@SOME
+@given(_spans, st.sampled_from(["", " "]), st.sampled_from([" ", ", ", " and ", " plus "]))
+def test_a_duration_is_the_sum_of_its_parts(
+    spans: dict[tuple[str, int], int], space: str, joint: str
+) -> None:
+    text = joint.join(f"{number}{space}{unit}" for (unit, _), number in spans.items())
+    assert parse_duration(text) == sum(seconds * number for (_, seconds), number in spans.items())
+
+
+@SOME
+@given(st.text("0123456789:. ,hmsdaywkone-", max_size=220))
+def test_a_duration_is_nothing_or_some_seconds(text: str) -> None:
+    seconds = parse_duration(text)
+    assert seconds is None or (type(seconds) is int and 1 <= seconds <= 100 * 31_557_600)
 
 
 # --- names ---------------------------------------------------------------------------------------------------

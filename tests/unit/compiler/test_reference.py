@@ -59,6 +59,11 @@ TAKEN = [
     # #secrets; keys of providers: GitLab, ee/lib/gitlab/ci/config/entry/*/secret.rb
     "secrets: {A: {akeyless: {name: n, uid_token: $T, k8s_auth_config_name: k}}}",
     "secrets: {A: {gitlab_secrets_manager: {name: n, source: group/a/b.c}}}",
+    # #retrywhen: all reasons of GitLab's Status::Build::Failed
+    "retry: {max: 1, when: [environment_creation_failure, user_blocked, stale_schedule, ci_quota_exceeded]}",
+    # #timeout, #artifactsexpire_in: durations as gitlab-chronic-duration reads them
+    "timeout: hour",
+    "artifacts: {paths: [b], expire_in: two weeks plus 1 day}",
     # #resource_group
     "resource_group: 'a-b_c/$D ${E}.f'",
     # #whendelayed, #start_in: up to a week
@@ -154,6 +159,8 @@ REFUSED = [
         "release: {tag_name: a, description: b, released_at: soon}",
         "release:released_at must be a time in ISO 8601",
     ),
+    ("artifacts: {paths: [b], expire_in: '0'}", "artifacts:expire_in must be a duration"),
+    ("timeout: '1,000 seconds'", "timeout must be a duration"),
     # #release, #pagespath_prefix, #secrets: texts
     ("release: {tag_name: 5, description: b}", "release:tag_name must be a text, not the number 5."),
     ("pages: {path_prefix: 5}", "pages:path_prefix must be a text, not the number 5."),
