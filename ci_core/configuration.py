@@ -153,7 +153,9 @@ def compile_project(
         masked=variables.masked,
         raw=variables.raw,
         late=variables.late,
+        scoped=variables.scoped,
         file_digest=partial(repository.digest, commit.sha),
+        commit_digest=partial(repository.commit_digest, commit.sha),
         inputs=situation.inputs,
         fetcher=ProjectFetcher(
             project, repository, commit.sha, acting_user, upstream.files if upstream else None

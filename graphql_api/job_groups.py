@@ -4,22 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
-
-import re2
 
 from ci_core import models
 from ci_core.decisions.composite import composite, counted
+from ci_core.names import group_name
 from ci_core.statuses import Status
-
-#: What `parallel` adds to names: ` 1/3`, `: [a, b]`. Source: GitLab, Gitlab::Utils::Job.
-_SUFFIX: Final = re2.compile(r"([\s:]+((\[.*\])|(\d+[\s:/\\]+\d+))){1,3}\s*$")
-
-
-def group_name(job_name: str) -> str:
-    """The name under which a job stands in its stage."""
-    short: str = _SUFFIX.sub("", job_name).strip()
-    return short or job_name
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,12 +83,11 @@ def included_config(
     files: dict[str, bytes] = {}
     entries = []
     for entry in trigger["include"]:
-        inputs = {**trigger["inputs"], **entry.get("inputs", {})}
         if "artifact" in entry:
             path, content = _artifact(pipeline, entry, known)
             files[path] = content
-            entry = {"local": path.replace("$", "$$")}
-        entries.append({**entry, **({"inputs": inputs} if inputs else {})})
+            entry = {"local": path.replace("$", "$$"), "inputs": entry.get("inputs")}
+        entries.append(entry)
     return Upstream(
         variables,
         sha=pipeline.sha,

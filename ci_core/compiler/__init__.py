@@ -35,6 +35,7 @@ from ci_core.compiler.types import (
     CompiledTrigger,
     CompileResult,
     Position,
+    ScopedVariable,
 )
 from ci_core.compiler.variables import CompiledVariable, expand
 
@@ -67,6 +68,7 @@ __all__ = [
     "Position",
     "Refusal",
     "RuleTrace",
+    "ScopedVariable",
     "collector_paused",
     "compile_config",
     "expand",

@@ -21,7 +21,7 @@ from ci_core.compiler.plan import check_cycles, plan_job
 from ci_core.compiler.policies import decide_by_policies
 from ci_core.compiler.references import Resolver
 from ci_core.compiler.rules import asked, decide, decide_without_rules
-from ci_core.compiler.scope import JOB_VARIABLES, JobVariables, Scope
+from ci_core.compiler.scope import JOB_VARIABLES, Scope
 from ci_core.compiler.session import OutOfBudget, Session
 from ci_core.compiler.tree import Map
 from ci_core.compiler.types import CompileContext, CompiledJob, CompiledPipeline, CompileResult
@@ -180,7 +180,7 @@ class _Compilation:
         if rules is None and only is None and except_ is None:
             return decide_without_rules(self._session, workflow)
         yaml = self._scope.yaml_variables(draft)
-        variables = self._scope.layers(yaml, JobVariables(draft))
+        variables = self._scope.layers(yaml, self._scope.job_variables(draft, yaml))
         if rules is None:
             return decide_by_policies(self._session, only, except_, variables, workflow)
         draft.rule, decision = decide(self._session, rules, get("when") or "on_success", variables)
@@ -196,6 +196,7 @@ class _Compilation:
             not texts
             and JOB_VARIABLES.isdisjoint(names)
             and not any(item.key in names for item in draft.matrix)
+            and not any(item.key in names for item in self._session.context.scoped)
         )
 
     def _filtered(self, root: Map) -> None:
@@ -271,7 +272,7 @@ class _Compilation:
         if name is None:
             return None
         layers = self._scope.layers(self._scope.shared, {})
-        text = expand(name, layers, raw=self._scope.raw_names(self._scope.shared)).strip()
+        text = expand(name, layers, raw=self._scope.raw_names(self._scope.shared, {})).strip()
         return text[: self._session.limits.name_length] or None
 
     def _auto_cancel(self, key: str, default: str) -> str:

@@ -1,10 +1,11 @@
-"""Owns reading spans of time as people write them: `1 hour 30 minutes`, `2h`, `90`, `never`."""
+"""Owns reading spans of time as people write them: `1 hour 30 minutes`, `2h`, `90`, `1:30:00`."""
 
 from __future__ import annotations
 
 import re
+from typing import Final
 
-_SECONDS = {
+_SECONDS: Final = {
     "second": 1,
     "minute": 60,
     "hour": 3600,
@@ -13,64 +14,79 @@ _SECONDS = {
     "month": 2_592_000,
     "year": 31_557_600,
 }
-_NAMES = {
+_NAMES: Final = {
     "second": "s sec secs second seconds",
     "minute": "m min mins minute minutes",
     "hour": "h hr hrs hour hours",
-    "day": "d day days",
+    "day": "d dy day days",
     "week": "w wk wks week weeks",
-    "month": "mo mos mon mons month months",
+    "month": "mo mos month months",
     "year": "y yr yrs year years",
 }
-_UNITS = {name: _SECONDS[unit] for unit, names in _NAMES.items() for name in names.split()}
-_WORDS = {
+_UNITS: Final = {name: _SECONDS[unit] for unit, names in _NAMES.items() for name in names.split()}
+_SMALL: Final = [
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
+    "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+]  # fmt: skip
+_TENS: Final = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
+_WORDS: Final = {
     "a": 1,
     "an": 1,
-    "one": 1,
-    "two": 2,
-    "three": 3,
-    "four": 4,
-    "five": 5,
-    "six": 6,
-    "seven": 7,
-    "eight": 8,
-    "nine": 9,
-    "ten": 10,
+    **{word: number for number, word in enumerate(_SMALL)},
+    **{word: 10 * number for number, word in enumerate(_TENS, 2)},
+    **{
+        f"{ten}-{one}": 10 * tens + ones
+        for tens, ten in enumerate(_TENS, 2)
+        for ones, one in enumerate(_SMALL[1:10], 1)
+    },
 }
-_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([a-z]*)", re.ASCII)
-_CLOCK = re.compile(r"(?:([0-9]{1,5}):)?([0-9]{1,5}):([0-9]{1,5})", re.ASCII)
-_LONGEST = 100 * _SECONDS["year"]
+_JOINTS: Final = frozenset({"and", "with", "plus"})
+_NUMBER: Final = re.compile(r"[0-9]*\.?[0-9]+", re.ASCII)
+_CLOCK: Final = re.compile(r"[0-9]+(?::[0-9]+){1,5}(?:\.[0-9]*)?", re.ASCII)
+_CLOCK_UNITS: Final = ("second", "minute", "hour", "day", "month", "year")
+_LONGEST: Final = 100 * _SECONDS["year"]
+_MAX_LENGTH: Final = 200
 
 
 def parse_duration(text: str) -> int | None:
-    """The seconds of a duration, or None when it cannot be read or is absurdly long.
+    """The seconds of a duration, or None when it cannot be read, comes to nothing or is absurdly long.
 
-    A number without a unit counts seconds. Months have 30 days.
-    Source: docs.gitlab.com/ci/yaml/#timeout, docs.gitlab.com/ci/yaml/#artifactsexpire_in
+    A number without a unit counts seconds if nothing follows it, and a unit in front counts once. Months have 30 days.
+    Source: docs.gitlab.com/ci/yaml/#timeout, docs.gitlab.com/ci/yaml/#artifactsexpire_in; the gem
+    gitlab-chronic-duration, which GitLab reads durations with, for the rules
     """
-    if len(text) > 200:
+    if len(text) > _MAX_LENGTH:
         return None
-    words = text.strip().lower().replace(",", " ")
-    clock = _CLOCK.fullmatch(words)
-    if clock:
-        hours, minutes, seconds = (int(part or 0) for part in clock.groups())
-        return _bounded(hours * 3600 + minutes * 60 + seconds)
-    for word, number in _WORDS.items():
-        words = re.sub(rf"\b{word}\b", str(number), words)
-    words = re.sub(r"\band\b", " ", words).strip()
-    total, end, found = 0.0, 0, False
-    for match in _PART.finditer(words):
-        if words[end : match.start()].strip():
-            return None
-        unit = _UNITS.get(match[2]) if match[2] else 1
-        if unit is None:
-            return None
-        total += float(match[1]) * unit
-        end, found = match.end(), True
-    if not found or words[end:].strip():
-        return None
-    return _bounded(total)
+    seconds = _clock(text) if ":" in text else _words(text)
+    return int(seconds) if seconds and 1 <= seconds <= _LONGEST else None
 
 
-def _bounded(seconds: float) -> int | None:
-    return int(seconds) if seconds <= _LONGEST else None
+def _clock(text: str) -> float | None:
+    """`minutes:seconds`, and more in front: hours, days, months, years."""
+    bare = text.replace(" ", "")
+    if not _CLOCK.fullmatch(bare):
+        return None
+    parts = reversed(bare.split(":"))
+    return sum(float(part) * _SECONDS[unit] for part, unit in zip(parts, _CLOCK_UNITS, strict=False))
+
+
+def _words(text: str) -> float | None:
+    """Numbers with their units. A number that another number follows has no unit and counts for nothing."""
+    found: list[tuple[float | None, int]] = []
+    for word in _NUMBER.sub(r" \g<0> ", text.lower()).split():
+        bare = word.removeprefix(",").removesuffix(",")
+        if _NUMBER.fullmatch(word):
+            found.append((float(word), 0))
+        elif bare in _WORDS:
+            found.append((_WORDS[bare], 0))
+        elif bare in _UNITS:
+            found.append((None, _UNITS[bare]))
+        elif bare not in _JOINTS:
+            return None
+    if found and found[0][0] is None:
+        found.insert(0, (1, 0))
+    total = 0.0
+    for place, (number, _) in enumerate(found, 1):
+        if number is not None:
+            total += number * (found[place][1] if place < len(found) else 1)
+    return total

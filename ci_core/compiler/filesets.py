@@ -78,14 +78,23 @@ def _changed(session: Session, compare: str | None) -> Files:
 def _existing(session: Session, spec: PathsSpec, variables: Mapping[str, str], place: Place) -> Files:
     project = None if spec.project is None else filled(spec.project, variables)
     ref = None if spec.ref is None else filled(spec.ref, variables)
-    key = ("files", place if project is None else None, project, ref)
+    if project is None:
+        return files_at(session, place)
+    key = ("files", project, ref)
     if key not in session.traces:
         fetcher = session.context.fetcher
-        found: Place | Refusal = place
-        if project is not None:
-            found = _one_more(session) or fetcher.locate(project, ref, place.public)
+        found = _one_more(session) or fetcher.locate(project, ref, place.public)
         session.traces[key] = found if isinstance(found, Refusal) else fetcher.files(found)
     files: Files = session.traces[key]
+    return files
+
+
+def files_at(session: Session, place: Place = HOME) -> Sequence[str] | Refusal:
+    """The files at a place, asked for once."""
+    key = ("files", place)
+    if key not in session.traces:
+        session.traces[key] = session.context.fetcher.files(place)
+    files: Sequence[str] | Refusal = session.traces[key]
     return files
 
 

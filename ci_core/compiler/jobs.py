@@ -19,6 +19,8 @@ from ci_core.compiler.tree import Map, Seq, describe
 from ci_core.compiler.variables import CompiledVariable
 
 _INHERIT_ALL = Inherit()
+# Source: docs.gitlab.com/ci/jobs/#job-names
+_TAKEN = ("pages:deploy", "deploy")
 UNDECIDED = Decision(True, "no_rules")
 
 
@@ -50,6 +52,17 @@ class JobDraft:
         """What the job takes over from `default` and from the global variables."""
         found = self.values.get("inherit")
         return found if isinstance(found, Inherit) else _INHERIT_ALL
+
+    @property
+    def when(self) -> str:
+        """When the job starts: what the rule that decided says, else what the job says.
+
+        Source: docs.gitlab.com/ci/yaml/#ruleswhen
+        """
+        when: str = (
+            (self.rule.when if self.rule is not None else None) or self.values.get("when") or "on_success"
+        )
+        return when
 
     @property
     def needs_spec(self) -> NeedsSpec | None:
@@ -95,6 +108,9 @@ def read_defaults(session: Session, root: Map, at: At) -> dict[str, Any]:
             text = f"{key} is written both at the top and in default. Keep the one in default."
             session.report.error(text, root.at_key(key, at))
         older.put(key, root[key], root.marks[key])
+    if defaults.pop("timeout", None) is not None and isinstance(body, Map):
+        text = "default:timeout has no effect, as in GitLab. Write it in the jobs, or in a hidden job that they extend."
+        session.report.warning(text, body.at_key("timeout", root.at("default", at)))
     return {**read_keywords(session, older, at, "default"), **defaults}
 
 
@@ -141,6 +157,9 @@ def _read_job(
     check_job(session, values, body, at)
     _check_publish(session, name, values, body, at)
     stage = values.get("stage") or DEFAULT_STAGE
+    if (name, stage) == _TAKEN:
+        text = "A job of the stage deploy cannot be called pages:deploy, since GitLab makes one of that name."
+        session.report.error(text, at)
     if stage not in stages:
         _unknown_stage(session, stage, body, at, stages)
     draft = JobDraft(name, at, body, values, stage, name)

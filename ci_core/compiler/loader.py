@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import yaml
 from yaml import (
@@ -19,13 +19,15 @@ from yaml._yaml import CParser
 
 from ci_core.compiler.diagnostics import At, Mark, PlainMark, Report
 from ci_core.compiler.limits import Limits
-from ci_core.compiler.scalars import resolve_plain
+from ci_core.compiler.scalars import is_date, resolve_plain, symbol_text
 from ci_core.compiler.tree import Map, Reference, Seq
 
 _CORE = "tag:yaml.org,2002:"
 _TEXT_TAGS = frozenset({"!", f"{_CORE}str"})
 _PLAIN_TAGS = frozenset(_CORE + name for name in ("int", "float", "bool", "null"))
 _MERGE = "<<"
+# Stands in the memory of plain scalars for those that are dates.
+_DATE: Final = object()
 
 
 class _Stop(Exception):
@@ -160,6 +162,8 @@ class _Reader:
             text = self._without_nul(text, mark)
         frame = self._open[-1] if self._open else None
         if frame is not None and frame.is_map and frame.key is None:
+            if text[:1] == ":" and event.implicit[0]:
+                text = symbol_text(text)
             if event.anchor is not None:
                 self._anchors[event.anchor] = (text, 1)
             self._key(frame, text, mark)
@@ -189,11 +193,20 @@ class _Reader:
         tag = event.tag
         if event.implicit[0] or tag in _PLAIN_TAGS:
             if text not in self._plain:
-                self._plain[text] = resolve_plain(text)
-            return self._plain[text]
+                self._plain[text] = _DATE if is_date(text) else resolve_plain(text)
+            value = self._plain[text]
+            return value if value is not _DATE else self._date(text, event.start_mark)
         if tag is None or tag in _TEXT_TAGS:
             return text
         raise self._fail(_unknown_tag(tag), event.start_mark)
+
+    def _date(self, text: str, mark: Mark) -> str:
+        self._report.error(
+            f"'{text[:60]}' is read as a date, which a configuration cannot hold. Put it in quotes.",
+            self._at(mark),
+            "yaml",
+        )
+        return text
 
     def _without_nul(self, text: str, mark: Mark) -> str:
         r"""The text with signs in place of NUL (written "\0"), which no job and no database can hold."""

@@ -13,7 +13,7 @@ from ci_core.compiler.jobs import JobDraft
 from ci_core.compiler.keywords.artifacts import archive_of
 from ci_core.compiler.keywords.control import AllowFailure, Retry
 from ci_core.compiler.keywords.environments import TIERS, EnvironmentSpec
-from ci_core.compiler.scope import JobVariables, Scope
+from ci_core.compiler.scope import Scope
 from ci_core.compiler.session import Session
 from ci_core.compiler.types import (
     CompiledEnvironment,
@@ -46,16 +46,21 @@ def check_cycles(session: Session, variables: tuple[CompiledVariable, ...], at: 
 class _Texts:
     """Texts of one job with the values of the variables put in."""
 
-    __slots__ = ("_draft", "_scope", "_yaml")
+    __slots__ = ("_job", "_scope", "_yaml")
 
     def __init__(self, scope: Scope, draft: JobDraft, yaml: tuple[CompiledVariable, ...]) -> None:
         self._scope = scope
-        self._draft = draft
+        self._job = scope.job_variables(draft, yaml)
         self._yaml = yaml
 
     def known(self) -> Mapping[str, str]:
         """The variables around the job."""
-        return self._scope.layers(self._yaml, JobVariables(self._draft))
+        return self._scope.layers(self._yaml, self._job)
+
+    @property
+    def environment_name(self) -> str:
+        """The name of the job's environment."""
+        return self._job.environment["CI_ENVIRONMENT_NAME"]
 
     def fill(self, text: str, at: At) -> str:
         """The text with its variables; what long values cost is counted."""
@@ -63,7 +68,7 @@ class _Texts:
             return text
         scope = self._scope
         limit = scope.session.limits.expanded_length
-        result = expand(text, self.known(), raw=scope.raw_names(self._yaml), max_length=limit)
+        result = expand(text, self.known(), raw=scope.raw_names(self._yaml, self._job), max_length=limit)
         scope.session.spend(1 + len(result) // 8, at)
         return result
 
@@ -132,8 +137,7 @@ def _timing(draft: JobDraft) -> tuple[str, int | None, bool]:
 
     Source: docs.gitlab.com/ci/yaml/#ruleswhen, docs.gitlab.com/ci/yaml/#rulesinterruptible
     """
-    get, rule = draft.values.get, draft.rule
-    when = (rule.when if rule is not None else None) or get("when") or "on_success"
+    get, rule, when = draft.values.get, draft.rule, draft.when
     start_in = (rule.start_in if rule is not None else None) or get("start_in")
     ruled = rule.interruptible if rule is not None else None
     interruptible = bool(get("interruptible")) if ruled is None else ruled
@@ -252,7 +256,7 @@ def _shown(scope: Scope, value: str) -> str:
 def _environment(scope: Scope, spec: EnvironmentSpec, texts: _Texts) -> CompiledEnvironment:
     """Source: docs.gitlab.com/ci/environments/#create-a-dynamic-environment"""
     report, limit = scope.session.report, scope.session.limits.name_length
-    name = texts.fill(spec.name, spec.at)
+    name = texts.environment_name
     if not name.strip() or len(name) > limit:
         found = "nothing" if not name.strip() else f"{len(name)} characters"
         report.error(

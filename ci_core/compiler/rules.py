@@ -109,8 +109,7 @@ def evaluate_condition(
     key = (condition.text, tuple([variables.get(name) for name in condition.names]))
     known: ExpressionTrace | None = session.traces.get(key)
     if known is None:
-        masked = session.context.masked
-        known = evaluate(condition.tree, condition.text, variables.get, condition.names, masked)
+        known = evaluate(condition.tree, condition.text, variables.get, condition.names, session.masked)
         session.traces[key] = known
     return known
 

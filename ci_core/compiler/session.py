@@ -40,6 +40,7 @@ class Session:
     origin: At = field(default_factory=lambda: At(None, "", PlainMark("")))
     inputs: tuple[InputSpec, ...] = ()
     early: Mapping[str, str] = field(init=False)
+    masked: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
         """Notes the variables that are known while files are read.
@@ -48,6 +49,7 @@ class Session:
         """
         late = self.context.late
         self.early = {key: value for key, value in self.context.variables.items() if key not in late}
+        self.masked = self.context.masked | {item.key for item in self.context.scoped if item.masked}
 
     def spend(self, amount: int, at: At) -> None:
         """Counts work that shared values could multiply; raises OutOfBudget beyond all reason."""

@@ -19,6 +19,17 @@ FileDigest: TypeAlias = Callable[[Sequence[str]], "str | None"]
 
 
 @dataclass(frozen=True, slots=True)
+class ScopedVariable:
+    """A variable for the jobs whose environment the scope fits: `*` in it stands for whatever is in its place."""
+
+    key: str
+    value: str
+    scope: str
+    masked: bool = False
+    raw: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class CompileContext:
     """The situation that a configuration is compiled for.
 
@@ -27,9 +38,11 @@ class CompileContext:
     When `predefined` is None, names that begin with `CI_` or `GITLAB_`, and `CI`, are taken as predefined.
     Values of variables in `masked` appear neither in the explanation nor in what is reported. `raw` names
     variables whose values are not expanded; `late` those that are not known yet while files are read
-    (include and its rules, inputs).
-    `file_digest`, given paths, returns a text that changes with those files, or None when
-    none of them exists; without it caches with `key:files` keep their file list for later. `inputs` are the
+    (include and its rules, inputs). `scoped` are variables of jobs with
+    an environment: there they are stronger than all others, and of two that fit the later wins.
+    `file_digest`, given paths, returns a text that changes with the content of those files, `commit_digest` one
+    that changes with the newest commits that changed them; None when none of them exists. Without these, caches with
+    `key:files` and `key:files_commits` keep their file list for later. `inputs` are the
     values for `spec:inputs` of the main file; texts are read as the type of the input. `fetcher` reads what
     `include` and `rules:exists` ask for; without `changes`, `rules:changes` is always true.
     """
@@ -42,15 +55,17 @@ class CompileContext:
     masked: frozenset[str] = frozenset()
     raw: frozenset[str] = frozenset()
     late: frozenset[str] = frozenset()
+    scoped: tuple[ScopedVariable, ...] = ()
     file_digest: FileDigest | None = None
+    commit_digest: FileDigest | None = None
     inputs: Mapping[str, Any] = field(default_factory=dict)
     fetcher: Fetcher = field(default_factory=NoFetcher)
     changes: Changes | None = None
 
     def redact(self, text: str) -> str:
         """The text without the values of masked variables."""
-        for name in self.masked:
-            value = self.variables.get(name)
+        values = [self.variables.get(name) for name in self.masked]
+        for value in (*values, *(item.value for item in self.scoped if item.masked)):
             if value and value in text:
                 text = text.replace(value, MASKED)
         return text

@@ -1,4 +1,4 @@
-"""Names made safe for URLs and host names, and the tier an environment's name suggests."""
+"""The name of an environment made safe for host names, and the tier that it suggests."""
 
 from __future__ import annotations
 
@@ -13,14 +13,6 @@ _TIERS: Final = (
     (re.compile(r"sta?g|mode?l|pre|demo|non", re.IGNORECASE), "staging"),
     (re.compile(r"pro?d|live", re.IGNORECASE), "production"),
 )
-
-
-def ref_slug(ref: str) -> str:
-    """`CI_COMMIT_REF_SLUG`: lower case, at most 63 characters, only a-z, 0-9 and -, no - at the ends.
-
-    https://docs.gitlab.com/ci/variables/predefined_variables/
-    """
-    return _NOT_ALLOWED.sub("-", ref.lower())[:63].strip("-")
 
 
 def environment_slug(name: str) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ci_core.compiler import Place, Refusal
-from ci_core.decisions.slugs import ref_slug
+from ci_core.names import slug
 
 _HEAD = re.compile(r"ref: refs/heads/(\S+)")
 _MISSING = Refusal("not_found", "the file does not exist")
@@ -152,14 +152,17 @@ def variables_of(
         "CI_PROJECT_NAME": name,
         "CI_PROJECT_TITLE": name,
         "CI_PROJECT_NAMESPACE": "local",
+        "CI_PROJECT_NAMESPACE_SLUG": "local",
         "CI_PROJECT_ROOT_NAMESPACE": "local",
+        "CI_PROJECT_ROOT_NAMESPACE_SLUG": "local",
         "CI_PROJECT_PATH": project,
-        "CI_PROJECT_PATH_SLUG": ref_slug(project),
+        "CI_PROJECT_PATH_SLUG": slug(project),
         "CI_CONFIG_PATH": file,
         "CI_DEFAULT_BRANCH": default_branch,
+        "CI_DEFAULT_BRANCH_SLUG": slug(default_branch),
         "CI_PIPELINE_SOURCE": source,
         "CI_COMMIT_REF_NAME": ref,
-        "CI_COMMIT_REF_SLUG": ref_slug(ref),
+        "CI_COMMIT_REF_SLUG": slug(ref),
         "CI_COMMIT_REF_PROTECTED": "true" if ref == default_branch and not tag else "false",
         **_of_ref(ref, tag, source, target, project),
         **({"CI_PIPELINE_TRIGGERED": "true"} if source == "trigger" else {}),

@@ -23,7 +23,8 @@ log = structlog.get_logger("pipeyard.repositories")
 
 #: Largest file that is read out of a repository, bytes. A CI configuration has a smaller limit of its own.
 MAX_FILE: Final = 16 * 1024 * 1024
-
+#: Commits that are walked back, for all files of a cache's key together, to find the newest ones that changed them.
+MOST_STEPS: Final = 20_000
 
 _SHA: Final = re.compile(r"[0-9a-f]{7,40}")
 
@@ -170,15 +171,23 @@ class Repository:
         return None if found is None else str(found)
 
     def digest(self, sha: str, paths: Sequence[str]) -> str | None:
-        """A text that changes with these files; None if none of them is there."""
+        """A text that changes with the content of these files; None if none of them is there."""
         commit = self._git.get(pygit2.Oid(hex=sha))
-        found = []
+        return _sum({_content_id(commit, path) for path in paths})
+
+    def commit_digest(self, sha: str, paths: Sequence[str]) -> str | None:
+        """A text that changes with the newest commits that changed these files; None if none of them is there.
+
+        Beyond MOST_STEPS back in history a file's content stands for its commit.
+        """
+        commit = self._git.get(pygit2.Oid(hex=sha))
+        steps, found = MOST_STEPS, set[str | None]()
         for path in paths:
-            try:
-                found.append(str(commit.tree[path].id) if isinstance(commit, pygit2.Commit) else "")
-            except (KeyError, ValueError):
-                continue
-        return hashlib.sha256("".join(found).encode()).hexdigest()[:40] if found else None
+            content = _content_id(commit, path)
+            if content is not None and isinstance(commit, pygit2.Commit):
+                newest, steps = _newest_change(commit, path, content, steps)
+                found.add(newest)
+        return _sum(found)
 
     def read(self, sha: str, path: str) -> bytes | None:
         """Content of a file at a commit; None if it is not there. Raises FileTooLarge."""
@@ -192,6 +201,36 @@ class Repository:
         if entry.size > MAX_FILE:
             raise FileTooLarge(f"{path} has {entry.size} bytes; Pipeyard reads files of up to {MAX_FILE}.")
         return entry.data
+
+
+def _sum(ids: set[str | None]) -> str | None:
+    """One sum of several ids, in whatever order.
+
+    Source: GitLab, lib/gitlab/ci/pipeline/seed/build/cache.rb
+    """
+    known = sorted(item for item in ids if item is not None)
+    return hashlib.sha1("-".join(known).encode(), usedforsecurity=False).hexdigest() if known else None
+
+
+def _content_id(commit: pygit2.Object | pygit2.Commit | None, path: str) -> str | None:
+    """The id of a file's content at a commit; None if there is no such file."""
+    try:
+        entry = commit.tree[path] if isinstance(commit, pygit2.Commit) else None
+    except (KeyError, ValueError):
+        return None
+    return str(entry.id) if isinstance(entry, pygit2.Blob) else None
+
+
+def _newest_change(commit: pygit2.Commit, path: str, content: str, steps: int) -> tuple[str, int]:
+    """The newest commit at which a file came to its content, and the steps that are left after looking for it.
+
+    Of a merge the side is followed on which the file was already the same, as `git log` does.
+    """
+    while True:
+        same = next((parent for parent in commit.parents if _content_id(parent, path) == content), None)
+        if same is None or not steps:
+            return str(commit.id) if same is None else content, steps
+        commit, steps = same, steps - 1
 
 
 def _commit(found: pygit2.Commit, ref: str, tag: bool, tag_message: str = "") -> Commit:

@@ -5,7 +5,7 @@ Precedence: https://docs.gitlab.com/ci/variables/#cicd-variable-precedence
 
 from __future__ import annotations
 
-import fnmatch
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,6 @@ from typing import Any
 from django.conf import settings
 
 from ci_core import tokens
-from ci_core.decisions.slugs import ref_slug
 from ci_core.models import (
     DownstreamPipeline,
     Environment,
@@ -29,9 +28,10 @@ from ci_core.models import (
     TriggeredPipeline,
     VariableType,
 )
+from ci_core.names import group_name, in_scope, slug
 from ci_core.repositories import Commit
 from ci_core.statuses import DOWNSTREAM_SOURCES, PipelineSource, When
-from ci_core.variables import predefined
+from ci_core.variables import predefined, stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,9 @@ def job_variables(
         *_plain(predefined.of_server()),
         *_plain(predefined.of_project(project)),
         *_plain(predefined.of_commit(commit, pipeline.before_sha, pipeline.protected, pipeline.source)),
+        *_plain(predefined.of_config(project, commit)),
         *_plain(_of_pipeline(pipeline)),
+        *_plain(_of_user(job, pipeline)),
         *_plain(_of_schedule(pipeline)),
         *_plain(_of_trigger(pipeline)),
         *_plain(_of_upstream(pipeline)),
@@ -72,8 +74,7 @@ def job_variables(
             JobVariable(entry["key"], str(entry["value"]), raw=bool(entry.get("raw")))
             for entry in definition.get("variables", [])
         ),
-        *_stored(_of_groups(project), job, pipeline),
-        *_stored(_of_project(project), job, pipeline),
+        *_stored(stored.of_project(project), job, pipeline),
         *(
             JobVariable(
                 given.key,
@@ -97,8 +98,13 @@ def _plain(values: Mapping[str, str]) -> Iterator[JobVariable]:
     return (JobVariable(key, value, raw=True) for key, value in values.items())
 
 
+def _of_user(job: Job, pipeline: Pipeline) -> dict[str, str]:
+    """Who started the pipeline or, of a manual job, the job."""
+    user = pipeline.user if job.user_id == pipeline.user_id else job.user
+    return predefined.of_user(user) or dict.fromkeys(predefined.OF_USER, "")
+
+
 def _of_pipeline(pipeline: Pipeline) -> dict[str, str]:
-    user = pipeline.user
     return {
         "CI_PIPELINE_ID": str(pipeline.pk),
         "CI_PIPELINE_IID": str(pipeline.iid),
@@ -106,10 +112,6 @@ def _of_pipeline(pipeline: Pipeline) -> dict[str, str]:
         "CI_PIPELINE_NAME": pipeline.name,
         "CI_PIPELINE_URL": f"{settings.PIPEYARD_EXTERNAL_URL}/{pipeline.project.full_path}/-/pipelines/{pipeline.pk}",
         "CI_PIPELINE_CREATED_AT": pipeline.created_at.isoformat(),
-        "GITLAB_USER_ID": str(user.pk) if user else "",
-        "GITLAB_USER_LOGIN": user.username if user else "",
-        "GITLAB_USER_NAME": (user.name or user.username) if user else "",
-        "GITLAB_USER_EMAIL": user.email if user else "",
     }
 
 
@@ -137,13 +139,17 @@ def _of_upstream(pipeline: Pipeline) -> dict[str, str]:
 
 
 def _of_job(job: Job, stage: Stage, pipeline: Pipeline, runner: Runner | None) -> dict[str, str]:
+    started = job.started_at.isoformat() if job.started_at else ""
     known = {
         "CI_JOB_ID": str(job.pk),
         "CI_JOB_NAME": job.name,
+        "CI_JOB_GROUP_NAME": group_name(job.name),
         "CI_JOB_STAGE": stage.name,
         "CI_JOB_URL": f"{settings.PIPEYARD_EXTERNAL_URL}/{pipeline.project.full_path}/-/jobs/{job.pk}",
-        "CI_JOB_STARTED_AT": job.started_at.isoformat() if job.started_at else "",
-        "CI_JOB_NAME_SLUG": ref_slug(job.name),
+        "CI_JOB_STARTED_AT": started,
+        "CI_JOB_STARTED_AT_SLUG": slug(started),
+        "CI_NODE_TOTAL": "1",  # copies of a job have another in their definition, which wins
+        "CI_JOB_NAME_SLUG": slug(job.name),
         **({"CI_JOB_MANUAL": "true"} if job.when == When.MANUAL else {}),
     }
     if runner is None:
@@ -152,7 +158,7 @@ def _of_job(job: Job, stage: Stage, pipeline: Pipeline, runner: Runner | None) -
         "CI_SERVER": "yes",
         "CI_RUNNER_ID": str(runner.pk),
         "CI_RUNNER_DESCRIPTION": runner.description,
-        "CI_RUNNER_TAGS": ", ".join(runner.tags),
+        "CI_RUNNER_TAGS": json.dumps(runner.tags, ensure_ascii=False),
     }
 
 
@@ -173,6 +179,7 @@ def _of_environment(environment: Environment | None, own: Mapping[str, Any]) -> 
     if environment is None:
         return
     known = {
+        "CI_ENVIRONMENT_ID": str(environment.pk),
         "CI_ENVIRONMENT_NAME": environment.name,
         "CI_ENVIRONMENT_SLUG": environment.slug,
         "CI_ENVIRONMENT_TIER": environment.tier,
@@ -183,25 +190,6 @@ def _of_environment(environment: Environment | None, own: Mapping[str, Any]) -> 
     yield JobVariable("CI_ENVIRONMENT_URL", url or environment.external_url, raw=not url)
 
 
-def _of_project(project: Project) -> list[ProjectVariable]:
-    """The project's variables, the more specific scope last."""
-    return sorted(
-        project.variables.all(), key=lambda variable: (variable.key, len(variable.environment_scope))
-    )
-
-
-def _of_groups(project: Project) -> list[GroupVariable]:
-    """The variables of the groups around a project: of inner groups after those of outer ones."""
-    return sorted(
-        GroupVariable.objects.of_project(project),
-        key=lambda variable: (
-            len(variable.group.traversal_ids),
-            variable.key,
-            len(variable.environment_scope),
-        ),
-    )
-
-
 def _stored(
     variables: Iterable[ProjectVariable | GroupVariable], job: Job, pipeline: Pipeline
 ) -> Iterator[JobVariable]:
@@ -209,7 +197,7 @@ def _stored(
     for variable in variables:
         if variable.protected and not pipeline.protected:
             continue
-        if not fnmatch.fnmatchcase(job.environment_name, variable.environment_scope):
+        if not in_scope(job.environment_name, variable.environment_scope):
             continue
         yield JobVariable(
             variable.key,

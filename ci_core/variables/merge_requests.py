@@ -5,6 +5,7 @@ Source: https://docs.gitlab.com/ci/variables/predefined_variables/#predefined-va
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -17,6 +18,8 @@ from ci_core.models import Project
 MERGE_REQUEST_EVENT: Final = "merge_request_event"
 #: Characters of a description that its variable holds.
 MOST_OF_DESCRIPTION: Final = 2700
+#: How the title of a draft begins. Source: https://docs.gitlab.com/user/project/merge_requests/drafts/
+_DRAFT: Final = re.compile(r"\[draft\]|\(draft\)|draft:", re.IGNORECASE)
 
 
 class MergeRequestEvent(StrEnum):
@@ -61,6 +64,7 @@ def of_merge_request(project: Project, request: MergeRequest) -> dict[str, str]:
         "CI_MERGE_REQUEST_REF_PATH": ref_path(request),
         "CI_MERGE_REQUEST_EVENT_TYPE": request.event.value,
         "CI_MERGE_REQUEST_TITLE": request.title,
+        "CI_MERGE_REQUEST_DRAFT": _word(_DRAFT.match(request.title) is not None),
         "CI_MERGE_REQUEST_DESCRIPTION": request.description[:MOST_OF_DESCRIPTION],
         "CI_MERGE_REQUEST_DESCRIPTION_IS_TRUNCATED": _word(len(request.description) > MOST_OF_DESCRIPTION),
         "CI_MERGE_REQUEST_LABELS": ",".join(request.labels),

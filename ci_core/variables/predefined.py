@@ -9,26 +9,30 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
-from ci_core import clock
-from ci_core.decisions.slugs import ref_slug
-from ci_core.models import GroupVariable, Project, User
+from ci_core.compiler import ScopedVariable
+from ci_core.models import GroupVariable, Project, ProjectVariable, User
+from ci_core.names import slug
 from ci_core.repositories import Commit
 from ci_core.statuses import PipelineSource
 from ci_core.variables.given import GivenVariable
 from ci_core.variables.merge_requests import MERGE_REQUEST_EVENT, MergeRequest, of_merge_request
+from ci_core.variables.stored import of_project as stored_variables
 
+#: Names of the variables that tell who asked for something.
+OF_USER: Final = ("GITLAB_USER_EMAIL", "GITLAB_USER_ID", "GITLAB_USER_LOGIN", "GITLAB_USER_NAME")
 #: Names that are known when jobs are decided on, but not yet while files are included.
 LATE: Final = frozenset(
     {
+        "CI_CONFIG_REF_URI",
         "CI_PIPELINE_IID",
-        "GITLAB_USER_EMAIL",
-        "GITLAB_USER_ID",
-        "GITLAB_USER_LOGIN",
-        "GITLAB_USER_NAME",
+        "CI_PIPELINE_TRIGGERED",
+        *OF_USER,
     }
 )
 #: A title this long or longer is repeated in the description.
 LONG_TITLE: Final = 100
+#: Bytes of a commit's message that its variables hold.
+LONGEST_MESSAGE: Final = 100_000
 
 
 def of_server() -> dict[str, str]:
@@ -62,18 +66,25 @@ def of_server() -> dict[str, str]:
 def of_project(project: Project) -> dict[str, str]:
     """Variables that tell about a project."""
     namespace, _, name = project.full_path.rpartition("/")
+    root = namespace.partition("/")[0]
+    # A namespace is a group; one that is no group here has no id, either.
+    group = {} if project.group_id is None else {"CI_PROJECT_NAMESPACE_ID": str(project.group_id)}
     return {
+        **group,
         "CI_PROJECT_ID": str(project.pk),
         "CI_PROJECT_NAME": name,
         "CI_PROJECT_TITLE": project.name,
         "CI_PROJECT_DESCRIPTION": project.description,
         "CI_PROJECT_PATH": project.full_path,
-        "CI_PROJECT_PATH_SLUG": ref_slug(project.full_path),
+        "CI_PROJECT_PATH_SLUG": slug(project.full_path),
         "CI_PROJECT_NAMESPACE": namespace,
-        "CI_PROJECT_ROOT_NAMESPACE": namespace.partition("/")[0],
+        "CI_PROJECT_NAMESPACE_SLUG": slug(namespace),
+        "CI_PROJECT_ROOT_NAMESPACE": root,
+        "CI_PROJECT_ROOT_NAMESPACE_SLUG": slug(root),
         "CI_PROJECT_URL": f"{settings.PIPEYARD_EXTERNAL_URL}/{project.full_path}",
         "CI_PROJECT_VISIBILITY": project.visibility,
         "CI_DEFAULT_BRANCH": project.default_branch,
+        "CI_DEFAULT_BRANCH_SLUG": slug(project.default_branch),
         "CI_CONFIG_PATH": project.ci_config_path,
     }
 
@@ -81,21 +92,36 @@ def of_project(project: Project) -> dict[str, str]:
 def of_commit(commit: Commit, before_sha: str, protected: bool, source: str) -> dict[str, str]:
     """Variables that tell about the commit and the ref that a pipeline runs for; source: what asked for it."""
     title, _, description = commit.message.partition("\n")
+    description = description.strip() if len(title) < LONG_TITLE else commit.message
+    message = _cut(commit.message)
     author = f"{commit.author_name} <{commit.author_email}>"
     return {
         "CI_COMMIT_SHA": commit.sha,
         "CI_COMMIT_SHORT_SHA": commit.sha[:8],
         "CI_COMMIT_BEFORE_SHA": before_sha,
         "CI_COMMIT_REF_NAME": commit.ref,
-        "CI_COMMIT_REF_SLUG": ref_slug(commit.ref),
+        "CI_COMMIT_REF_SLUG": slug(commit.ref),
         "CI_COMMIT_REF_PROTECTED": "true" if protected else "false",
-        "CI_COMMIT_MESSAGE": commit.message,
-        "CI_COMMIT_TITLE": title,
-        "CI_COMMIT_DESCRIPTION": description.strip() if len(title) < LONG_TITLE else commit.message,
+        "CI_COMMIT_MESSAGE": message,
+        "CI_COMMIT_MESSAGE_IS_TRUNCATED": "true" if len(message) < len(commit.message) else "false",
+        "CI_COMMIT_TITLE": _cut(title),
+        "CI_COMMIT_DESCRIPTION": _cut(description),
         "CI_COMMIT_AUTHOR": author,
+        "CI_COMMIT_USER_LOGIN": "",  # addresses of users are not public here, so that none is an author's
         "CI_COMMIT_TIMESTAMP": commit.committed_at.isoformat(),
         **_of_ref(commit, source),
     }
+
+
+def _cut(text: str) -> str:
+    return text.encode()[:LONGEST_MESSAGE].decode(errors="ignore")
+
+
+def of_config(project: Project, commit: Commit) -> dict[str, str]:
+    """The variable that tells where the configuration is read."""
+    host = urlsplit(settings.PIPEYARD_EXTERNAL_URL).netloc
+    ref = f"refs/{'tags' if commit.tag else 'heads'}/{commit.ref}"
+    return {"CI_CONFIG_REF_URI": f"{host}/{project.full_path}//{project.ci_config_path}@{ref}"}
 
 
 def _of_ref(commit: Commit, source: str) -> dict[str, str]:
@@ -109,7 +135,6 @@ def of_source(source: str, iid: int, schedule: str | None = None) -> dict[str, s
     found = {
         "CI_PIPELINE_SOURCE": source,
         "CI_PIPELINE_IID": str(iid),
-        "CI_PIPELINE_CREATED_AT": clock.now().isoformat(),
     }
     if source == PipelineSource.TRIGGER:
         found["CI_PIPELINE_TRIGGERED"] = "true"
@@ -144,7 +169,8 @@ class RuleVariables:
     """Variables that are known when a pipeline is created, the weaker source overridden by the stronger.
 
     predefined: names that the configuration may override. masked: names whose values are secret. raw: names whose
-    values are not expanded. late: names that are not known yet while files are included.
+    values are not expanded. late: names that are not known yet while files are included. scoped: those for jobs with
+    an environment, the stronger later.
     """
 
     values: dict[str, str]
@@ -152,6 +178,7 @@ class RuleVariables:
     masked: frozenset[str]
     raw: frozenset[str]
     late: frozenset[str]
+    scoped: tuple[ScopedVariable, ...] = ()
 
 
 def for_rules(
@@ -180,21 +207,14 @@ def for_rules(
         **of_server(),
         **of_project(project),
         **of_commit(commit, before_sha, protected, source),
+        **of_config(project, commit),
         **of_source(source, iid, schedule),
         **(upstream or {}),
         **(of_merge_request(project, merge_request) if merge_request else {}),
         **of_user(user),
     }
-    everywhere = [
-        *sorted(
-            GroupVariable.objects.of_project(project).filter(environment_scope="*"),
-            key=lambda variable: len(variable.group.traversal_ids),
-        ),
-        *project.variables.filter(environment_scope="*").order_by("key"),
-    ]
-    stored = {
-        variable.key: variable for variable in everywhere if (protected and own) or not variable.protected
-    }
+    shown = [item for item in stored_variables(project) if (protected and own) or not item.protected]
+    stored = {item.key: item for item in shown if item.environment_scope == "*"}
     overriding = {
         **{variable.key: variable.value for variable in stored.values()},
         **{variable.key: variable.value for variable in given},
@@ -207,4 +227,17 @@ def for_rules(
         | frozenset(item.key for item in stored.values() if item.raw)
         | frozenset(item.key for item in given if item.raw),
         late=LATE - overriding.keys(),
+        scoped=_scoped(shown, {item.key for item in given}),
+    )
+
+
+def _scoped(shown: Sequence[GroupVariable | ProjectVariable], given: set[str]) -> tuple[ScopedVariable, ...]:
+    """Of the keys that have a value for some environments, all values but those that a given one overrides."""
+    keys = {item.key for item in shown if item.environment_scope != "*"} - given
+    return tuple(
+        ScopedVariable(
+            item.key, item.value, item.environment_scope, masked=item.masked or item.hidden, raw=item.raw
+        )
+        for item in shown
+        if item.key in keys
     )

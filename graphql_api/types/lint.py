@@ -11,8 +11,8 @@ import strawberry
 from strawberry import enum_value
 
 from ci_core.compiler import CompiledJob, CompileResult, merged_yaml
+from ci_core.names import group_name
 from graphql_api.fields import leaf
-from graphql_api.job_groups import group_name
 from graphql_api.types import messages
 from graphql_api.types.explanations import Explanation
 

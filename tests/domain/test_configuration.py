@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -12,10 +13,11 @@ import pytest
 from django.db import transaction
 
 from ci_core import clock
+from ci_core.actions.groups import create_group
 from ci_core.actions.pipelines import compile_runnable, create_pipeline, store_pipeline
 from ci_core.configuration import NO_COMMIT, AskedMergeRequest, Compiled, Situation, compile_project
 from ci_core.errors import ConfigMissing
-from ci_core.models import Job, Project, ProjectVariable, User
+from ci_core.models import GroupVariable, Job, Project, ProjectVariable, User
 from ci_core.repositories import open_repository
 from ci_core.repositories.remote import fetch, is_allowed
 from ci_core.statuses import PipelineSource
@@ -221,7 +223,7 @@ def test_the_integrity_of_a_kept_file_is_checked_each_time(
     answering(monkeypatch, 200, b"theirs: {script: x}")
     entry = "{remote: 'https://ci.example.com/b.yml', cache: true"
     assert names(compiled(including(entry + "}"))) == ["theirs", "ours"]
-    assert "not the one of integrity" in errors(compiled(including(entry + ", integrity: 'sha256-x'}")))
+    assert "not the one of integrity" in errors(compiled(including(entry + ", integrity: sha256-AAAA}")))
 
 
 def test_a_server_that_fails_is_named(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -310,15 +312,126 @@ def test_secrets_stay_out_of_the_account() -> None:
     assert "hunter2" not in str(found.result)
 
 
-def test_caches_by_files_get_a_key_that_follows_their_content() -> None:
-    text = "a: {script: x, cache: {key: {files: [lock]}, paths: [v/]}}"
+# Source: docs.gitlab.com/ci/variables/where_variables_can_be_used/#variables-with-an-environment-scope
+@pytest.mark.parametrize(
+    ("scope", "keywords", "given", "runs"),
+    [
+        ("review/*", "environment: review/$CI_JOB_STAGE/deploy", None, True),
+        ("review/test/deploy", "environment: review/$CI_JOB_STAGE/deploy", None, True),
+        ("review", "environment: review/one", None, False),
+        ("review?one", "environment: review/one", None, False),
+        ("[a-z]*", "environment: review/one", None, False),
+        ("*/one", "environment: review/one", None, True),
+        ("*", "environment: review/one", None, True),
+        ("review/*", "environment: {name: review/one, action: stop}", None, True),
+        ("review/*", "environment: production", None, False),
+        ("review/*", "variables: {CI_ENVIRONMENT_NAME: review/one}", None, False),
+        ("review/*", "variables: {SECRET: something}, environment: production", None, True),
+        ("review/*", "variables: {SECRET: other}, environment: review/one", None, True),
+        ("review/*", "environment: review/one", "given", False),
+    ],
+)
+def test_rules_see_the_variables_of_the_jobs_environment(
+    scope: str, keywords: str, given: str | None, runs: bool
+) -> None:
+    rules = "[{if: '$SECRET == \"something\"'}]"
+    text = f"always: {{script: x}}\na: {{script: x, {keywords}, rules: {rules}}}"
+    project: Project = ProjectFactory(files={".gitlab-ci.yml": text})
+    ProjectVariable.objects.create(project=project, key="SECRET", value="something", environment_scope=scope)
+    variables = [] if given is None else [GivenVariable("SECRET", given)]
+    assert names(compiled(project, variables=variables)) == (["always", "a"] if runs else ["always"])
+
+
+def test_copies_in_several_environments_are_decided_on_one_by_one() -> None:
+    text = """a:
+  {script: x, parallel: 2, environment: e/$CI_NODE_INDEX, rules: [{if: $SECRET}]}"""
+    project: Project = ProjectFactory(files={".gitlab-ci.yml": text})
+    ProjectVariable.objects.create(project=project, key="SECRET", value="x", environment_scope="e/2")
+    assert names(compiled(project)) == ["a 2/2"]
+
+
+def test_variables_of_an_environment_come_in_the_order_that_jobs_get_them_in() -> None:
+    text = "a: {script: x, environment: {name: review/one, url: 'https://$A.$B.$C.test'}}"
+    group = create_group("shop", acting_user=UserFactory())
+    project: Project = ProjectFactory(full_path="shop/site", files={".gitlab-ci.yml": text}, group=group)
+    for key, scope, value in (
+        ("A", "review/*", "narrow"),
+        ("A", "*", "wide"),
+        ("C", "*", "$CI_COMMIT_BRANCH"),
+    ):
+        ProjectVariable.objects.create(project=project, key=key, value=value, environment_scope=scope)
+    raw = {"environment_scope": "review/*", "raw": True, "masked": True}
+    ProjectVariable.objects.create(project=project, key="C", value="$CI_COMMIT_BRANCH", **raw)
+    GroupVariable.objects.create(group=group, key="B", value="group", environment_scope="review/one")
+    ProjectVariable.objects.create(project=project, key="B", value="own")
+    plan = compiled(project).result.pipeline
+    assert plan is not None
+    environment = plan.jobs[0].environment
+    assert environment is not None
+    assert environment.url == "https://narrow.own.$CI_COMMIT_BRANCH.test"
+
+
+def test_secrets_of_an_environment_stay_out_of_the_account() -> None:
+    rules = "[{if: '$TOKEN == \"x\"'}, {exists: ['$TOKEN']}, {when: always}]"
+    text = f"a: {{script: x, environment: qa, rules: {rules}, tags: [$TOKEN]}}"
+    project: Project = ProjectFactory(files={".gitlab-ci.yml": text})
+    ProjectVariable.objects.create(
+        project=project, key="TOKEN", value="hunter2", masked=True, environment_scope="qa"
+    )
+    found = compiled(project)
+    assert names(found) == ["a"]
+    assert "hunter2" not in str(found.result.explanation)
+
+
+def cache_keys(key: str, *versions: dict[str, str]) -> list[str]:
+    """The key of a cache at each of these commits, one upon the other."""
+    text = f"a: {{script: x, cache: {{key: {key}, paths: [v/]}}}}"
+    project: Project = ProjectFactory(files={".gitlab-ci.yml": text})
     keys = []
-    for content in ("1", "2", "1"):
-        project: Project = ProjectFactory(files={".gitlab-ci.yml": text, "lock": content})
+    for files in versions:
+        commit_files(open_repository(project)._git, {".gitlab-ci.yml": text, **files})
         plan = compiled(project).result.pipeline
         assert plan is not None
         keys.append(plan.jobs[0].definition()["cache"][0]["key"])
+    return keys
+
+
+ONE, TWO = {"lock": "1", "web/a.lock": "w"}, {"lock": "2", "web/a.lock": "w"}
+
+
+def test_caches_by_files_get_a_key_that_follows_their_content() -> None:
+    # docs.gitlab.com/ci/yaml/#cachekeyfiles
+    keys = cache_keys("{files: [lock]}", ONE, TWO, ONE, {"other": "1"})
     assert keys[0] == keys[2] != keys[1]
+    assert re.fullmatch("0_lock-[0-9a-f]{40}", keys[0])
+    assert keys[3] == "0_lock-default"
+    assert cache_keys("{files: [/lock, gone]}", ONE)[0][-40:] == keys[0][-40:]
+
+
+def test_patterns_stand_for_the_files_that_match_them() -> None:
+    # docs.gitlab.com/ci/yaml/#cachekeyfiles
+    (deep,) = cache_keys("{files: ['**/*.lock'], prefix: p}", ONE)
+    assert [deep] == cache_keys("{files: [web/a.lock], prefix: p}", ONE)
+    assert cache_keys("{files: ['*.lock'], prefix: p}", ONE) == ["p-default"]
+    both = cache_keys("{files: ['**/*.lock', lock], prefix: p}", ONE, {**ONE, "web/b.lock": "v"})
+    assert len({deep, *both}) == 3
+
+
+def test_caches_by_commits_get_a_key_that_follows_history() -> None:
+    # docs.gitlab.com/ci/yaml/#cachekeyfiles_commits
+    keys = cache_keys(
+        "{files_commits: [lock], prefix: p}", ONE, {**ONE, "other": "1"}, TWO, ONE, {"other": "1"}
+    )
+    assert keys[0] == keys[1]
+    assert len(set(keys)) == 4, "the same content from another commit is another key"
+    assert keys[4] == "p-default"
+
+
+def test_history_that_is_too_long_is_not_walked_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ci_core.repositories.reading.MOST_STEPS", 1)
+    versions = [{**ONE, "other": str(n)} for n in range(4)]
+    first, second, third, fourth = cache_keys("{files_commits: [lock], prefix: p}", *versions)
+    assert first == second != third == fourth == cache_keys("{files: [lock], prefix: p}", ONE)[0]
 
 
 def test_inputs_reach_the_main_file() -> None:
@@ -355,8 +468,16 @@ def test_predefined_variables_by_kind_of_pipeline() -> None:
     assert (branch["CI_COMMIT_BRANCH"], branch["CI_PIPELINE_SOURCE"]) == ("main", "push")
     assert branch["GITLAB_USER_LOGIN"] == user.username
     assert not {"CI_COMMIT_TAG", "CI_PIPELINE_TRIGGERED", "CI_PIPELINE_SCHEDULE_DESCRIPTION"} & branch.keys()
-    assert not {"CI_PIPELINE_ID", "CI_JOB_ID", "CI_RUNNER_ID", "CI_JOB_TOKEN"} & branch.keys()
-    assert branch["CI_PIPELINE_CREATED_AT"]
+    job_only = {"CI_PIPELINE_ID", "CI_PIPELINE_CREATED_AT", "CI_JOB_ID", "CI_RUNNER_ID", "CI_JOB_TOKEN"}
+    assert not job_only & branch.keys()
+    path = project.full_path
+    assert branch["CI_CONFIG_REF_URI"].endswith(f"/{path}//.gitlab-ci.yml@refs/heads/main")
+    assert branch["CI_DEFAULT_BRANCH_SLUG"] == "main"
+    assert (branch["CI_PROJECT_NAMESPACE_SLUG"], branch["CI_PROJECT_ROOT_NAMESPACE_SLUG"]) == (
+        "group",
+        "group",
+    )
+    assert (branch["CI_COMMIT_MESSAGE_IS_TRUNCATED"], branch["CI_COMMIT_USER_LOGIN"]) == ("false", "")
     tag = seen(project, ref="v1")
     assert (tag["CI_COMMIT_TAG"], tag["CI_COMMIT_TAG_MESSAGE"]) == ("v1", "The first")
     again = open_repository(project).commit(tag["CI_COMMIT_SHA"], "v1", True)
@@ -368,6 +489,39 @@ def test_predefined_variables_by_kind_of_pipeline() -> None:
     assert nightly["CI_PIPELINE_SCHEDULE_DESCRIPTION"] == "nightly"
     assert nightly["CI_COMMIT_BEFORE_SHA"] == NO_COMMIT
     assert seen(project, source=PipelineSource.TRIGGER)["CI_PIPELINE_TRIGGERED"] == "true"
+    assert tag["CI_CONFIG_REF_URI"].endswith("@refs/tags/v1")
+
+
+def test_long_messages_of_commits_are_cut() -> None:
+    # docs.gitlab.com/ci/variables/predefined_variables/: CI_COMMIT_MESSAGE_IS_TRUNCATED
+    project: Project = ProjectFactory()
+    files = {".gitlab-ci.yml": "a: {script: x}"}
+    commit_files(open_repository(project)._git, files, message="title\n\n" + "\N{SNOWMAN}" * 40_000)
+    found = seen(project)
+    assert (found["CI_COMMIT_MESSAGE_IS_TRUNCATED"], found["CI_COMMIT_TITLE"]) == ("true", "title")
+    assert 99_990 < len(found["CI_COMMIT_MESSAGE"].encode()) <= 100_000
+    assert 99_990 < len(found["CI_COMMIT_DESCRIPTION"].encode()) <= 100_000
+
+
+@pytest.mark.parametrize(
+    ("condition", "source", "early"),
+    [
+        # docs.gitlab.com/ci/variables/predefined_variables/: the phases pre-pipeline and pipeline
+        ('$CI_PIPELINE_SOURCE == "trigger"', PipelineSource.TRIGGER, True),
+        ('$CI_PROJECT_NAMESPACE_SLUG == "group"', PipelineSource.PUSH, True),
+        ("$CI_PIPELINE_TRIGGERED", PipelineSource.TRIGGER, False),
+        ("$CI_PIPELINE_IID", PipelineSource.PUSH, False),
+        ("$CI_CONFIG_REF_URI", PipelineSource.PUSH, False),
+        ("$GITLAB_USER_LOGIN", PipelineSource.PUSH, False),
+    ],
+)
+def test_includes_know_only_what_is_known_before_the_pipeline(
+    condition: str, source: PipelineSource, early: bool
+) -> None:
+    rules = f"rules: [{{if: '{condition}'}}]"
+    text = f"include: [{{local: b.yml, {rules}}}]\na: {{script: x, {rules}}}"
+    project: Project = ProjectFactory(files={".gitlab-ci.yml": text, "b.yml": "b: {script: x}"})
+    assert sorted(names(compiled(project, UserFactory(), source=source))) == (["a", "b"] if early else ["a"])
 
 
 @pytest.mark.parametrize(

@@ -128,7 +128,8 @@ SPEC = "spec: {inputs: {colour: {}}}\n---\n$[[ inputs.colour ]]: {script: x}\n"
     "trigger",
     [
         "{include: [{local: child.yml, inputs: {colour: blue}}]}",
-        "{include: child.yml, inputs: {colour: blue}}",
+        "{include: [{local: child.yml, inputs: {colour: blue}, rules: [{if: $CI_PIPELINE_SOURCE}]},"
+        " {local: gone.yml, rules: [{if: $GONE}]}]}",
     ],
 )
 def test_a_child_takes_inputs(trigger: str) -> None:

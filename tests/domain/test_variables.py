@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from ci_core import tokens
+from ci_core.actions.jobs import play_job
 from ci_core.actions.pipelines import create_pipeline
 from ci_core.errors import RefNotFound, RepositoryMissing
 from ci_core.handout import Handout, prepare
@@ -14,7 +17,7 @@ from ci_core.queueing import claim_job
 from ci_core.repositories import open_repository
 from ci_core.statuses import PipelineSource
 from ci_core.variables.given import GivenVariable
-from tests.factories import UserFactory, project_with, runner_with_token
+from tests.factories import UserFactory, member, project_with, runner_with_token
 
 pytestmark = pytest.mark.django_db
 
@@ -57,15 +60,44 @@ def test_predefined_variables() -> None:
         "CI_PIPELINE_IID": "1",
         "CI_PIPELINE_SOURCE": "web",
         "CI_PROJECT_PATH": project.full_path,
-        "CI_RUNNER_TAGS": "x",
+        "CI_RUNNER_TAGS": '["x"]',
+        "CI_JOB_GROUP_NAME": "a",
+        "CI_NODE_TOTAL": "1",
+        "CI_PROJECT_NAMESPACE_SLUG": project.full_path.split("/")[0],
         "CI_JOB_TOKEN": tokens.job_token(handout.job),
     }
     assert {key: seen.get(key) for key in expected} == expected
     assert seen["CI_ENVIRONMENT_URL"] == f"https://{project.full_path.split('/')[1]}.test"
-    assert "CI_COMMIT_TAG" not in seen
+    assert not {"CI_COMMIT_TAG", "CI_NODE_INDEX"} & seen.keys()
+    assert seen["CI_JOB_STARTED_AT_SLUG"] == re.sub("[^0-9a-z]", "-", seen["CI_JOB_STARTED_AT"].lower())
+    assert seen["CI_ENVIRONMENT_ID"].isdigit()
     hidden = {variable.key for variable in handout.variables if variable.masked}
     assert hidden == {"CI_JOB_TOKEN", "CI_REPOSITORY_URL"}
     assert not any(variable.public for variable in handout.variables if variable.masked)
+
+
+def test_copies_know_their_number_and_the_name_of_all() -> None:
+    seen = values(handed_out(project_with("a: {script: x, parallel: 2}")))
+    assert [seen[f"CI_{name}"] for name in ("JOB_NAME", "JOB_GROUP_NAME", "NODE_INDEX", "NODE_TOTAL")] == [
+        "a 1/2",
+        "a",
+        "1",
+        "2",
+    ]
+
+
+def test_a_manual_job_is_of_who_started_it() -> None:
+    # docs.gitlab.com/ci/variables/predefined_variables/: GITLAB_USER_LOGIN
+    project = project_with("a: {script: x, when: manual}")
+    first, second = UserFactory(), member(project)
+    pipeline = create_pipeline(project, "main", PipelineSource.WEB, acting_user=first)
+    play_job(Job.objects.in_pipeline(pipeline.pk).get().pk, acting_user=second)
+    runner, _ = runner_with_token()
+    job = claim_job(runner)
+    assert job is not None
+    seen = values(prepare(job, runner))
+    assert (seen["GITLAB_USER_LOGIN"], seen["GITLAB_USER_ID"]) == (second.username, str(second.pk))
+    assert seen["CI_JOB_MANUAL"] == "true"
 
 
 def test_later_sources_win() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from graphql_api.job_groups import group_name
+from ci_core.names import group_name
 
 
 @pytest.mark.parametrize(

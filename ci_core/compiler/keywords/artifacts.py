@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ci_core.compiler.diagnostics import At
@@ -18,6 +19,7 @@ from ci_core.compiler.session import Session
 from ci_core.compiler.tree import Map
 
 WHENS = ("on_success", "on_failure", "always")
+_EXPOSED_NAME = re.compile(r"\w[-\w ]*", re.ASCII)
 _ACCESS = ("all", "developer", "maintainer", "none")
 _KEYS = (
     "name",
@@ -140,11 +142,13 @@ def _access(session: Session, options: Map, at: At) -> str:
 
 
 def _expose(session: Session, options: Map, at: At, entry: dict[str, Any]) -> None:
-    """Source: docs.gitlab.com/ci/yaml/#artifactsexpose_as"""
+    """Source: docs.gitlab.com/ci/yaml/#artifactsexpose_as; GitLab, lib/gitlab/ci/config/entry/artifacts.rb"""
     if options.get("expose_as") is None:
         return
     place = options.at("expose_as", at)
-    entry["expose_as"] = read_text(session, options["expose_as"], place, "artifacts:expose_as", 100)
+    name = entry["expose_as"] = read_text(session, options["expose_as"], place, "artifacts:expose_as", 100)
+    if name is not None and not _EXPOSED_NAME.fullmatch(name):
+        session.report.error("artifacts:expose_as may hold letters, digits, spaces and - _ only.", place)
     if not entry["paths"]:
         session.report.error("artifacts:expose_as needs artifacts:paths. Say which files are shown.", place)
     elif any("*" in path for path in entry["paths"]):

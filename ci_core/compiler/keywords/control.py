@@ -35,6 +35,10 @@ _RETRY_WHENS = tuple(
         "stuck_pending_no_matching_runners", "stuck_pending_with_matching_runners",
         "no_updates_canceling", "no_updates_running",
         "server_timeout_canceling", "server_timeout_running",
+        "forward_deployment_failure", "insufficient_upstream_permissions", "bridge_pipeline_is_child_pipeline",
+        "secrets_provider_not_found", "project_deleted", "user_blocked", "ci_quota_exceeded", "builds_disabled",
+        "environment_creation_failure", "deployment_rejected", "ip_restriction_failure",
+        "reached_downstream_pipeline_trigger_rate_limit",
         *(reason.value for reason in FailureReason),
     ))
 )  # fmt: skip
@@ -94,6 +98,15 @@ def parse_allow_failure(session: Session, value: Any, at: At) -> AllowFailure | 
         return None
     codes = _exit_codes(session, options["exit_codes"], options.at("exit_codes", at), "allow_failure")
     return None if codes is None else AllowFailure(False, codes)
+
+
+def parse_rule_allow_failure(session: Session, value: Any, at: At) -> AllowFailure | None:
+    """`allow_failure` of a rule, which takes no exit codes.
+
+    Source: docs.gitlab.com/ci/yaml/#rulesallow_failure
+    """
+    allowed = read_bool(session, value, at, "rules:allow_failure")
+    return None if allowed is None else AllowFailure(allowed)
 
 
 def _exit_codes(session: Session, value: Any, at: At, keyword: str) -> tuple[int, ...] | None:
@@ -163,9 +176,11 @@ def parse_tags(session: Session, value: Any, at: At) -> tuple[str, ...] | None:
     if tags is None:
         return None
     limit = session.limits.tags_per_job
-    if len(tags) > limit:
+    if len(tags) >= limit:
         session.report.error(
-            f"A job has {len(tags)} tags, more than the limit of {limit} (tags_per_job).", at, "limit"
+            f"A job has {len(tags)} tags; there must be fewer than the limit of {limit} (tags_per_job).",
+            at,
+            "limit",
         )
         return None
     longest = session.limits.name_length

@@ -8,7 +8,7 @@ from typing import Any
 
 from ci_core.compiler.diagnostics import At
 from ci_core.compiler.durations import parse_duration
-from ci_core.compiler.keywords.reading import read_choice, read_map, read_text, wrong
+from ci_core.compiler.keywords.reading import read_bool, read_choice, read_map, read_text, wrong
 from ci_core.compiler.session import Session
 from ci_core.compiler.tree import Map
 
@@ -85,24 +85,77 @@ def _kubernetes(session: Session, options: Map, at: At) -> dict[str, Any] | None
         return None
     place = options.at("kubernetes", at)
     found = read_map(session, options["kubernetes"], place, "environment:kubernetes", _KUBERNETES)
-    if found is None:
+    if found is None or not _complete(session, found, place):
         return None
-    if found.get("agent") is not None:
-        read_text(session, found["agent"], found.at("agent", place), "environment:kubernetes:agent", 1024)
-    for key, known in (("dashboard", _DASHBOARD), ("managed_resources", ("enabled",))):
-        if found.get(key) is not None:
-            read_map(session, found[key], found.at(key, place), f"environment:kubernetes:{key}", known)
     return {key: value for key, value in found.items() if value is not None}
+
+
+def _complete(session: Session, found: Map, at: At) -> bool:
+    """Whether everything is there that what is there needs.
+
+    `namespace` and `flux_resource_path` outside of `dashboard` are the older way to write them.
+    Source: docs.gitlab.com/ci/yaml/#environmentkubernetes; GitLab, lib/gitlab/ci/config/entry/kubernetes.rb
+    """
+    report, before = session.report, session.report.error_count
+    name = "environment:kubernetes"
+    dashboard = managed = None
+    for key in ("agent", *_DASHBOARD):
+        if found.get(key) is not None:
+            read_text(session, found[key], found.at(key, at), f"{name}:{key}", 1024)
+    if found.get("dashboard") is not None:
+        dashboard = read_map(
+            session, found["dashboard"], found.at("dashboard", at), f"{name}:dashboard", _DASHBOARD
+        )
+        _check_dashboard(session, found, dashboard, at)
+    if found.get("managed_resources") is not None:
+        managed = _managed(session, found["managed_resources"], found.at("managed_resources", at))
+    if found.get("flux_resource_path") is not None and found.get("namespace") is None:
+        report.error(f"{name}:flux_resource_path needs namespace.", found.at_key("flux_resource_path", at))
+    if found.get("agent") is None and (dashboard or managed or found.get("flux_resource_path") is not None):
+        report.error(f"{name} needs agent. Write agent: path/to/project:name.", at)
+    if not found:
+        report.error(f"{name} must not be empty. Write agent: path/to/project:name.", at)
+    return report.error_count == before
+
+
+def _check_dashboard(session: Session, found: Map, dashboard: Map | None, at: At) -> None:
+    """Source: GitLab, lib/gitlab/ci/config/entry/schemas/kubernetes/dashboard.json"""
+    name = "environment:kubernetes"
+    if dashboard is None:
+        return
+    place = found.at("dashboard", at)
+    if dashboard.get("namespace") is None:
+        session.report.error(f"{name}:dashboard needs namespace.", place)
+    for key, limit in zip(_DASHBOARD, (63, 255), strict=True):
+        if dashboard.get(key) is None:
+            continue
+        read_text(session, dashboard[key], dashboard.at(key, place), f"{name}:dashboard:{key}", limit)
+        if found.get(key) is not None:
+            text = f"{name}:{key} and {name}:dashboard:{key} exclude each other. Keep the one in dashboard."
+            session.report.error(text, found.at_key(key, at))
+
+
+def _managed(session: Session, value: Any, at: At) -> bool:
+    """Whether the cluster's resources are managed."""
+    name = "environment:kubernetes:managed_resources"
+    options = read_map(session, value, at, name, ("enabled",))
+    if options is None or options.get("enabled") is None:
+        return False
+    return read_bool(session, options["enabled"], options.at("enabled", at), f"{name}:enabled") is True
 
 
 def _name(session: Session, value: Any, at: At) -> str | None:
     """Source: docs.gitlab.com/ci/yaml/#environmentname"""
-    name = read_text(session, value, at, "environment:name", session.limits.name_length)
+    return _named(session, value, at, "environment:name")
+
+
+def _named(session: Session, value: Any, at: At, keyword: str) -> str | None:
+    name = read_text(session, value, at, keyword, session.limits.name_length)
     if name is None:
         return None
     if not _NAME.fullmatch(name) or name.startswith("/") or name.endswith("/"):
         session.report.error(
-            f"environment:name '{name}' may hold letters, digits, spaces and - _ / . $ {{ }}, "
+            f"{keyword} '{name}' may hold letters, digits, spaces and - _ / . $ {{ }}, "
             "and must not begin or end with a slash.",
             at,
         )
@@ -121,4 +174,4 @@ def _auto_stop(session: Session, value: Any, at: At) -> str | None:
 
 def parse_resource_group(session: Session, value: Any, at: At) -> str | None:
     """Source: docs.gitlab.com/ci/yaml/#resource_group"""
-    return read_text(session, value, at, "resource_group", session.limits.name_length)
+    return _named(session, value, at, "resource_group")

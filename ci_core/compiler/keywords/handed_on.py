@@ -21,7 +21,12 @@ from ci_core.compiler.session import Session
 from ci_core.compiler.tree import Map, Seq
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+# Source: docs.gitlab.com/ci/yaml/#releasereleased_at
+_MOMENT = re.compile(
+    r"\d{4}-?\d\d-?\d\d(?:T\d\d(?::?\d\d(?::?\d\d(?:[.,]\d+)?)?)?(?:Z|[-+]\d\d(?::?\d\d)?)?)?", re.ASCII
+)
 _RELEASE_TEXTS = ("tag_name", "tag_message", "name", "description", "ref", "released_at")
+_OWNER = re.compile(r"project|group/[a-zA-Z0-9_\-./]+", re.ASCII)
 _LINK_KEYS = ("name", "url", "filepath", "link_type")
 _LINK_TYPES = ("other", "runbook", "image", "package")
 # Where secrets come from, and which keys each source takes, the needed ones first.
@@ -36,16 +41,27 @@ _PROVIDERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "gitlab_secrets_manager": (("name",), ("source",)),
     "akeyless": (
         (),
-        ("name", "data_key", "cert_user_name", "public_key_data", "csr_data", "akeyless_access_key"),
+        (
+            "name",
+            "data_key",
+            "cert_user_name",
+            "public_key_data",
+            "csr_data",
+            "akeyless_access_key",
+            "uid_token",
+            "gcp_audience",
+            "azure_object_id",
+            "k8s_service_account_token",
+            "k8s_auth_config_name",
+            "gateway_ca_certificate",
+        ),
     ),
 }
 _ENGINES = ("kv-v2", "kv-v1", "generic")
 
 
 def _text(session: Session, options: Map, key: str, at: At, keyword: str) -> str | None:
-    value = options[key]
-    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-    return read_text(session, text, options.at(key, at), f"{keyword}:{key}")
+    return read_text(session, options[key], options.at(key, at), f"{keyword}:{key}")
 
 
 def _named(
@@ -117,6 +133,8 @@ def _secret(session: Session, value: Any, at: At) -> dict[str, Any] | None:
         secret["file"] = (
             read_bool(session, options["file"], options.at("file", at), "secrets:file") is not False
         )
+    if source == "gcp_secret_manager" and options.get("token") is None:
+        session.report.error("secrets:gcp_secret_manager needs token: a variable of id_tokens.", at)
     if options.get("token") is not None:
         secret["token"] = _text(session, options, "token", at, "secrets")
     return secret
@@ -135,7 +153,20 @@ def _provider(session: Session, value: Any, at: At, source: str) -> dict[str, An
             session.report.error(f"secrets:{source} needs {key}.", at)
             return None
     keys = [key for key in (*needed, *more) if options.get(key) is not None]
-    return {key: _text(session, options, key, at, f"secrets:{source}") for key in keys}
+    found = {key: _provided(session, options, key, at, source) for key in keys}
+    origin = found.get("source")
+    if origin is not None and not _OWNER.fullmatch(origin):
+        expected = "'project', or 'group/' with the path of a group"
+        wrong(session, options.at("source", at), f"secrets:{source}:source", expected, origin)
+    return found
+
+
+def _provided(session: Session, options: Map, key: str, at: At, source: str) -> str | None:
+    """A text; versions of GCP may be numbers, too."""
+    value = options[key]
+    if (source, key) == ("gcp_secret_manager", "version") and type(value) is int:
+        return str(value)
+    return _text(session, options, key, at, f"secrets:{source}")
 
 
 def _vault(session: Session, value: Any, at: At) -> dict[str, Any] | None:
@@ -189,8 +220,12 @@ def parse_release(session: Session, value: Any, at: At) -> dict[str, Any] | None
     found: dict[str, Any] = {
         key: _text(session, options, key, at, "release")
         for key in _RELEASE_TEXTS
-        if options.get(key) is not None
+        if options.get(key) is not None and (key, options[key]) != ("tag_message", "")
     }
+    moment = found.get("released_at")
+    if moment is not None and "$" not in moment and not _MOMENT.fullmatch(moment):
+        expected = "a time in ISO 8601, such as '2021-03-15T08:00:00Z'"
+        wrong(session, options.at("released_at", at), "release:released_at", expected, moment)
     if options.get("milestones") is not None:
         place = options.at("milestones", at)
         found["milestones"] = read_texts(

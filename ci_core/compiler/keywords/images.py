@@ -13,7 +13,7 @@ from ci_core.compiler.keywords.reading import (
     read_texts,
     wrong,
 )
-from ci_core.compiler.keywords.variables import parse_job_variables
+from ci_core.compiler.keywords.variables import parse_plain_variables
 from ci_core.compiler.session import Session
 from ci_core.compiler.tree import Seq
 
@@ -21,6 +21,8 @@ _POLICIES = ("always", "if-not-present", "never")
 _IMAGE = ("name", "entrypoint", "docker", "kubernetes", "pull_policy")
 _SERVICE = (*_IMAGE, "alias", "command", "variables")
 _EXECUTORS = {"docker": ("platform", "user"), "kubernetes": ("user",)}
+# Source: GitLab, lib/gitlab/ci/config/entry/schemas/imageable/executor_opts.json
+_LONGEST_OPTIONS = {"platform": 64, "user": 255}
 
 
 def parse_image(session: Session, value: Any, at: At) -> dict[str, Any] | None:
@@ -60,9 +62,7 @@ def _image(
     }
     for key in ("entrypoint", "command"):
         if options.get(key) is not None:
-            result[key] = read_texts(
-                session, options[key], options.at(key, at), f"{keyword}:{key}", single=key == "command"
-            )
+            result[key] = read_texts(session, options[key], options.at(key, at), f"{keyword}:{key}")
     if options.get("alias") is not None:
         result["alias"] = read_text(session, options["alias"], options.at("alias", at), f"{keyword}:alias")
     if options.get("pull_policy") is not None:
@@ -70,7 +70,7 @@ def _image(
             session, options["pull_policy"], options.at("pull_policy", at), keyword
         )
     if options.get("variables") is not None:
-        found = parse_job_variables(session, options["variables"], options.at("variables", at))
+        found = parse_plain_variables(session, options["variables"], options.at("variables", at))
         result["variables"] = [item.to_json() for item in found or ()]
     executors = {}
     for key, words in _EXECUTORS.items():
@@ -87,8 +87,9 @@ def _executor(session: Session, value: Any, at: At, keyword: str, known: tuple[s
     for key in known:
         item = None if options is None else options.get(key)
         if options is not None and item is not None:
-            text = str(item) if isinstance(item, int) and not isinstance(item, bool) else item
-            read = read_text(session, text, options.at(key, at), f"{keyword}:{key}", 255)
+            number = isinstance(item, int) and not isinstance(item, bool) and keyword.endswith(":kubernetes")
+            text = str(item) if number else item
+            read = read_text(session, text, options.at(key, at), f"{keyword}:{key}", _LONGEST_OPTIONS[key])
             if read is not None:
                 result[key] = read
     return result
@@ -97,7 +98,7 @@ def _executor(session: Session, value: Any, at: At, keyword: str, known: tuple[s
 def _pull_policy(session: Session, value: Any, at: At, keyword: str) -> list[str]:
     """Source: docs.gitlab.com/ci/yaml/#imagepull_policy"""
     name = f"{keyword}:pull_policy"
-    if isinstance(value, Seq):
+    if isinstance(value, Seq) and value:
         policies = [
             read_choice(session, item, place, name, _POLICIES) for item, place in items(session, value, at)
         ]

@@ -13,18 +13,17 @@ from ci_core.compiler.tree import Seq
 
 Choice: TypeAlias = "bool | frozenset[str]"
 
-_INHERITABLE = (
+# Source: docs.gitlab.com/ci/yaml/#default
+DEFAULT_KEYWORDS = (
     "after_script",
     "artifacts",
     "before_script",
     "cache",
     "hooks",
     "id_tokens",
-    "identity",
     "image",
     "interruptible",
     "retry",
-    "secrets",
     "services",
     "tags",
     "timeout",
@@ -50,7 +49,7 @@ def parse_inherit(session: Session, value: Any, at: At) -> Inherit | None:
     if options is None:
         return None
     found: dict[str, Choice] = {}
-    for key, known in (("default", _INHERITABLE), ("variables", None)):
+    for key, known in (("default", DEFAULT_KEYWORDS), ("variables", None)):
         if options.get(key) is not None:
             found[key] = _choice(session, options[key], options.at(key, at), f"inherit:{key}", known)
     return Inherit(**found)

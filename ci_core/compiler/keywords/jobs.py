@@ -31,7 +31,7 @@ from ci_core.compiler.keywords.handed_on import (
     parse_secrets,
 )
 from ci_core.compiler.keywords.images import parse_image, parse_services
-from ci_core.compiler.keywords.inherit import parse_inherit
+from ci_core.compiler.keywords.inherit import DEFAULT_KEYWORDS, parse_inherit
 from ci_core.compiler.keywords.needs import parse_dependencies, parse_needs
 from ci_core.compiler.keywords.parallel import parse_parallel
 from ci_core.compiler.keywords.policies import parse_policy
@@ -87,22 +87,6 @@ JOB_KEYWORDS: KeywordTable = {
     "variables": parse_job_variables,
     "when": parse_when,
 }
-
-# Source: docs.gitlab.com/ci/yaml/#default
-DEFAULT_KEYWORDS = (
-    "after_script",
-    "artifacts",
-    "before_script",
-    "cache",
-    "hooks",
-    "id_tokens",
-    "image",
-    "interruptible",
-    "retry",
-    "services",
-    "tags",
-    "timeout",
-)
 
 UNSUPPORTED = {
     "identity": "Take it out, declare a token under id_tokens, and let the script exchange that for the identity.",
@@ -201,6 +185,7 @@ def _check_mirror(session: Session, job: dict[str, Any], body: Map, at: At) -> N
     if any(rule.needs is not None for rule in job.get("rules") or ()):
         text = "rules:needs does not go together with needs:pipeline without job."
         session.report.error(text, body.at("rules", at))
+    _check_bridge(session, job, body, at)
 
 
 def _check_trigger(session: Session, job: dict[str, Any], body: Map, at: At) -> None:
@@ -216,3 +201,18 @@ def _check_trigger(session: Session, job: dict[str, Any], body: Map, at: At) -> 
     if needs is not None and needs.cross:
         text = "Needs of other pipelines do not go together with trigger."
         session.report.error(text, body.at("needs", at))
+    _check_bridge(session, job, body, at)
+
+
+def _check_bridge(session: Session, job: dict[str, Any], body: Map, at: At) -> None:
+    """What jobs that run nothing themselves do not take, though other jobs do.
+
+    Source: GitLab, lib/gitlab/ci/config/entry/bridge.rb
+    """
+    allowed, parallel = job.get("allow_failure"), job.get("parallel")
+    if allowed is not None and allowed.exit_codes:
+        text = "allow_failure:exit_codes needs a script. Write allow_failure: true or false."
+        session.report.error(text, body.at("allow_failure", at))
+    if isinstance(parallel, int):
+        text = "parallel must be a map with matrix where the job has no script."
+        session.report.error(text, body.at("parallel", at))

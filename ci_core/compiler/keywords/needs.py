@@ -47,11 +47,11 @@ class NeedsSpec:
 
 
 def parse_needs(session: Session, value: Any, at: At) -> NeedsSpec | None:
-    """The jobs that must have finished first. An empty list lets the job start at once.
+    """The jobs that must have finished first, also one alone as a map. An empty list lets the job start at once.
 
     Source: docs.gitlab.com/ci/yaml/#needs
     """
-    if isinstance(value, Map) and value.get("pipeline") is not None:
+    if isinstance(value, Map) and value:
         found = [_need(session, value, at)]
     elif isinstance(value, Seq):
         found = [_need(session, item, place) for item, place in items(session, value, at)]
@@ -67,6 +67,19 @@ def parse_needs(session: Session, value: Any, at: At) -> NeedsSpec | None:
     if spec.mirrored is not None and len(found) > 1:
         text = "needs:pipeline without job mirrors a pipeline, so it must be the only one of the job's needs."
         session.report.error(text, at, "needs")
+    return spec
+
+
+def parse_rule_needs(session: Session, value: Any, at: At) -> NeedsSpec | None:
+    """`needs` of a rule, which names jobs of this pipeline only.
+
+    Source: docs.gitlab.com/ci/yaml/#rulesneeds; GitLab, lib/gitlab/ci/config/entry/rules/rule.rb
+    """
+    spec = parse_needs(session, value, at)
+    if spec is not None and spec.cross:
+        text = "rules:needs names jobs of this pipeline only. Write needs of other pipelines into the job's needs."
+        session.report.error(text, at, "needs")
+        return None
     return spec
 
 
@@ -89,6 +102,10 @@ def _need(session: Session, value: Any, at: At) -> NeedSpec | CompiledCrossNeed 
     flags = _flags(session, options, at)
     matrix = None
     if options.get("parallel") is not None:
+        if flags["optional"]:
+            text = "needs:optional does not go together with needs:parallel:matrix."
+            session.report.error(text, options.at_key("optional", at))
+            return None
         matrix = _matrix(session, options["parallel"], options.at("parallel", at))
         if matrix is None:
             return None

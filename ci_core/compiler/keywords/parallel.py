@@ -99,5 +99,9 @@ def _entry(session: Session, value: Any, at: At, keyword: str) -> list[list[Comp
         if not values or any(item is None or isinstance(item, Map | Seq) for item in values):
             wrong(session, place, f"{keyword}: {name}", "a text or a list of texts", listed)
             return None
+        odd = next((item for item in values if isinstance(item, bool | float)), None)
+        if odd is not None:
+            wrong(session, place, f"{keyword}: {name}", "texts or whole numbers (put others in quotes)", odd)
+            return None
         axes.append([CompiledVariable(name, scalar_text(item)) for item in values])
     return axes

@@ -21,8 +21,16 @@ def parse_changes(session: Session, value: Any, at: At) -> PathsSpec | None:
     return _parse(session, value, at, "changes", ("compare_to",))
 
 
+def parse_changed_paths(session: Session, value: Any, at: At) -> PathsSpec | None:
+    """`changes` of `only` and `except`: a list of patterns.
+
+    Source: docs.gitlab.com/ci/yaml/deprecated_keywords/#onlychanges--exceptchanges
+    """
+    return _spec(session, value, at, "changes", {})
+
+
 def parse_exists(session: Session, value: Any, at: At) -> PathsSpec | None:
-    """A list of patterns, or a map with `paths` or `regexp`, `project` and `ref`.
+    """A list of patterns or one alone, or a map with `paths` or `regexp`, `project` and `ref`.
 
     Source: docs.gitlab.com/ci/yaml/#rulesexists, docs.gitlab.com/ci/yaml/#rulesexistsregexp
     """
@@ -72,7 +80,7 @@ def _regexp_spec(
 def _spec(
     session: Session, value: Any, at: At, keyword: str, texts: dict[str, str | None]
 ) -> PathsSpec | None:
-    paths = read_texts(session, value, at, f"rules:{keyword}")
+    paths = read_texts(session, value, at, f"rules:{keyword}", single=keyword == "exists")
     if paths is None:
         return None
     limit = session.limits.paths_per_rule

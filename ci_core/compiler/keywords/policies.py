@@ -8,7 +8,7 @@ from typing import Any
 from ci_core.compiler.diagnostics import At
 from ci_core.compiler.expressions.patterns import check_pattern, split_pattern
 from ci_core.compiler.filesets import PathsSpec
-from ci_core.compiler.keywords.paths import parse_changes
+from ci_core.compiler.keywords.paths import parse_changed_paths
 from ci_core.compiler.keywords.reading import items, read_choice, read_map, read_texts, wrong
 from ci_core.compiler.keywords.rules import Condition, parse_condition
 from ci_core.compiler.session import Session
@@ -50,7 +50,7 @@ def parse_policy(session: Session, value: Any, at: At) -> PolicySpec | None:
 
 def _refs(session: Session, value: Any, at: At) -> tuple[str, ...] | None:
     """Source: docs.gitlab.com/ci/yaml/deprecated_keywords/#onlyrefs--exceptrefs"""
-    refs = read_texts(session, value, at, "only/except:refs", single=True)
+    refs = read_texts(session, value, at, "only/except:refs")
     if refs is None:
         return None
     for ref in refs:
@@ -80,6 +80,6 @@ def _kubernetes(session: Session, value: Any, at: At) -> bool | None:
 _PARSERS = {
     "refs": _refs,
     "variables": _variables,
-    "changes": parse_changes,
+    "changes": parse_changed_paths,
     "kubernetes": _kubernetes,
 }

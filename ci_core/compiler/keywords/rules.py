@@ -11,14 +11,14 @@ from ci_core.compiler.expressions.syntax import Binary, Not, Text
 from ci_core.compiler.filesets import PathsSpec
 from ci_core.compiler.keywords.control import (
     AllowFailure,
-    parse_allow_failure,
     parse_interruptible,
+    parse_rule_allow_failure,
     parse_start_in,
 )
-from ci_core.compiler.keywords.needs import NeedsSpec, parse_needs
+from ci_core.compiler.keywords.needs import NeedsSpec, parse_rule_needs
 from ci_core.compiler.keywords.paths import parse_changes, parse_exists
 from ci_core.compiler.keywords.reading import items, read_choice, read_map, wrong
-from ci_core.compiler.keywords.variables import parse_job_variables
+from ci_core.compiler.keywords.variables import parse_plain_variables
 from ci_core.compiler.session import Session
 from ci_core.compiler.tree import Map, Seq
 from ci_core.compiler.variables import CompiledVariable
@@ -127,6 +127,8 @@ def _rule(
 
 def _read_rule(session: Session, options: Map, at: At, whens: tuple[str, ...]) -> RuleSpec | None:
     values: dict[str, Any] = {}
+    if not options:
+        session.report.error("A rule must not be empty. Give it if, changes, exists or when.", at)
     for key, item in options.items():
         if item is None:
             continue
@@ -225,9 +227,9 @@ _VALUES = {
     "changes": parse_changes,
     "exists": parse_exists,
     "start_in": parse_start_in,
-    "allow_failure": parse_allow_failure,
-    "variables": parse_job_variables,
-    "needs": parse_needs,
+    "allow_failure": parse_rule_allow_failure,
+    "variables": parse_plain_variables,
+    "needs": parse_rule_needs,
     "interruptible": parse_interruptible,
     "auto_cancel": parse_auto_cancel,
 }

@@ -9,7 +9,7 @@ from ci_core.compiler.keywords.reading import items, read_map
 from ci_core.compiler.session import Session
 from ci_core.compiler.tree import Map, Seq, describe
 
-_HOOKS = ("pre_get_sources_script", "post_get_sources_script")
+_HOOKS = ("pre_get_sources_script",)
 
 
 def parse_script(session: Session, value: Any, at: At) -> list[str] | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ci_core.compiler.diagnostics import At, quote_list
+from ci_core.compiler.diagnostics import At
+from ci_core.compiler.keywords.includes import parse_include
 from ci_core.compiler.keywords.reading import (
     items,
     read_bool,
@@ -19,8 +20,8 @@ from ci_core.compiler.tree import Map, Seq
 from ci_core.compiler.types import CompiledTrigger
 
 _KEYS = ("project", "branch", "include", "strategy", "forward", "inputs")
-_INCLUDE_KINDS = ("local", "project", "template", "remote", "artifact", "component")
-_INCLUDE_KEYS = (*_INCLUDE_KINDS, "file", "ref", "job", "inputs")
+# Keys that go with trigger:project only.
+_PROJECT_KEYS = ("branch", "inputs")
 _MOST_INCLUDES = 3
 # What a job with trigger may have besides. Source: docs.gitlab.com/ci/yaml/#trigger
 TRIGGER_KEYWORDS = frozenset({
@@ -50,8 +51,11 @@ def parse_trigger(session: Session, value: Any, at: At) -> CompiledTrigger | Non
     for key in ("project", "branch"):
         if options.get(key) is not None:
             values[key] = read_text(session, options[key], options.at(key, at), f"trigger:{key}", 1024)
-    if options.get("branch") is not None and "project" not in values:
-        session.report.error("trigger:branch goes with trigger:project only.", options.at_key("branch", at))
+    for key in _PROJECT_KEYS:
+        if options.get(key) is not None and "project" not in values:
+            hint = " Write the inputs into the entry of include." if key == "inputs" else ""
+            text = f"trigger:{key} goes with trigger:project only.{hint}"
+            session.report.error(text, options.at_key(key, at))
     if options.get("strategy") is not None:
         place = options.at("strategy", at)
         values["strategy"] = read_choice(
@@ -115,28 +119,31 @@ def artifact_jobs(session: Session, trigger: Any, at: At) -> Iterator[tuple[str,
 
 
 def _include(session: Session, value: Any, at: At) -> dict[str, Any] | None:
-    if isinstance(value, str):
-        text = read_text(session, value, at, "trigger:include", 1024)
-        return None if text is None else {"local": text}
-    options = read_map(session, value, at, "trigger:include", _INCLUDE_KEYS)
-    if options is None:
+    """One entry, as `include` would take it, or a file of an artifact.
+
+    Its rules and its variables are those of the child pipeline, which reads it.
+    Source: docs.gitlab.com/ci/yaml/#triggerinclude; GitLab, lib/gitlab/ci/config/entry/include.rb
+    """
+    if isinstance(value, Map) and value.get("artifact") is not None:
+        return _artifact(session, value, at)
+    before = session.report.error_count
+    spec = parse_include(session, value, at, "trigger:include", ("artifact",))
+    if spec is None or session.report.error_count > before:
         return None
-    kinds = [kind for kind in _INCLUDE_KINDS if options.get(kind) is not None]
-    if len(kinds) != 1:
-        session.report.error(f"An entry of trigger:include needs one of {quote_list(_INCLUDE_KINDS)}.", at)
+    return dict(value) if isinstance(value, Map) else {spec.kind: value}
+
+
+def _artifact(session: Session, options: Map, at: At) -> dict[str, Any] | None:
+    """Source: docs.gitlab.com/ci/pipelines/downstream_pipelines/#dynamic-child-pipelines"""
+    read_map(session, options, at, "trigger:include", ("artifact", "job", "inputs"))
+    if options.get("job") is None:
+        session.report.error("trigger:include:artifact needs job.", at)
         return None
-    needed = {"artifact": ("job",), "project": ("file",)}.get(kinds[0], ())
     entry: dict[str, Any] = {}
-    for key in (*_INCLUDE_KINDS, "file", "ref", "job"):
-        if options.get(key) is None:
-            if key in needed:
-                session.report.error(f"trigger:include:{kinds[0]} needs {key}.", at)
-                return None
-            continue
-        text = read_text(session, options[key], options.at(key, at), f"trigger:include:{key}", 1024)
-        if text is None:
+    for key in ("artifact", "job"):
+        entry[key] = read_text(session, options[key], options.at(key, at), f"trigger:include:{key}", 1024)
+        if entry[key] is None:
             return None
-        entry[key] = text
     if options.get("inputs") is not None:
         entry["inputs"] = _inputs(session, options["inputs"], options.at("inputs", at))
     return entry

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from ci_core.compiler.diagnostics import At
-from ci_core.compiler.keywords.reading import read_map, read_text, wrong
+from ci_core.compiler.keywords.reading import read_map, read_text, read_texts, wrong
 from ci_core.compiler.scalars import scalar_text
 from ci_core.compiler.session import Session
 from ci_core.compiler.tree import Map, Seq, describe
@@ -18,11 +18,19 @@ _GLOBAL_KEYS = ("value", "description", "options", "expand")
 
 
 def parse_job_variables(session: Session, value: Any, at: At) -> tuple[CompiledVariable, ...] | None:
-    """`variables` of a job, a rule or a service: values, or maps with `value` and `expand`.
+    """`variables` of a job: values, or maps with `value` and `expand`.
 
     Source: docs.gitlab.com/ci/yaml/#job-variables
     """
     return _variables(session, value, at, _JOB_KEYS)
+
+
+def parse_plain_variables(session: Session, value: Any, at: At) -> tuple[CompiledVariable, ...] | None:
+    """`variables` of a rule or a service: values only.
+
+    Source: docs.gitlab.com/ci/yaml/#variablesexpand; GitLab, lib/gitlab/ci/config/entry/variable.rb
+    """
+    return _variables(session, value, at, ())
 
 
 def parse_global_variables(session: Session, value: Any, at: At) -> tuple[CompiledVariable, ...] | None:
@@ -59,10 +67,14 @@ def _variables(
 def _variable(
     session: Session, name: str, item: Any, at: At, known: tuple[str, ...]
 ) -> CompiledVariable | None:
-    if item is None:
-        return CompiledVariable(name, "")
     if isinstance(item, str | int | float):
         return CompiledVariable(name, scalar_text(item))
+    if not known:
+        expected = "a text or a number; in rules and services it has no further keys"
+        wrong(session, at, f"The variable {name}", expected, item)
+        return None
+    if item is None:
+        return CompiledVariable(name, "")
     if not isinstance(item, Map):
         wrong(session, at, f"The variable {name}", "a text, a number or a map with value", item)
         return None
@@ -79,22 +91,21 @@ def _variable(
     if not isinstance(expand, bool):
         wrong(session, options.at("expand", at), "expand", "true or false", expand)
         return None
-    text = scalar_text(value)
-    if options.get("options") is not None and not _in_options(session, options, text, at):
+    if options.get("options") is not None and not _in_options(session, options, at):
         return None
-    return CompiledVariable(name, text, not expand)
+    return CompiledVariable(name, scalar_text(value), not expand)
 
 
-def _in_options(session: Session, options: Map, value: str, at: At) -> bool:
+def _in_options(session: Session, options: Map, at: At) -> bool:
     """`options` lists the values to choose from, and `value` must be one of them.
 
     Source: docs.gitlab.com/ci/yaml/#variablesoptions
     """
     choices, place = options["options"], options.at("options", at)
-    if not isinstance(choices, Seq) or any(isinstance(choice, Map | Seq) for choice in choices):
-        wrong(session, place, "options", "a list of texts", choices)
+    texts = read_texts(session, choices, place, "options")
+    if texts is None:
         return False
-    if "value" not in options or value not in {scalar_text(choice) for choice in choices}:
+    if texts and options.get("value") not in texts:
         session.report.error(
             f"value must be one of the options, not {describe(options.get('value'))}.", place
         )

@@ -66,8 +66,8 @@ ENGINE = {"name": "kv-v2", "path": "ops"}
         ),
         # docs.gitlab.com/ci/yaml/#secretsgcp_secret_manager, #secretsazure_key_vault
         (
-            "{gcp_secret_manager: {name: test, version: 2}}",
-            {"gcp_secret_manager": {"name": "test", "version": "2"}, "file": True},
+            "{gcp_secret_manager: {name: test, version: 2}, token: $T}",
+            {"gcp_secret_manager": {"name": "test", "version": "2"}, "file": True, "token": "$T"},
         ),
         (
             "{azure_key_vault: {name: test, version: test}}",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fnmatch
 import itertools
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,8 +14,18 @@ from typing import Any
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from ci_core.compiler import CompileContext, CompiledPipeline, CompileResult, Position, compile_config
+from ci_core.compiler import (
+    CompileContext,
+    CompiledPipeline,
+    CompileResult,
+    Position,
+    ScopedVariable,
+    compile_config,
+)
+from ci_core.compiler.durations import parse_duration
 from ci_core.compiler.expressions import evaluate, parse, variable_names
+from ci_core.compiler.scalars import is_date, resolve_plain, scalar_text
+from ci_core.names import group_name, in_scope, slug
 from tests.unit.compiler.conftest import MemoryChanges, MemoryFetcher
 
 SOME = settings(max_examples=60, deadline=None)
@@ -141,7 +153,8 @@ _IMPOSSIBLE = {"if": '$MISSING == "x"', "when": "manual", "variables": {"V": "w"
 def rule(entry: tuple[Any, str | None, bool | None]) -> dict[str, Any]:
     tree, when, allowed = entry
     parts = {"if": None if tree is None else written(tree), "when": when, "allow_failure": allowed}
-    return {key: value for key, value in parts.items() if value is not None}
+    written_parts = {key: value for key, value in parts.items() if value is not None}
+    return written_parts or {"when": "on_success"}  # an empty rule is refused
 
 
 def with_rules(rules: list[dict[str, Any]]) -> dict[str, Any]:
@@ -189,7 +202,10 @@ def body(fill: Any) -> dict[str, Any]:
             "script": [f"say {fill('b-c', 'text')}!"],
             "variables": {"V": fill("d_1", "alone")},
         },
-        "again": {"script": "x", "rules": [{"if": f'$C == "{fill("b-c", "text")}"', "when": "always"}, {}]},
+        "again": {
+            "script": "x",
+            "rules": [{"if": f'$C == "{fill("b-c", "text")}"', "when": "always"}, {"when": "manual"}],
+        },
     }  # fmt: skip
 
 
@@ -313,6 +329,146 @@ def test_a_job_input_is_taken_when_its_default_fits(
         assert (kept["name"], kept["type"], kept["default"], kept["options"]) == ("i", kind, default, options)
 
 
+# --- plain scalars -------------------------------------------------------------------------------------------
+
+_looks_like_numbers = st.text("0123456789abcdefox_,.:+-eE~ \n", max_size=12)
+
+
+@settings(max_examples=500, deadline=None)
+@given(_looks_like_numbers | st.text(max_size=8))
+def test_a_plain_scalar_is_a_text_unless_a_rule_makes_something_else_of_it(text: str) -> None:
+    value = resolve_plain(text)
+    assert isinstance(value, str | int | float | None)
+    if isinstance(value, str):
+        assert value in (text, text[1:], text[2:-1])
+    if is_date(text):
+        assert value == text
+
+
+@SOME
+@given(st.integers(-(10**30), 10**30), st.data())
+def test_separators_in_whole_numbers_do_not_count(number: int, data: st.DataObject) -> None:
+    digits = str(number)
+    joints = ["" if digit == "-" else data.draw(st.sampled_from(["", "_", ","])) for digit in digits[:-1]]
+    separated = "".join(itertools.chain(*zip(digits, [*joints, ""], strict=True)))
+    assert resolve_plain(separated) == number
+    assert resolve_plain(digits) == number
+
+
+@SOME
+@given(st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(10**200), 10**200) | st.booleans())
+def test_the_text_of_a_scalar_means_that_scalar(value: float) -> None:
+    found = resolve_plain(scalar_text(value))
+    assert (found, type(found)) == (value, type(value))
+    if isinstance(value, float):
+        assert math.copysign(1, found) == math.copysign(1, value)
+
+
+@SOME
+@given(_looks_like_numbers)
+def test_a_quoted_scalar_is_its_text(text: str) -> None:
+    (job,) = plan({"a": {"script": "x", "variables": {"A": text}}}).jobs
+    assert [item["value"] for item in job.definition()["variables"]] == [text]
+
+
+# --- durations -----------------------------------------------------------------------------------------------
+
+_spans = st.dictionaries(
+    st.sampled_from([("h", 3600), ("mins", 60), ("d", 86_400), ("weeks", 604_800), ("s", 1)]),
+    st.integers(1, 99),
+    min_size=1,
+)
+
+
+@SOME
+@given(_spans, st.sampled_from(["", " "]), st.sampled_from([" ", ", ", " and ", " plus "]))
+def test_a_duration_is_the_sum_of_its_parts(
+    spans: dict[tuple[str, int], int], space: str, joint: str
+) -> None:
+    text = joint.join(f"{number}{space}{unit}" for (unit, _), number in spans.items())
+    assert parse_duration(text) == sum(seconds * number for (_, seconds), number in spans.items())
+
+
+@SOME
+@given(st.text("0123456789:. ,hmsdaywkone-", max_size=220))
+def test_a_duration_is_nothing_or_some_seconds(text: str) -> None:
+    seconds = parse_duration(text)
+    assert seconds is None or (type(seconds) is int and 1 <= seconds <= 100 * 31_557_600)
+
+
+# --- names ---------------------------------------------------------------------------------------------------
+
+
+@SOME
+@given(st.text(max_size=80))
+def test_a_slug_fits_a_url_and_is_its_own_slug(text: str) -> None:
+    found = slug(text)
+    assert re.fullmatch("([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)?", found)
+    assert slug(found) == found
+
+
+@SOME
+@given(st.from_regex("[a-z][a-z .-]{0,8}[a-z]", fullmatch=True), _axes, st.integers(2, 5))
+def test_all_copies_of_a_job_are_of_its_group(name: str, axes: dict[str, list[str]], number: int) -> None:
+    for parallel in (number, {"matrix": [axes]}):
+        names = [job.name for job in plan({name: {"script": "x", "parallel": parallel}}).jobs]
+        assert {group_name(item) for item in names} == {name}
+
+
+@SOME
+@given(st.text("a./%2fF-", min_size=1, max_size=6))
+def test_the_key_of_a_cache_is_a_name_of_a_directory(key: str) -> None:
+    result = compiled({"a": {"script": "x", "cache": {"key": key, "paths": ["b"]}}})
+    slash = "/" in key or "%2f" in key.lower()
+    assert bool(result.errors) is (slash or set(key) == {"."})
+
+
+# --- variables of environments -------------------------------------------------------------------------------
+
+_environments = st.text("ab/?[", min_size=1, max_size=4).filter(lambda name: not name.startswith("["))
+_scopes = st.one_of(st.just("*"), st.text("ab/*?[", min_size=1, max_size=4), _environments)
+
+
+@SOME
+@given(_environments, _scopes)
+def test_only_the_star_in_a_scope_stands_for_others(environment: str, scope: str) -> None:
+    literal = scope.replace("[", "[[]").replace("?", "[?]")
+    assert in_scope(environment, scope) is fnmatch.fnmatchcase(environment, literal)
+
+
+@SOME
+@given(
+    st.sampled_from(["a", "b", "a/b", "b/a"]),
+    st.lists(
+        st.builds(
+            ScopedVariable, st.sampled_from(["A", "B", "OWN"]), st.sampled_from(["x", "$C", ""]), _scopes,
+            raw=st.booleans(),
+        ),
+        max_size=5,
+    ),
+    st.sampled_from(["A", "B", "OWN"]),
+)  # fmt: skip
+def test_a_variable_that_fits_the_environment_is_like_one_of_all_environments(
+    environment: str, scoped: list[ScopedVariable], asked: str
+) -> None:
+    config = {
+        "variables": {"OWN": "own"},
+        "a": {
+            "script": "x", "environment": environment, "tags": ["t$A$B$OWN"],
+            "rules": [{"if": f'${asked} == "x"', "when": "manual"}, {"when": "always"}],
+        },
+    }  # fmt: skip
+    fitting = {item.key: item for item in scoped if in_scope(environment, item.scope)}
+    same = replace(
+        CONTEXT,
+        variables=VARIABLES | {item.key: item.value for item in fitting.values()},
+        raw=frozenset(item.key for item in fitting.values() if item.raw),
+    )
+    assert told(plan(config, replace(CONTEXT, scoped=tuple(scoped)))) == told(plan(config, same))
+    without = {**config, "a": {**config["a"], "environment": None}}
+    assert told(plan(without, replace(CONTEXT, scoped=tuple(scoped)))) == told(plan(without))
+
+
 # --- explanations --------------------------------------------------------------------------------------------
 
 _clauses = st.one_of(
@@ -343,18 +499,18 @@ _included = st.sampled_from([[], [{"local": "$TOKEN.txt"}], [{"local": "$TOKEN/*
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.lists(st.tuples(_keywords, _copies), min_size=1, max_size=4), _wrong, _included)
+@given(st.lists(st.tuples(_keywords, _copies), min_size=1, max_size=4), _wrong, _included, st.booleans())
 def test_explanations_agree_with_the_plan_and_show_no_masked_value(
-    jobs: list[tuple[dict[str, Any], Any]], wrong: dict[str, Any], included: list[Any]
+    jobs: list[tuple[dict[str, Any], Any]], wrong: dict[str, Any], included: list[Any], scoped: bool
 ) -> None:
-    config = {
-        f"j{n}": {"script": "x", "parallel": copies, **keywords} for n, (keywords, copies) in enumerate(jobs)
-    }
+    own = {"script": "x", "environment": "a"} if scoped else {"script": "x"}
+    config = {f"j{n}": {**own, "parallel": copies, **keywords} for n, (keywords, copies) in enumerate(jobs)}
     config["sure"] = {"script": "x", **wrong}
     context = replace(
         CONTEXT,
-        variables={**VARIABLES, "TOKEN": SECRET},
-        masked=frozenset({"TOKEN"}),
+        variables=VARIABLES if scoped else {**VARIABLES, "TOKEN": SECRET},
+        masked=frozenset() if scoped else frozenset({"TOKEN"}),
+        scoped=(ScopedVariable("TOKEN", SECRET, "*", masked=True),) if scoped else (),
         fetcher=MemoryFetcher({"a.yml": "", f"{SECRET}.yml": ""}),
         changes=MemoryChanges(["src/a", f"docs/{SECRET}/b"], {}),
     )

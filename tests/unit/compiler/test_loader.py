@@ -8,49 +8,155 @@ from collections.abc import Callable
 import pytest
 
 from ci_core.compiler import CompileContext, CompiledPipeline, CompileResult, Limits, compile_config
-from ci_core.compiler.scalars import resolve_plain
+from ci_core.compiler.scalars import resolve_plain, scalar_text
 
 Run = Callable[..., CompileResult]
 Plan = Callable[..., CompiledPipeline]
 Errors = Callable[..., list[str]]
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("", None),
-        ("~", None),
-        ("null", None),
-        ("NULL", None),
-        ("nUll", "nUll"),
-        ("yes", True),
-        ("On", True),
-        ("FALSE", False),
-        ("n", "n"),
-        ("12", 12),
-        ("-1_000", -1000),
-        ("0o7", "0o7"),
-        ("010", 8),
-        ("08", "08"),
-        ("0x1F", 31),
-        ("0b101", 5),
-        ("0x_", "0x_"),
-        ("1:30", 90),
-        ("1.5", 1.5),
-        ("1e3", 1000.0),
-        (".5", 0.5),
-        (".inf", float("inf")),
-        ("1.2.3", "1.2.3"),
-        ("2024-01-01", "2024-01-01"),
-        ("-", "-"),
-        ("+", "+"),
-        ("main", "main"),
-        ("9" * 400, "9" * 400),
-    ],
-)
+# Expected are the values of Psych 5, lib/psych/scalar_scanner.rb, rule by rule; GitLab reads its configuration with it.
+PLAIN: list[tuple[str, object]] = [
+    # empty, null, booleans: up to five characters, in any case
+    ("", None),
+    ("~", None),
+    ("null", None),
+    ("nUll", None),
+    ("Null", None),
+    ("nulls", "nulls"),
+    ("yes", True),
+    ("On", True),
+    ("tRuE", True),
+    ("FALSE", False),
+    ("off", False),
+    ("n", "n"),
+    ("y", "y"),
+    ("none", "none"),
+    ("false.", "false."),
+    ("y\non", True),
+    ("x\non", "x\non"),
+    ("true\nfalse", "true\nfalse"),
+    # whole numbers: commas and underscores between digits, a zero in front for octal
+    ("12", 12),
+    ("+12", 12),
+    ("-1_000", -1000),
+    ("1,000", 1000),
+    ("1,0_0,0", 1000),
+    ("1__0", "1__0"),
+    ("1,", "1,"),
+    ("0", 0),
+    ("-0", 0),
+    ("00", 0),
+    ("010", 8),
+    ("-017", -15),
+    ("0_17", 15),
+    ("0_", 0),
+    ("08", "08"),
+    ("0o7", "0o7"),
+    ("0x1F", 31),
+    ("-0x_f", -15),
+    ("0x", "0x"),
+    ("0x_", "0x_"),
+    ("0b1_01", 5),
+    ("0b2", "0b2"),
+    ("+", "+"),
+    ("-", "-"),
+    ("+ 1", "+ 1"),
+    # numbers with a point; an exponent needs both a point and a sign
+    ("1.5", 1.5),
+    ("1.", 1.0),
+    (".5", 0.5),
+    ("-.5", -0.5),
+    ("1,000.5", 1000.5),
+    ("1_0.5", 10.5),
+    ("1.5_0", "1.5_0"),
+    ("1e3", "1e3"),
+    ("1.5e3", "1.5e3"),
+    ("1.5e+3", 1500.0),
+    ("1.e-1", 0.1),
+    (".e+1", ".e+1"),
+    (".", "."),
+    ("-.", "-."),
+    ("1.2.3", "1.2.3"),
+    (".inf", float("inf")),
+    ("+.Inf", float("inf")),
+    ("-.INF", float("-inf")),
+    # hours, minutes and seconds, in seconds; the sign belongs to the hours
+    ("1:30", 5400),
+    ("01:30", 5400),
+    ("22:22", 80_520),
+    ("1:30:15", 5415),
+    ("-1:30", -1800),
+    ("1_0:00", 36_000),
+    ("1:2:3:4", "1:2:3:4"),
+    ("8080:80", "8080:80"),
+    ("1:30.5", 5430.0),
+    ("1:30.", 5400.0),
+    # symbols lose their colon
+    (":name", "name"),
+    (":'a b'", "a b"),
+    (':":x"', "x"),
+    (":", ":"),
+    # text
+    ("main", "main"),
+    ("-abc", "-abc"),
+    ("1.2.3-rc", "1.2.3-rc"),
+    ("9" * 400, "9" * 400),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), PLAIN)
 def test_plain_scalars(text: str, expected: object) -> None:
     assert resolve_plain(text) == expected
     assert type(resolve_plain(text)) is type(expected)
+
+
+def test_not_a_number_is_a_number() -> None:
+    assert str(resolve_plain(".NaN")) == "nan"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (1.0, "1.0"),
+        (1e15, "1000000000000000.0"),
+        (1e16, "1.0e+16"),
+        (1.5e-5, "1.5e-05"),
+        (0.0001, "0.0001"),
+        (float("inf"), "Infinity"),
+        (float("-inf"), "-Infinity"),
+        (float("nan"), "NaN"),
+        (True, "true"),
+        (None, ""),
+        (8, "8"),
+    ],
+)
+def test_scalars_as_text_are_written_as_in_ruby(value: float | None, text: str) -> None:
+    # Ruby, Float#to_s
+    assert scalar_text(value) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["2024-01-01", "2024-1-31", "2024-02-31", "2024-01-01 10:00:00", "2024-01-01T10:00:00.5+02:00"]
+)
+def test_dates_want_quotes(errors: Errors, plan: Plan, text: str) -> None:
+    # GitLab, lib/gitlab/config/loader/yaml.rb: "Tried to load unspecified class: Date"
+    config = "a: {script: x, variables: {A: %s, B: 1}, tags: [%s]}"
+    first, second = errors(config % (text, text))
+    words = "is read as a date, which a configuration cannot hold. Put it in quotes."
+    assert first == f"1 a:variables:A: '{text}' {words}"
+    assert second.startswith("1 a:tags[0]: ")
+    assert plan(config % (repr(text), repr(text))).jobs[0].tags == (text,)
+
+
+@pytest.mark.parametrize("text", ["2024-13-01", "2024-01-32", "24-01-01", "2024-01", "2024-01-01T10:00"])
+def test_what_is_no_date_is_text(plan: Plan, text: str) -> None:
+    assert plan(f"a: {{script: x, tags: [{text}]}}").jobs[0].tags == (text,)
+
+
+def test_keys_that_are_symbols_lose_their_colon(plan: Plan) -> None:
+    job = plan(":a:\n  :script: x\n  tags: [b]\n").jobs[0]
+    assert (job.name, job.definition()["script"]) == ("a", ["x"])
 
 
 def test_anchors_and_merge_keys(plan: Plan) -> None:

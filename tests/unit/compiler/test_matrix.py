@@ -65,7 +65,6 @@ def test_the_example_of_the_docs(plan: Plan) -> None:
         ("[{A: [x, y], B: [1, 2]}]", ["a: [x, 1]", "a: [x, 2]", "a: [y, 1]", "a: [y, 2]"]),
         ("[{A: x}, {B: y}]", ["a: [x]", "a: [y]"]),
         ("[{A: [ubuntu]}, {B: [ubuntu]}]", ["a: [ubuntu]"]),
-        ("[{A: true}]", ["a: [true]"]),
         ("[[{A: x}], [{A: y}]]", ["a: [x]", "a: [y]"]),
     ],
 )

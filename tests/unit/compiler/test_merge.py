@@ -198,7 +198,6 @@ def test_defaults_are_taken_over_whole_and_can_be_refused(plan: Plan) -> None:
           interruptible: true
           before_script: [default]
           tags: [a]
-          timeout: 1h
         all: {script: x}
         own: {script: x, image: {name: python, entrypoint: [""]}, before_script: [], tags: []}
         none: {script: x, inherit: {default: false, variables: false}}
@@ -206,7 +205,7 @@ def test_defaults_are_taken_over_whole_and_can_be_refused(plan: Plan) -> None:
     """)
     jobs = {job.name: job for job in pipeline.jobs}
     every, own, none, some = (jobs[name] for name in ("all", "own", "none", "some"))
-    assert (every.retry_max, every.interruptible, every.tags, every.timeout) == (2, True, ("a",), 3600)
+    assert (every.retry_max, every.interruptible, every.tags) == (2, True, ("a",))
     assert every.definition()["before_script"] == ["default"]
     assert own.definition()["image"] == {"name": "python", "entrypoint": [""]}
     assert own.definition()["before_script"] == []

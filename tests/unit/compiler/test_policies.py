@@ -29,7 +29,6 @@ CHANGED = replace(MAIN, changes=MemoryChanges(["docker/scripts/a", "x.py"]))
         ("only: [main, /^issue-.*$/, merge_requests]", {"main", "issue", "schedule", "request", "changed"}),
         ("except: [main, /^stable-branch.*$/, schedules]", {"issue", "tag"}),
         ("only: [branches]", {"main", "issue", "schedule", "changed"}),
-        ("only: branches", {"main", "issue", "schedule", "changed"}),
         ("only: {refs: [branches]}", {"main", "issue", "schedule", "changed"}),
         ("only: [tags]", {"tag"}),
         ("only: [branches, tags]", {"main", "issue", "tag", "schedule", "changed"}),
@@ -87,7 +86,7 @@ def test_only_and_except(job: str, included: set[str]) -> None:
     [
         ("only: [main], rules: [{when: always}]", "only does not go together with rules. Keep rules."),
         ("except: [main], rules: [{when: always}]", "except does not go together with rules."),
-        ("only: {}, except: 5", "only/except:refs must be a text or a list of texts"),
+        ("only: {}, except: 5", "only/except:refs must be a list of texts"),
         ("only: [[1]]", "Each entry of only/except:refs must be a text"),
         ("only: ['/(/']", "is not a valid RE2 regular expression"),
         ("only: {variables: ['$A ==']}", "Invalid expression syntax"),

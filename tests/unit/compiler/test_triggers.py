@@ -82,7 +82,10 @@ def test_what_goes_together_with_trigger(plan: Plan) -> None:
         ("trigger: {include: []}", "trigger:include must have 1 to 3 entries, not 0."),
         ("trigger: {include: [a, b, c, d]}", "trigger:include must have 1 to 3 entries, not 4."),
         ("trigger: {include: {artifact: a}}", "trigger:include:artifact needs job."),
-        ("trigger: {include: {project: a}}", "trigger:include:project needs file."),
+        (
+            "trigger: {include: {project: a}}",
+            "trigger:include:project needs file, a path or a list of paths.",
+        ),
         ("trigger: {include: {local: a, remote: b}}", "needs one of"),
         ("trigger: {include: a, branch: b}", "trigger:branch goes with trigger:project only."),
         ("trigger: {project: a, strategy: wait}", "trigger:strategy must be 'mirror' or 'depend'"),

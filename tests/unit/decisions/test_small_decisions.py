@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from ci_core.decisions.duration import busy_seconds
 from ci_core.decisions.retries import failure_is_allowed, retries_itself
-from ci_core.decisions.slugs import environment_slug, guessed_tier, ref_slug
+from ci_core.decisions.slugs import environment_slug, guessed_tier
 from ci_core.decisions.timeouts import job_timeout
 from ci_core.models.ids import in_pipeline, job_of, on_job, pipeline_of
+from ci_core.names import slug
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -89,10 +90,11 @@ def test_failure_is_allowed() -> None:
         ("-x-", "x"),
         ("a" * 70, "a" * 63),
         ("a" * 62 + "/b", "a" * 62),
+        ("renovate/@types--x", "renovate--types--x"),
     ],
 )
-def test_ref_slug(ref: str, expected: str) -> None:
-    assert ref_slug(ref) == expected
+def test_slug(ref: str, expected: str) -> None:
+    assert slug(ref) == expected
 
 
 @given(st.text(min_size=1, max_size=60))
