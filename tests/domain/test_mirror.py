@@ -92,7 +92,7 @@ def test_it_shows_that_its_pipeline_waits_for_a_resource_and_claims_none() -> No
     files = {".gitlab-ci.yml": parent, "child.yml": "test: {script: x, resource_group: shared}\n"}
     project = ProjectFactory(files=files, auto_cancel_pending_pipelines=False)
     pipeline = create_pipeline(project, "main", PipelineSource.PUSH, acting_user=None)
-    holder = job_of(pipeline_with({"x": {"script": "x"}}), "x")
+    holder = job_of(pipeline_with({"x": {"script": "x", "when": "manual"}}), "x")
     ResourceGroup.objects.create(
         project=project, key="shared", holder_id=holder.pk, created_at=clock.now(), updated_at=clock.now()
     )
