@@ -38,7 +38,7 @@ def run(scenario: Callable[[], Coroutine[Any, Any, R]]) -> R:
     That is: no task, nobody who listens to the bell, no broadcast, no connection that was lent by the pool, and none to
     the database outside the pool.
     """
-    before = connections_in_use()
+    before = at_rest()
 
     async def whole() -> R:
         result = await scenario()
@@ -63,6 +63,14 @@ class InUse:
 
     lent: int
     listening: int
+
+
+def at_rest() -> InUse:
+    """The connections in use once those of earlier requests have gone back, which takes a moment."""
+    deadline = time.monotonic() + PATIENCE
+    while (found := connections_in_use()).lent > 1 and time.monotonic() < deadline:
+        time.sleep(0.005)
+    return found
 
 
 def connections_in_use() -> InUse:

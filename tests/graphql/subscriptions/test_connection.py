@@ -11,7 +11,7 @@ from django.test import Client
 from ci_core import tokens
 from ci_core.actions import pipelines
 from tests.factories import UserFactory, member, pipeline_with
-from tests.graphql.subscriptions.scenarios import PATIENCE, InUse, connections_in_use, elsewhere, run
+from tests.graphql.subscriptions.scenarios import PATIENCE, InUse, at_rest, connections_in_use, elsewhere, run
 from tests.support.graphql_client import access_token
 from tests.support.graphql_socket import Closed, GraphQLSocket
 from tests.support.jobs import job_of, take
@@ -207,7 +207,7 @@ def test_same_subscription_twice_on_two_connections():
 def test_subscriptions_share_one_listening_connection_and_lend_none_while_they_wait():
     """`run` asserts that nothing is left after the client has gone."""
     pipeline = pipeline_with({"build": {"script": "x"}}, visibility="public")
-    before = connections_in_use()
+    before = at_rest()
 
     async def scenario():
         async with GraphQLSocket() as socket:
