@@ -27,8 +27,9 @@ ThreadRunner = Callable[[Callable[[], Any]], Awaitable[Any]]
 
 #: Threads, and so database connections, that all WebSocket operations of a process use at most.
 SOCKET_THREADS: Final = 8
-#: The same for the HTTP requests that share threads.
-HTTP_THREADS: Final = 8
+#: The same for the HTTP requests that share threads. Only one of them runs Python at a time: with 8, the slowest
+#: of 64 requests at once took a third longer and more. One that waits long for the database must not hold up all.
+HTTP_THREADS: Final = 4
 #: Seconds for which a thread with nothing to do keeps its database connection: to take one from the pool costs as much
 #: as a small statement, and another one knows fewer prepared statements.
 KEPT_SECONDS: Final = 0.05
