@@ -105,7 +105,7 @@ def read_env() -> Env:
     """Env of this process; files in PIPEYARD_HOME (written by `manage.py up`) stand in for unset variables."""
     env = environ.Env()
     home = (ROOT / env.str("PIPEYARD_HOME", ".pipeyard")).resolve()
-    port = env.int("PORT", 8000)
+    port = number("PORT", 8000, least=0)
     given = env.str("DATABASE_URL", "")
     return Env(
         home=home,
@@ -121,10 +121,10 @@ def read_env() -> Env:
         or secrets.token_urlsafe(48),
         debug=env.bool("PIPEYARD_DEBUG", False),
         allowed_hosts=tuple(env.list("PIPEYARD_ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])),
-        long_poll_seconds=env.float("PIPEYARD_LONG_POLL_SECONDS", 20.0),
-        artifact_limit=env.int("PIPEYARD_ARTIFACT_LIMIT", 100 * 1024 * 1024),
-        trace_limit=env.int("PIPEYARD_TRACE_LIMIT", 16 * 1024 * 1024),
-        database_pool=env.int("PIPEYARD_DATABASE_POOL", 16),
+        long_poll_seconds=number("PIPEYARD_LONG_POLL_SECONDS", 20.0, least=0),
+        artifact_limit=number("PIPEYARD_ARTIFACT_LIMIT", 100 * 1024 * 1024, least=0),
+        trace_limit=number("PIPEYARD_TRACE_LIMIT", 16 * 1024 * 1024, least=0),
+        database_pool=number("PIPEYARD_DATABASE_POOL", 16, least=0),
         include_prefixes=tuple(env.list("PIPEYARD_INCLUDE_PREFIXES", default=[])),
         template_registry=env.str("PIPEYARD_TEMPLATE_REGISTRY_HOST", ""),
         include_templates=env.str("PIPEYARD_INCLUDE_TEMPLATES", ""),
@@ -146,23 +146,23 @@ def _redis_url(env: environ.Env) -> str | None:
 
 
 def _read_graphql_env(env: environ.Env) -> GraphQLEnv:
-    def number(name: str, default: int) -> int:
-        return int(env.int(f"PIPEYARD_GRAPHQL_{name}", default))
+    def limit(name: str, default: int) -> int:
+        return number(f"PIPEYARD_GRAPHQL_{name}", default, least=0)
 
     return GraphQLEnv(
-        body_limit=number("BODY_LIMIT", 4 * 1024 * 1024),
-        document_limit=number("DOCUMENT_LIMIT", 256 * 1024),
-        token_limit=number("TOKEN_LIMIT", 5000),
-        depth_limit=number("DEPTH_LIMIT", 20),
-        alias_limit=number("ALIAS_LIMIT", 100),
-        directive_limit=number("DIRECTIVE_LIMIT", 200),
-        complexity_limit=number("COMPLEXITY_LIMIT", 3000),
-        anonymous_complexity_limit=number("ANONYMOUS_COMPLEXITY_LIMIT", 2000),
-        batch_limit=number("BATCH_LIMIT", 0),
-        time_limit_seconds=env.float("PIPEYARD_GRAPHQL_TIME_LIMIT_SECONDS", 30.0),
-        rate_limit=number("RATE_LIMIT", 60_000),
-        anonymous_rate_limit=number("ANONYMOUS_RATE_LIMIT", 30_000),
-        persisted_limit=number("PERSISTED_LIMIT", 1000),
+        body_limit=limit("BODY_LIMIT", 4 * 1024 * 1024),
+        document_limit=limit("DOCUMENT_LIMIT", 256 * 1024),
+        token_limit=limit("TOKEN_LIMIT", 5000),
+        depth_limit=limit("DEPTH_LIMIT", 20),
+        alias_limit=limit("ALIAS_LIMIT", 100),
+        directive_limit=limit("DIRECTIVE_LIMIT", 200),
+        complexity_limit=limit("COMPLEXITY_LIMIT", 3000),
+        anonymous_complexity_limit=limit("ANONYMOUS_COMPLEXITY_LIMIT", 2000),
+        batch_limit=limit("BATCH_LIMIT", 0),
+        time_limit_seconds=number("PIPEYARD_GRAPHQL_TIME_LIMIT_SECONDS", 30.0, least=0),
+        rate_limit=limit("RATE_LIMIT", 60_000),
+        anonymous_rate_limit=limit("ANONYMOUS_RATE_LIMIT", 30_000),
+        persisted_limit=limit("PERSISTED_LIMIT", 1000),
         trusted_only=env.bool("PIPEYARD_GRAPHQL_TRUSTED_ONLY", False),
         introspection=env.bool("PIPEYARD_GRAPHQL_INTROSPECTION", True),
         suggestions=env.bool("PIPEYARD_GRAPHQL_SUGGESTIONS", True),

@@ -7,6 +7,7 @@ writing: the client finds the head alone, and goes to sleep again.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -42,6 +43,11 @@ class JoiningTransport:
             self._loop.call_soon(self._flush)
         else:
             self._transport.write(data)
+
+    def writelines(self, parts: Iterable[bytes]) -> None:
+        """Writes several parts, after a head that was kept back."""
+        self._flush()
+        self._transport.writelines(parts)
 
     def close(self) -> None:
         """Closes the connection when everything is written."""

@@ -126,9 +126,7 @@ def _built(
 ) -> _Built:
     """The statement for the first rows of each parent. Raises EmptyResultSet."""
     if single and not any(column in rows.query.annotations for column in columns):
-        return _Built(
-            *_of_parent(rows, columns, single, direct=True).order_by(*order)[:limit].query.sql_with_params()
-        )
+        return _Built(*_of_only_parent(rows, columns).order_by(*order)[:limit].query.sql_with_params())
     sql, parameters = _of_parent(rows, columns, single).order_by(*order)[:limit].query.sql_with_params()
     names, given = _parents(rows, columns, single)
     outer_order = ", ".join(f"row.{_ordered(rows, name)}" for name in order)
@@ -183,15 +181,17 @@ def _parents(rows: models.QuerySet[Any], columns: Columns, single: bool) -> tupl
     return f"unnest({arrays}) WITH ORDINALITY AS parent({names}, place)", given
 
 
-def _of_parent(
-    rows: models.QuerySet[Any], columns: Columns, single: bool, *, direct: bool = False
-) -> models.QuerySet[Any]:
-    """The rows of one parent. single: there is only one. direct: its values stand in the conditions themselves."""
+def _of_only_parent(rows: models.QuerySet[Any], columns: Columns) -> models.QuerySet[Any]:
+    """The rows of the only parent, whose values stand in the conditions: that is planned sooner than a join to it."""
     for place, column in enumerate(columns):
-        if direct:
-            value = RawSQL(f"%s::{_kind(rows, column)}", (_Values(place, single),))  # noqa: S611 - a type of Django's
-            rows = rows.filter(**{column: value})
-            continue
+        value = RawSQL(f"%s::{_kind(rows, column)}", (_Values(place, single=True),))  # noqa: S611 - a type of Django's
+        rows = rows.filter(**{column: value})
+    return rows
+
+
+def _of_parent(rows: models.QuerySet[Any], columns: Columns, single: bool) -> models.QuerySet[Any]:
+    """The rows of one parent, to be joined to it. single: there is only one."""
+    for place, column in enumerate(columns):
         if not single:
             # All parents again, for the planner: it leaves out partitions, and judges by how many rows they have.
             every = RawSQL(f"%s::{_kind(rows, column)}[]", (_Values(place),))  # noqa: S611 - a type of Django's

@@ -114,7 +114,7 @@ class SharedThreads:
         own: SimpleQueue[_Call] = SimpleQueue()
         while True:
             call.run()
-            _look_after_connections()
+            _give_back_connections(only_broken=True)
             following = self._next(own)
             # Not before the thread is known to be free: else the next call, which may come of this one, takes another.
             call.tell()
@@ -130,20 +130,13 @@ class SharedThreads:
         return None
 
 
-def _look_after_connections() -> None:
-    """Gives back a connection that something went wrong with. Never fails: the thread is needed for others."""
+def _give_back_connections(*, only_broken: bool) -> None:
+    """Gives back the thread's connections, or those that something went wrong with. Never fails: the thread is needed
+    for others."""
     try:
         for connection in connections.all(initialized_only=True):
-            if connection.errors_occurred or not connection.autocommit:
+            if not only_broken or connection.errors_occurred or not connection.autocommit:
                 connection.close()
-    except Exception as error:
-        log.warning("a database connection could not be closed", exc_info=error)
-
-
-def _give_back_connections() -> None:
-    """Gives back all that the thread has. Never fails, either."""
-    try:
-        connections.close_all()
     except Exception as error:
         log.warning("a database connection could not be closed", exc_info=error)
 
@@ -153,7 +146,7 @@ def _wait(own: SimpleQueue[_Call]) -> _Call:
     try:
         return own.get(timeout=KEPT_SECONDS)
     except Empty:
-        _give_back_connections()
+        _give_back_connections(only_broken=False)
         return own.get()
 
 

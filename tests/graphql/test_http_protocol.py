@@ -42,6 +42,8 @@ def written(*steps: bytes | None) -> list[bytes]:
                 await asyncio.sleep(0)
             elif step == b"<closed>":
                 joining.close()
+            elif step.startswith(b"lines"):
+                joining.writelines((step, b"!"))
             else:
                 joining.write(step)
         await asyncio.sleep(0)
@@ -66,3 +68,7 @@ def test_a_head_without_a_body_waits_no_longer_than_the_event_loop() -> None:
 
 def test_nothing_is_lost_when_the_connection_is_closed() -> None:
     assert written(HEAD, b"<closed>") == [HEAD, b"<closed>"]
+
+
+def test_parts_do_not_overtake_a_head() -> None:
+    assert written(HEAD, b"lines") == [HEAD, b"lines!"]
