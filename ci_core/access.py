@@ -159,8 +159,7 @@ def personal_token_principal(token: str) -> Principal | None:
     if not rows:
         return None
     found, owner = rows[0]
-    found.user = owner
-    if not _opens(found, now):
+    if not _opens(found, owner, now):
         return None
     if found.last_used_at is None or (now - found.last_used_at).total_seconds() > LAST_USED_EVERY:
         PersonalAccessToken.objects.filter(pk=found.pk).update(last_used_at=now)
@@ -171,12 +170,14 @@ def personal_token_principals(digests: Iterable[str]) -> dict[str, Principal]:
     """The same for tokens that were given earlier, by digest, with one statement; without those that open nothing."""
     now = clock.now()
     found = PersonalAccessToken.objects.select_related("user").filter(digest__in=list(digests))
-    return {row.digest: Principal(row.user, frozenset(row.scopes)) for row in found if _opens(row, now)}
+    return {
+        row.digest: Principal(row.user, frozenset(row.scopes)) for row in found if _opens(row, row.user, now)
+    }
 
 
-def _opens(token: PersonalAccessToken, now: datetime) -> bool:
+def _opens(token: PersonalAccessToken, owner: User, now: datetime) -> bool:
     """Whether a token opens anything at all."""
-    if token.revoked_at is not None or not token.user.is_active:
+    if token.revoked_at is not None or not owner.is_active:
         return False
     if token.expires_at is not None and token.expires_at <= now:
         return False

@@ -14,7 +14,8 @@ from django.core.exceptions import EmptyResultSet
 from django.db import connection, models
 from django.db.models.base import ModelState
 
-from ci_core.prepared import Value, fetch_planned, fetch_prepared
+from ci_core.prepared import fetch_planned, fetch_prepared
+from ci_core.statements import Fetched, Value
 
 #: Makes rows of the values of their columns.
 Make = Callable[[Iterable[tuple[Any, ...]]], list[Any]]
@@ -37,14 +38,18 @@ def rows_of(rows: models.QuerySet[Any]) -> list[Any]:
 
 
 def planned_rows(model: type[models.Model], sql: str, parameters: Sequence[Any]) -> list[Any]:
-    """The rows that a statement gives; what is no column of the model becomes an attribute."""
-    names, found = fetch_planned(sql, parameters)
-    return _maker(model, names)(found)
+    """The rows that a statement gives, as `made_of` has them."""
+    return made_of(model, fetch_planned(sql, parameters))
 
 
 def prepared_rows(model: type[models.Model], sql: str, parameters: Sequence[Value]) -> list[Any]:
     """The same for a statement that is one of a few constants (`ci_core.prepared`)."""
-    names, found = fetch_prepared(sql, parameters)
+    return made_of(model, fetch_prepared(sql, parameters))
+
+
+def made_of(model: type[models.Model], fetched: Fetched) -> list[Any]:
+    """The rows that a statement gave; what is no column of the model becomes an attribute."""
+    names, found = fetched
     return _maker(model, names)(found)
 
 

@@ -27,6 +27,7 @@ from graphql_api.authentication import (
     token_in_payload,
 )
 from graphql_api.context import Context
+from graphql_api.encoding import encode
 from graphql_api.errors import Unauthenticated
 from graphql_api.schema import schema
 from graphql_api.subscriptions.handler import Handler
@@ -54,7 +55,7 @@ class Adapter(ChannelsWebSocketAdapter):
 
     def put(self, message: Mapping[str, object]) -> None:
         """Sends a message."""
-        self.ws_consumer.outbox.put(orjson.dumps(message).decode())
+        self.ws_consumer.outbox.put(encode(message).decode())
 
     def send_shared(self, *parts: str) -> None:
         """Sends a message that is written already, in parts."""

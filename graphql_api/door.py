@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import orjson
 import structlog
 from graphql import GraphQLError
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
@@ -20,6 +19,7 @@ from strawberry.types.graphql import OperationType
 
 from ci_core.access import Principal
 from graphql_api.context import Context, current_request_id
+from graphql_api.encoding import encode
 from graphql_api.errors import INTERNAL_MESSAGE, presented
 from graphql_api.execution.straight import carried_out
 from graphql_api.http.answering import body_of, status_of
@@ -87,11 +87,6 @@ def counted(given: Answer, address: str) -> Answer:
     return given
 
 
-def encode_json(data: object) -> bytes:
-    """Writes a response."""
-    return orjson.dumps(data)
-
-
 class _Visit:
     """One request on its way. The first part runs in a thread, the other in the event loop."""
 
@@ -155,7 +150,7 @@ class _Visit:
         bodies = [body_of(result) for result in results]
         body = bodies if isinstance(result, list) else bodies[0]
         status = status_of(results, self._media_type)
-        return Answer(status, self._media_type, encode_json(body), caller=self._principal)
+        return Answer(status, self._media_type, encode(body), caller=self._principal)
 
 
 async def _execute(operation: Operation, only_queries: bool, context: Context) -> ExecutionResult:
@@ -188,4 +183,4 @@ def undetermined(error: CannotGetOperationTypeError) -> str:
 
 def _refusal(refused: Refused, media_type: str | None) -> Answer:
     body: Any = refused.body
-    return Answer(refused.status, media_type or JSON, encode_json(body), refused.headers)
+    return Answer(refused.status, media_type or JSON, encode(body), refused.headers)

@@ -56,9 +56,8 @@ class InProcess:
 
     def answer(self, workload: Workload) -> tuple[float, bytes]:
         """Executes the document."""
-        import orjson
-
         from graphql_api.context import Context
+        from graphql_api.encoding import encode
         from graphql_api.execution.straight import carried_out
         from graphql_api.http.reading import Operation
         from graphql_api.schema import schema
@@ -68,7 +67,7 @@ class InProcess:
         def run() -> bytes:
             result = carried_out(schema, operation, Context(self._principal))
             assert result is not None and not result.errors, result
-            return orjson.dumps(result.data)
+            return encode(result.data)
 
         return timed(run)
 

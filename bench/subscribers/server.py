@@ -54,10 +54,10 @@ def _count() -> None:
     statements: Any = prepared
     send_prepared = statements._run
 
-    def sent_prepared(*arguments: Any) -> Any:
+    def sent_prepared(sql: str, *arguments: Any) -> Any:
         if threading.current_thread().name.startswith("graphql-socket"):
-            COUNTED["statements"] += 1
-        return send_prepared(*arguments)
+            COUNTED["statements"] += 1 + sql.count(prepared.BETWEEN)
+        return send_prepared(sql, *arguments)
 
     module.execute = counted
     cursors._execute = sent

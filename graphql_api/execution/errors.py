@@ -14,11 +14,15 @@ from graphql_api.execution.shapes import Step
 
 
 class FieldErrors:
-    """The errors so far. no_data: whether null has spread to the whole response."""
+    """The errors so far.
+
+    no_data: whether null has spread to the whole response. nulled: whether it has taken the place of any object.
+    """
 
     def __init__(self) -> None:
         self.errors: list[GraphQLError] = []
         self.no_data = False
+        self.nulled = False
 
     def field(self, rows: Rows, row: int, step: Step, error: Exception, keys: Sequence[Key] = ()) -> None:
         """A field has failed for one row; keys: where in its value. Null stands there if it may, otherwise above."""
@@ -53,6 +57,7 @@ class FieldErrors:
         rules = link.step.nullability
         if slot in link.nulled or row in link.without:
             return False
+        self.nulled = True
         link.nulled.add(slot)
         if link.sizes is None:
             return rules.value or self._null_row(link.parent, row)

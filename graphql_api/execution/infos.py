@@ -34,6 +34,10 @@ class PlannedInfo(strawberry.Info[Any, None]):
         asked = self._asked
         return raw_info(self._executor, asked.step, [*asked.rows.path(asked.row(0)), asked.step.key])
 
+    def leads_to(self, names: tuple[str, ...]) -> bool:
+        """Whether fields of these names are asked for below the field, each below the one before."""
+        return self._asked.step.leads_to(names)
+
     @property
     def context(self) -> Any:
         """What the operation carries with it."""

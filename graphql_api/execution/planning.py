@@ -107,6 +107,8 @@ class Planner:
         read = self._reader(definition, place, events=events)
         step = Step(key, nodes, parent_type, field, definition, _nullability(field.type, place), read)
         step.variables = variables_of(nodes[0])
+        if isinstance(definition, BatchedField) and type(definition).at_hand is not BatchedField.at_hand:
+            step.at_hand = definition.at_hand
         named = get_named_type(field.type)
         if is_leaf_type(named):
             step.leaf = LeafType(field.type, place)

@@ -61,24 +61,22 @@ class Rows:
         return self.shape.write([written(column, count) for column in columns], count)
 
 
-@dataclass(slots=True, eq=False)
 class Asked:
-    """A field that some rows are asked for. taken: these rows; None for all."""
+    """A field that some rows are asked for. taken: these rows; None for all. parents: the objects of these rows."""
 
-    rows: Rows
-    place: int
-    taken: Sequence[int] | None
+    __slots__ = ("parents", "place", "rows", "step", "taken")
 
-    @property
-    def step(self) -> Step:
-        """The field."""
-        return self.rows.shape.steps[self.place]
+    def __init__(self, rows: Rows, place: int, taken: Sequence[int] | None) -> None:
+        self.rows = rows
+        self.place = place
+        self.step: Step = rows.shape.steps[place]
+        self.take(taken)
 
-    @property
-    def parents(self) -> Sequence[Any]:
-        """The objects of these rows."""
+    def take(self, taken: Sequence[int] | None) -> None:
+        """Asks these rows, and no others."""
+        self.taken = taken
         objects = self.rows.objects
-        return objects if self.taken is None else [objects[row] for row in self.taken]
+        self.parents = objects if taken is None else [objects[row] for row in taken]
 
     def row(self, number: int) -> int:
         """The row whose object is the `number`-th (from 0) of the parents."""

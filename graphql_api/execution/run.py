@@ -71,7 +71,7 @@ class Run:
 
     def _read(self, rows: Rows) -> None:
         """Fills the columns of new rows with what can be read at once, and asks for the rest."""
-        whole = rows.is_whole()
+        whole = self._is_whole(rows)
         for place, step in enumerate(rows.shape.steps):
             column = step.at_once(rows.objects) if whole and step.at_once is not None else None
             if column is not None:
@@ -79,16 +79,18 @@ class Run:
             else:
                 self._read_field(rows, place)
                 # An error may have put null in the place of a row.
-                whole = rows.is_whole()
+                whole = self._is_whole(rows)
+
+    def _is_whole(self, rows: Rows) -> bool:
+        return not self.errors.nulled or rows.is_whole()
 
     def _read_field(self, rows: Rows, place: int) -> None:
         step = rows.shape.steps[place]
-        taken = rows.standing()
-        all_taken = len(taken) == len(rows.objects)
-        asked = Asked(rows, place, None if all_taken else taken)
+        asked = Asked(rows, place, None if self._is_whole(rows) else rows.standing())
         if step.read is not None:
             self._completion.read(asked, step.read)
-        elif isinstance(step.definition, BatchedField) and all(map(step.definition.at_hand, asked.parents)):
+        elif step.at_hand is not None and all(map(step.at_hand, asked.parents)):
+            assert isinstance(step.definition, BatchedField)
             self._call(Batch(step.definition.batch, PlannedInfo(self._executor, asked), {}, [asked]))
         elif asked.parents:
             self._waiting.append(asked)
@@ -98,11 +100,10 @@ class Run:
     def _batches(self, waiting: Sequence[Asked]) -> list[Batch]:
         found: dict[Hashable, Batch] = {}
         for asked in waiting:
-            if asked.rows.link is not None:
+            if not self._is_whole(asked.rows):
                 standing = asked.rows.standing()
-                if len(standing) < len(asked.rows.objects):
-                    kept = set(standing)
-                    asked.taken = [row for row in asked.taken or standing if row in kept]
+                kept = set(standing)
+                asked.take([row for row in asked.taken or standing if row in kept])
             info = PlannedInfo(self._executor, asked)
             try:
                 arguments = self._arguments(asked.step, info)
@@ -125,13 +126,16 @@ class Run:
     def _call(self, batch: Batch) -> None:
         """Calls a function once for all different parents, and gives each place its values."""
         parents = [parent for asked in batch.asked for parent in asked.parents]
-        if len(set(map(id, parents))) == len(parents):
+        if len(parents) == 1 or len(set(map(id, parents))) == len(parents):
             values = call_batch(batch.function, parents, batch.info, batch.arguments)
         else:
             different = {id(parent): parent for parent in parents}
             found = call_batch(batch.function, list(different.values()), batch.info, batch.arguments)
             by_parent = dict(zip(different, found, strict=True))
             values = [by_parent[id(parent)] for parent in parents]
+        if len(batch.asked) == 1:
+            self._completion.complete(batch.asked[0], values)
+            return
         start = 0
         for asked in batch.asked:
             end = start + len(asked.parents)

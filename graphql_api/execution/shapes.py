@@ -14,6 +14,8 @@ from strawberry.types.field import StrawberryField
 from graphql_api.execution.arguments import KeptArguments
 from graphql_api.execution.leaves import LeafType
 
+#: Fields that lead from a page to its rows.
+_OF_PAGES: Final = frozenset({"nodes", "edges", "node"})
 #: The columns of an object list, one a field, to its response objects.
 _NO_OBJECTS: Final = (NoneType, type(Undefined))
 Write: TypeAlias = Callable[[Sequence[Sequence[Any]], int], list[Any]]
@@ -35,7 +37,8 @@ class Nullability:
 class Step:
     """A field of a selection.
 
-    read: gives the value of one parent; None for a field that is asked for in a batch. at_once: reads a scalar from all
+    read: gives the value of one parent; None for a field that is asked for in a batch. at_hand: whether a batch needs
+    neither the database nor arguments for one parent; None if it always needs them. at_once: reads a scalar from all
     parents and writes it; None of it where they have to be looked at one by one. leaf: how its values are
     written; None for a field that leads to objects. shapes: by name of the type, what to give for these objects.
     variables: those in its arguments; arguments: what they came to.
@@ -48,11 +51,13 @@ class Step:
     definition: StrawberryField
     nullability: Nullability
     read: Callable[[Any], Any] | None = None
+    at_hand: Callable[[Any], bool] | None = None
     leaf: LeafType | None = None
     at_once: Callable[[Sequence[Any]], list[Any] | None] | None = None
     shapes: Shapes = dataclasses.field(default_factory=lambda: Shapes())
     variables: tuple[str, ...] = ()
     arguments: KeptArguments = dataclasses.field(default_factory=KeptArguments)
+    _leads_to: dict[tuple[str, ...], bool] = dataclasses.field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -64,6 +69,21 @@ class Step:
         """The field's type in the schema."""
         return self.field.type
 
+    def leads_to(self, names: tuple[str, ...]) -> bool:
+        """Whether fields of these names (in Python) are asked for below, each below the one before; through pages."""
+        known = self._leads_to.get(names)
+        if known is None:
+            known = self._leads_to[names] = any(
+                step._is_way(names) for shape in self.shapes.values() for step in shape.steps
+            )
+        return known
+
+    def _is_way(self, names: tuple[str, ...]) -> bool:
+        if self.definition.python_name in _OF_PAGES:
+            return self.leads_to(names)
+        first, *others = names
+        return self.definition.python_name == first and (not others or self.leads_to(tuple(others)))
+
 
 @dataclass(slots=True)
 class Shape:
@@ -72,6 +92,7 @@ class Shape:
     object_type: GraphQLObjectType
     steps: Sequence[Step]
     write: Write
+    _taken: set[type] = dataclasses.field(default_factory=set)
 
     @property
     def row_class(self) -> type | None:
@@ -81,6 +102,14 @@ class Shape:
 
     def takes(self, kinds: Iterable[type]) -> bool:
         """Whether values of all these classes are surely objects of this type: no nulls, no errors."""
+        if self._taken.issuperset(kinds):
+            return True
+        takes = self._takes(kinds)
+        if takes:
+            self._taken.update(kinds)
+        return takes
+
+    def _takes(self, kinds: Iterable[type]) -> bool:
         if self.object_type.is_type_of is not None:
             return self.row_class is not None and all(issubclass(kind, self.row_class) for kind in kinds)
         return not any(kind in _NO_OBJECTS or issubclass(kind, Exception) for kind in kinds)

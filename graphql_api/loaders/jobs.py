@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, TypeVar
 
 from ci_core import models
 from ci_core.hydration import rows_of
 from ci_core.models.ids import pipeline_of
 from graphql_api.context import Context
-from graphql_api.loaders.slim import Columns
+from graphql_api.loaders.slim import Columns, read_together
+
+R = TypeVar("R")
 
 JOBS: Final = Columns(
     "CiJob",
@@ -68,11 +71,17 @@ _JOBS_OF_STAGES: Final = """
 SELECT {columns} FROM ci_core_job
 WHERE pipeline_id = ANY(%s::bigint[]) AND stage_id = ANY(%s::bigint[]) AND NOT retried ORDER BY number, id
 """
+_JOBS_OF_PIPELINES: Final = """
+SELECT {columns} FROM ci_core_job WHERE pipeline_id = ANY(%s::bigint[]) AND NOT retried ORDER BY number, id
+"""
 _NEEDS_OF_JOBS: Final = """
 SELECT {columns} FROM ci_core_need
 WHERE pipeline_id = ANY(%s::bigint[]) AND job_id = ANY(%s::bigint[]) ORDER BY pipeline_id, id
 """
 _NEEDS_OF_PIPELINES: Final = """
+SELECT {columns} FROM ci_core_need WHERE pipeline_id = ANY(%s::bigint[]) ORDER BY pipeline_id, id
+"""
+_NEEDS_BETWEEN: Final = """
 SELECT {columns} FROM ci_core_need
 WHERE pipeline_id = ANY(%s::bigint[]) AND job_id BETWEEN %s::bigint AND %s::bigint ORDER BY pipeline_id, id
 """
@@ -106,6 +115,26 @@ def stages(context: Context, pipeline_ids: Iterable[int]) -> Mapping[int, Sequen
     return _grouped(STAGES.read_sql(context, _STAGES, [_array(pipeline_ids)]), "pipeline_id")
 
 
+def stages_with_jobs(
+    context: Context, pipeline_ids: Iterable[int], *, needs: bool
+) -> Mapping[int, Sequence[models.Stage]]:
+    """The same; the jobs of all these stages, and their needs if they are wanted, are read with them and remembered.
+
+    They are read without waiting for the rows by which `latest_by_stage` and `needs` would ask for them.
+    """
+    ids = [_array(pipeline_ids)]
+    readings = [STAGES.statement(context, _STAGES, ids), JOBS.statement(context, _JOBS_OF_PIPELINES, ids)]
+    if needs:
+        readings.append(NEEDS.statement(context, _NEEDS_OF_PIPELINES, ids))
+    found, jobs, *others = read_together(readings)
+    by_stage = _grouped(jobs, "stage_id")
+    context.remembered("jobs of stage", (stage.id for stage in found), partial(_known, by_stage))
+    for rows in others:
+        by_job = _grouped(rows, "job_id")
+        context.remembered("needs", (job.id for job in jobs), partial(_known, by_job))
+    return _grouped(found, "pipeline_id")
+
+
 def latest_by_stage(context: Context, stage_ids: Iterable[int]) -> Mapping[int, Sequence[models.Job] | None]:
     """The latest jobs of each stage, in the order of the configuration."""
 
@@ -131,7 +160,7 @@ def needs(context: Context, job_ids: Iterable[int]) -> Mapping[int, Sequence[mod
         pipelines = {pipeline_of(id_) for id_ in missing}
         if len(missing) > MANY_JOBS * len(pipelines):
             between = [min(missing), max(missing)]
-            found = NEEDS.read_sql(context, _NEEDS_OF_PIPELINES, [_array(pipelines), *between])
+            found = NEEDS.read_sql(context, _NEEDS_BETWEEN, [_array(pipelines), *between])
         else:
             found = NEEDS.read_sql(context, _NEEDS_OF_JOBS, [_array(pipelines), _array(missing)])
         return _grouped(found, "job_id")
@@ -197,6 +226,11 @@ def variables(pipeline_ids: Iterable[int]) -> Mapping[int, Sequence[models.Pipel
     """The variables that each pipeline was given."""
     rows = models.PipelineVariable.objects.in_pipelines(pipeline_ids).order_by("pipeline_id", "id")
     return _grouped(rows_of(rows), "pipeline_id")
+
+
+def _known(found: Mapping[int, R], _missing: list[int]) -> Mapping[int, R]:
+    """What was read before it was asked for."""
+    return found
 
 
 def _array(ids: Iterable[int]) -> str:

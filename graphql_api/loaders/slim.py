@@ -10,15 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from typing import Any, Final
 
 from django.core.exceptions import EmptyResultSet
 from django.db import models as django
 from django.db.models.base import ModelState
 
-from ci_core.hydration import Make, converters, maker, prepared_rows, rows_of
-from ci_core.prepared import Value, fetch_planned, fetch_prepared
+from ci_core.hydration import Make, converters, made_of, maker, rows_of
+from ci_core.prepared import fetch_planned, fetch_prepared, fetch_together
+from ci_core.statements import Fetched, Value
 from graphql_api.context import Context
 
 
@@ -86,10 +87,31 @@ class Columns:
 
     def read_sql(self, context: Context, sql: str, parameters: Sequence[Value]) -> list[Any]:
         """The rows of a statement with `{columns}` for its columns: for what is asked too often to build it anew."""
+        asked = self.statement(context, sql, parameters)
+        return asked.rows(fetch_prepared(asked.sql, asked.parameters))
+
+    def statement(self, context: Context, sql: str, parameters: Sequence[Value]) -> Reading:
+        """The same, to be read later."""
         columns = self.asked(context)
         if columns is None or not self._unconverted.issuperset(columns):
-            return prepared_rows(self.model, sql.format(columns="*"), parameters)
-        return _maker(self.model, columns)(fetch_prepared(_with_columns(sql, columns), parameters)[1])
+            return Reading(sql.format(columns="*"), parameters, partial(made_of, self.model))
+        make = _maker(self.model, columns)
+        return Reading(_with_columns(sql, columns), parameters, lambda fetched: make(fetched[1]))
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A statement that is to be run, its values, and how rows are made of what it gives."""
+
+    sql: str
+    parameters: Sequence[Value]
+    rows: Callable[[Fetched], list[Any]]
+
+
+def read_together(readings: Sequence[Reading]) -> list[list[Any]]:
+    """The rows of each of several statements, which are sent at once."""
+    fetched = fetch_together([(reading.sql, reading.parameters) for reading in readings])
+    return [reading.rows(found) for reading, found in zip(readings, fetched, strict=True)]
 
 
 @lru_cache(256)

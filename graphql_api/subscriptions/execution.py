@@ -13,6 +13,7 @@ from strawberry.types.execution import ExecutionResult
 
 from ci_core.access import Principal
 from graphql_api.context import Context
+from graphql_api.encoding import encode
 from graphql_api.subscriptions.rights import WatchedPrincipal
 from graphql_api.subscriptions.source import Update
 from graphql_api.threads import in_socket_thread
@@ -60,4 +61,4 @@ async def execute(
         payload["errors"] = [error.formatted for error in result.errors]
     if result.extensions:
         payload["extensions"] = result.extensions
-    return Told(orjson.dumps(payload).decode(), watched.personal)
+    return Told(encode(payload).decode(), watched.personal)

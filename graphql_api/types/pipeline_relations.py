@@ -17,6 +17,7 @@ from graphql_api.batching import BatchFunction
 from graphql_api.context import Info
 from graphql_api.fields import argument
 from graphql_api.filters.filtering import filtered, unless_narrowed
+from graphql_api.foresight import will_ask
 from graphql_api.loaders import facts, rows, runners
 from graphql_api.loaders import jobs as job_loader
 from graphql_api.loaders import pipelines as loader
@@ -64,7 +65,12 @@ def stages(
     """The stages of each pipeline."""
     arguments = PageArguments(after, before, first, last)
     ids = [row.id for row in parents]
-    return whole_of_each(map(job_loader.stages(info.context, ids).get, ids), arguments, _stage_order)
+    if arguments.everything and will_ask(info, ("jobs",), ("groups",)):
+        needs = will_ask(info, ("jobs", "needs"), ("groups", "jobs", "needs"))
+        found = job_loader.stages_with_jobs(info.context, ids, needs=needs)
+    else:
+        found = job_loader.stages(info.context, ids)
+    return whole_of_each(map(found.get, ids), arguments, _stage_order)
 
 
 def coverages(parents: list[models.Pipeline], info: Info) -> list[float | None]:

@@ -11,8 +11,8 @@ from django.db import DatabaseError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from psycopg.types.json import Jsonb
 
-from ci_core import prepared
-from ci_core.prepared import fetch_by_cursor, fetch_named, fetch_planned, fetch_prepared
+from ci_core import prepared, statements
+from ci_core.prepared import fetch_by_cursor, fetch_named, fetch_planned, fetch_prepared, fetch_together
 
 VALUES = "SELECT %s::bigint AS number, %s::text AS name, %s::bigint[] AS many, now() - now() AS none, null AS nothing"
 
@@ -84,7 +84,7 @@ def test_the_first_statement_of_a_transaction_begins_it():
 
 @pytest.mark.django_db(transaction=True)
 def test_no_more_are_kept_than_agreed(monkeypatch):
-    monkeypatch.setattr(prepared, "KEPT", 5)
+    monkeypatch.setattr(statements, "KEPT", 5)
     for number in range(12):
         fetch_prepared(f"SELECT {number} AS a", [])
         assert len(known()) <= 5
@@ -94,7 +94,7 @@ def test_no_more_are_kept_than_agreed(monkeypatch):
 def test_a_connection_that_nobody_has_any_more_is_not_kept():
     connection.ensure_connection()
     opened = psycopg.connect(connection.connection.info.dsn, autocommit=True)
-    prepared._BY_CONNECTION[opened] = prepared._Statements(opened)
+    prepared._BY_CONNECTION[opened] = statements.Statements(opened)
     before = len(prepared._BY_CONNECTION)
     opened.close()
     del opened
@@ -184,3 +184,80 @@ def test_what_libpq_is_not_given_goes_by_the_cursor(value):
 def test_a_text_of_a_planned_statement_cannot_hold_nul():
     with pytest.raises(ValueError, match="NUL"):
         fetch_planned("SELECT %s::text", ["a\0b"])
+
+
+NUMBERS = "SELECT generate_series(1, %s::bigint) AS number, repeat('x', %s::bigint::int) AS text"
+SEVERAL = [(NUMBERS, [3, 1]), (VALUES, [1, "a", [1, 2]]), (NUMBERS, [0, 1]), (NUMBERS, [2, 2])]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_statements_that_are_sent_at_once_give_what_each_gives():
+    expected = [fetch_by_cursor(sql, values) for sql, values in SEVERAL]
+    assert fetch_together(SEVERAL) == expected
+    # And again, when they are prepared; with others in between.
+    assert fetch_together(SEVERAL) == expected
+    assert fetch_prepared(*SEVERAL[1]) == expected[1]
+    assert fetch_together(SEVERAL[:1]) == expected[:1]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_sent_at_once_may_be_larger_than_any_buffer():
+    """Neither side waits for the other: the questions and the answers are megabytes."""
+    ids = list(range(10**6, 10**6 + 200_000))
+    asked = [("SELECT unnest(%s::bigint[]) AS id", [ids])] * 4
+    assert [len(rows) for _, rows in fetch_together(asked)] == [len(ids)] * 4
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_one_that_fails_is_told_and_the_connection_goes_on(place):
+    asked = [("SELECT 1 / %s::bigint AS a", [0 if number == place else 1]) for number in range(3)]
+    with pytest.raises(DatabaseError, match="division by zero"):
+        fetch_together(asked)
+    assert fetch_together(asked[:place] + asked[place + 1 :]) == [(("a",), [(1,)])] * 2
+    with pytest.raises(DatabaseError, match="no_such_table"):
+        fetch_together([("SELECT 1 AS a", []), ("SELECT * FROM no_such_table", [])])
+    assert fetch_together([("SELECT 1 AS a", [])]) == [(("a",), [(1,)])]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_within_a_transaction_they_are_part_of_it():
+    with pytest.raises(DatabaseError), transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("CREATE TEMPORARY TABLE own ON COMMIT DROP AS SELECT 5 AS a")
+        assert fetch_together([("SELECT a FROM own", [])] * 2) == [(("a",), [(5,)])] * 2
+        fetch_together([("SELECT 1 AS a", []), ("SELECT 1 / %s::bigint", [0])])
+    with transaction.atomic():
+        fetch_together([("SELECT 1 AS a", [])])
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT now() <> statement_timestamp()")
+            assert cursor.fetchone() == (True,)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_those_that_were_forgotten_are_prepared_again(monkeypatch):
+    fetch_together(SEVERAL)
+    with connection.cursor() as cursor:
+        cursor.execute("DEALLOCATE ALL")
+    assert [len(rows) for _, rows in fetch_together(SEVERAL)] == [3, 1, 0, 2]
+    monkeypatch.setattr(statements, "KEPT", 3)
+    for number in range(5):
+        asked = [(f"SELECT {number} AS {name}", []) for name in "abc"]
+        assert fetch_together(asked) == [((name,), [(number,)]) for name in "abc"]
+        assert len(known()) <= 3
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_connection_that_is_lost_meanwhile_is_an_error_and_the_next_one_works():
+    with pytest.raises(DatabaseError):
+        fetch_together([("SELECT 1 AS a", []), ("SELECT pg_terminate_backend(pg_backend_pid())", [])])
+    connection.close()
+    assert fetch_together([("SELECT 1 AS a", [])]) == [(("a",), [(1,)])]
+
+
+@pytest.mark.django_db
+def test_whoever_logs_statements_sees_each_of_those_sent_at_once():
+    with CaptureQueriesContext(connection) as captured:
+        found = fetch_together(SEVERAL)
+    assert len(captured.captured_queries) == len(SEVERAL)
+    assert [len(rows) for _, rows in found] == [3, 1, 0, 2]

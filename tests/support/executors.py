@@ -17,6 +17,7 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.utils.await_maybe import await_maybe
 
 from ci_core import clock
+from graphql_api.encoding import encode
 from graphql_api.execution.executor import BreadthFirst
 from graphql_api.execution.straight import carried_out
 from graphql_api.http.reading import Operation
@@ -66,7 +67,7 @@ class Comparing(BreadthFirst):
         as_served = SimpleNamespace(execution_context_class=BreadthFirst, _schema=self.schema)
         # In a thread of the request's own kind: only that gives its connection back.
         result = await context.run_in_thread(lambda: carried_out(as_served, operation, context))
-        if result is None or (result.data, places(result)) != (answer.data, places(answer)):
+        if result is None or (encode(result.data), places(result)) != (encode(answer.data), places(answer)):
             self.differences.append(f"{source}\nby Strawberry: {told(answer)}\nstraight: {result}")
 
     def _sent_variables(self) -> dict[str, Any]:
@@ -87,9 +88,9 @@ class Comparing(BreadthFirst):
             )
 
 
-def told(answer: Any) -> tuple[Any, list[str]]:
+def told(answer: Any) -> tuple[bytes, list[str]]:
     """What an answer says, whatever the order of its errors; the order of keys counts."""
-    return repr(answer.data), sorted(repr(error.formatted) for error in answer.errors or ())
+    return encode(answer.data), sorted(repr(error.formatted) for error in answer.errors or ())
 
 
 def places(answer: Any) -> list[Any]:

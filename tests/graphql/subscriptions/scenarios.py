@@ -129,7 +129,7 @@ def statements_of_sockets() -> Iterator[list[str]]:
 
     def run(sql: str, *ignored: Any) -> Any:
         if threading.current_thread().name.startswith("graphql-socket"):
-            sent.append(sql)
+            sent.extend(sql.split(prepared.BETWEEN))
         return straight(sql, *ignored)
 
     with mock.patch.object(CursorWrapper, "_execute", execute), mock.patch.object(prepared, "_run", run):
