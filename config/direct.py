@@ -9,23 +9,23 @@ are those that the middlewares give; a test compares them.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
 import structlog
 from django.conf import settings
-from django.core.handlers.asgi import ASGIHandler
 from django.http.request import split_domain_port, validate_host
 
 from ci_core.access import Principal, anonymous
 from config.request_id import request_id_for
 from graphql_api.door import Answer, Door
 from graphql_api.http.caller import caller_by_token
-from graphql_api.http.reading import Sent, within_limit
+from graphql_api.http.reading import Sent
 from graphql_api.threads import HTTP_THREADS, in_http_thread
 from graphql_api.together import Together
 
+Application = Callable[[Any, Any, Any], Awaitable[None]]
 PATH: Final = "/api/graphql"
 #: Seconds after which it counts whether the client still waits.
 PATIENCE: Final = 0.05
@@ -41,19 +41,19 @@ _DECIDING: Final = ("authorization", "private-token", "job-token", "accept", "co
 _TOGETHER: Final = Together(HTTP_THREADS)
 
 
-class DirectHandler(ASGIHandler):
-    """Django's handler, with a short way for the API."""
+class ShortWay:
+    """An ASGI application: answers what it can, and leaves the rest to another one."""
 
-    async def handle(self, scope: Any, receive: Any, send: Any) -> None:
+    def __init__(self, application: Application) -> None:
+        self._application = application
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answers one request."""
-        headers = _headers_of_short_way(scope)
+        headers = _headers_of_short_way(scope) if scope["type"] == "http" else None
         if headers is None:
-            await super().handle(scope, receive, send)
-            return
-        body = await _body(receive)
-        if body is None:
-            return
-        await _while_wanted(_answer(scope, headers, *body, send), receive)
+            await self._application(scope, receive, send)
+        elif (body := await _body(receive)) is not None:
+            await _while_wanted(_answer(scope, headers, body, send), receive)
 
 
 async def _while_wanted(answering: Coroutine[Any, Any, None], receive: Any) -> None:
@@ -81,11 +81,15 @@ async def _while_wanted(answering: Coroutine[Any, Any, None], receive: Any) -> N
 
 
 def _headers_of_short_way(scope: Any) -> Mapping[str, str] | None:
-    """The headers of a request that is answered here, by lower-case name; None for one that Django answers."""
+    """The headers of a request that is answered here, by lower-case name; None for one that is left to the other."""
     if scope["method"] != "POST" or scope["path"].removeprefix(scope.get("root_path", "")) != PATH:
         return None
     headers = {name.decode("latin1"): value.decode("latin1") for name, value in scope["headers"]}
     if "cookie" in headers or len(headers) != len(scope["headers"]):
+        return None
+    # Bodies of which the length was not announced, or is too long, are counted on the other way.
+    length = headers.get("content-length", "") if "transfer-encoding" not in headers else ""
+    if not (length.isascii() and length.isdigit() and int(length) <= settings.PIPEYARD_GRAPHQL_BODY_LIMIT):
         return None
     return headers if _is_allowed(headers.get("host", ""), tuple(settings.ALLOWED_HOSTS)) else None
 
@@ -96,23 +100,20 @@ def _is_allowed(host: str, allowed: tuple[str, ...]) -> bool:
     return bool(domain) and validate_host(domain, allowed)
 
 
-async def _body(receive: Any) -> tuple[bytes, int] | None:
-    """The body as far as it is taken, and how many bytes were not kept; None if the client has gone."""
-    kept, more = b"", 0
+async def _body(receive: Any) -> bytes | None:
+    """The body, which the server has held to the length that was announced; None if the client has gone."""
+    body = b""
     while True:
-        message = await receive()
+        message: Mapping[str, Any] = await receive()
         if message["type"] == "http.disconnect":
             return None
-        chunk = message.get("body", b"")
-        if len(kept) + len(chunk) > settings.PIPEYARD_GRAPHQL_BODY_LIMIT:
-            more += len(chunk)
-        else:
-            kept += chunk
+        chunk: bytes = message.get("body", b"")
+        body += chunk
         if not message.get("more_body", False):
-            return kept, more
+            return body
 
 
-async def _answer(scope: Any, headers: Mapping[str, str], body: bytes, more: int, send: Any) -> None:
+async def _answer(scope: Any, headers: Mapping[str, str], body: bytes, send: Any) -> None:
     request_id = request_id_for(headers.get("x-request-id", ""))
     address = (scope.get("client") or ("",))[0]
 
@@ -124,11 +125,12 @@ async def _answer(scope: Any, headers: Mapping[str, str], body: bytes, more: int
         accept=headers.get("accept"),
         content_type=headers.get("content-type", ""),
         parameters={},
-        body=lambda: within_limit(body, more),
+        body=lambda: body,
     )
     key = (*(headers.get(name) for name in _DECIDING), body)
-    with structlog.contextvars.bound_contextvars(request_id=request_id):
-        given = await _TOGETHER.answer(key, sent, Door(caller, address, in_http_thread))
+    # For the task of this request alone: the server gives each its own.
+    structlog.contextvars.bind_contextvars(request_id=request_id)
+    given = await _TOGETHER.answer(key, sent, Door(caller, address, in_http_thread))
     await send(
         {"type": "http.response.start", "status": given.status, "headers": _written(given, request_id)}
     )

@@ -72,14 +72,9 @@ def body_of_request(request: HttpRequest) -> bytes:
     announced = request.META.get("CONTENT_LENGTH") or ""
     if announced.isascii() and announced.isdigit() and int(announced) > limit:
         raise exceeding(413, LimitExceeded("body", limit, int(announced)))
-    return within_limit(request.read(limit + 1), 0)
-
-
-def within_limit(body: bytes, more: int) -> bytes:
-    """The body, unless it and `more` bytes that were not kept exceed the limit. Raises Refused (413)."""
-    limit = settings.PIPEYARD_GRAPHQL_BODY_LIMIT
-    if len(body) + more > limit:
-        raise exceeding(413, LimitExceeded("body", limit, len(body) + more))
+    body = request.read(limit + 1)
+    if len(body) > limit:
+        raise exceeding(413, LimitExceeded("body", limit, len(body)))
     return body
 
 

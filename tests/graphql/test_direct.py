@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from threading import Event
 from time import monotonic, sleep
 
 import asgiref.sync
 import pytest
 from asgiref.sync import async_to_sync
-from asgiref.testing import ApplicationCommunicator
 from django.db import connections
 
-from config.direct import DirectHandler
 from graphql_api.execution.executor import BreadthFirst
 from graphql_api.http import caller
 from graphql_api.schema import schema
 from tests.factories import UserFactory
-from tests.support.asgi_client import ask, bearer, scope_of
+from tests.support.asgi_client import ask, bearer, request_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -72,9 +69,10 @@ def test_a_body_beyond_the_limit_is_refused(settings):
     assert (status, body["errors"][0]["extensions"]["limit"]) == (413, "body")
 
 
-def test_a_request_with_a_cookie_goes_the_way_of_django(hops):
+@pytest.mark.parametrize("more", [[(b"transfer-encoding", b"chunked")], [(b"cookie", b"theme=dark")]])
+def test_a_cookie_or_a_body_of_unknown_length_goes_the_way_of_django(hops, more):
     user = UserFactory()
-    status, _, body = async_to_sync(ask)([bearer(user), (b"cookie", b"theme=dark")])
+    status, _, body = async_to_sync(ask)([bearer(user), *more])
     assert (status, body["data"]) == (200, {"currentUser": {"username": user.username}})
     assert hops, "Django's signals are told in the request's thread"
 
@@ -93,8 +91,8 @@ def test_a_foreign_host_is_refused(settings):
     key = bearer(UserFactory())
 
     async def status():
-        client = ApplicationCommunicator(DirectHandler(), scope_of([key]))
-        await client.send_input({"type": "http.request", "body": b"{}"})
+        client, message = request_of([key], "{ currentUser { username } }")
+        await client.send_input(message)
         start = await client.receive_output(10)
         await client.receive_output(10)
         await client.wait(10)
@@ -114,9 +112,9 @@ def test_a_client_that_goes_away_is_not_answered(monkeypatch):
     monkeypatch.setattr(caller, "principal_of_token", slow)
 
     async def leave():
-        client = ApplicationCommunicator(DirectHandler(), scope_of([(b"authorization", b"Bearer glpat-x")]))
-        body = json.dumps({"query": "{ currentUser { username } }"}).encode()
-        await client.send_input({"type": "http.request", "body": body})
+        key = (b"authorization", b"Bearer glpat-x")
+        client, message = request_of([key], "{ currentUser { username } }")
+        await client.send_input(message)
         await asyncio.to_thread(began.wait, 10)
         await client.send_input({"type": "http.disconnect"})
         await client.wait(10)

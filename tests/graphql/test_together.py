@@ -6,7 +6,6 @@ import asyncio
 
 import pytest
 from asgiref.sync import async_to_sync
-from asgiref.testing import ApplicationCommunicator
 
 from config import direct
 from graphql_api import door
@@ -16,7 +15,7 @@ from graphql_api.schema import schema
 from graphql_api.threads import in_http_thread
 from graphql_api.together import Together
 from tests.factories import UserFactory
-from tests.support.asgi_client import ask, bearer, scope_of
+from tests.support.asgi_client import ask, bearer, request_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 DOCUMENT = "query who($more: Boolean = false) { currentUser { username id @include(if: $more) } }"
@@ -155,9 +154,8 @@ def test_the_others_are_answered_when_one_goes_away(executions, monkeypatch):
         await ask([key], DOCUMENT)
         threads = Threads()
         monkeypatch.setattr(direct, "in_http_thread", threads.run)
-        leaving = ApplicationCommunicator(direct.DirectHandler(), scope_of([key]))
-        body = b'{"query": "%s", "variables": {}}' % DOCUMENT.encode()
-        await leaving.send_input({"type": "http.request", "body": body})
+        leaving, message = request_of([key], DOCUMENT)
+        await leaving.send_input(message)
         staying = asyncio.ensure_future(ask([key], DOCUMENT))
         while threads.waiting < 1:
             await asyncio.sleep(0.01)

@@ -8,7 +8,6 @@ from typing import Any
 from asgiref.testing import ApplicationCommunicator
 
 from ci_core.models import User
-from config.direct import DirectHandler
 from tests.support.graphql_client import PATH, access_token
 
 Headers = list[tuple[bytes, bytes]]
@@ -31,13 +30,25 @@ def scope_of(headers: Headers) -> dict[str, Any]:
     }
 
 
+def request_of(
+    headers: Headers, document: str, **variables: Any
+) -> tuple[ApplicationCommunicator, dict[str, Any]]:
+    """A client that posts an operation, and the message with its body, which is yet to be sent."""
+    # Importing it sets the process up for serving.
+    from config.asgi import application
+
+    body = json.dumps({"query": document, "variables": variables}).encode()
+    announced = (b"content-length", str(len(body)).encode())
+    client = ApplicationCommunicator(application, scope_of([*headers, announced]))
+    return client, {"type": "http.request", "body": body}
+
+
 async def ask(
     headers: Headers, document: str = "{ currentUser { username } }", **variables: Any
 ) -> tuple[int, dict[bytes, bytes], Any]:
     """The status, the headers and the body of the answer to a request."""
-    client = ApplicationCommunicator(DirectHandler(), scope_of(headers))
-    body = json.dumps({"query": document, "variables": variables}).encode()
-    await client.send_input({"type": "http.request", "body": body})
+    client, message = request_of(headers, document, **variables)
+    await client.send_input(message)
     start = await client.receive_output(10)
     content = await client.receive_output(10)
     await client.wait(10)
