@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator
 from typing import Any, Final
 
 from django.conf import settings
-from graphql import GraphQLError, GraphQLSchema, OperationDefinitionNode, parse
+from graphql import GraphQLError, OperationDefinitionNode, parse
 from strawberry.extensions import SchemaExtension
 from strawberry.schema.exceptions import CannotGetOperationTypeError
 
@@ -15,33 +15,13 @@ from ci_core.actions.documents import remember_document
 from graphql_api.context import Context
 from graphql_api.documents import Prepared, prepare
 from graphql_api.limits.exceeded import LimitExceeded
-from graphql_api.limits.usage import Usage, complexity_limit, limit_of
+from graphql_api.limits.measuring import measure, weigh
+from graphql_api.limits.usage import Usage
 from graphql_api.persisted import digest_in, document_of, is_new
 
 #: Stands for a document that is not there or cannot be parsed: Strawberry gives errors to clients of both protocols
 #: only once it has a document. It is never executed.
 _NOTHING: Final = parse("{ __typename }")
-
-
-def measure(prepared: Prepared, name: str | None, operation: OperationDefinitionNode, usage: Usage) -> None:
-    """Holds the shape of an operation against its limits. Raises LimitExceeded."""
-    usage.take("tokens", prepared.tokens, limit_of("tokens"))
-    shape = prepared.shape(name, operation)
-    for limit in ("depth", "aliases", "directives"):
-        usage.take(limit, getattr(shape, limit), limit_of(limit))
-
-
-def weigh(
-    prepared: Prepared,
-    name: str | None,
-    operation: OperationDefinitionNode,
-    schema: GraphQLSchema,
-    variables: Mapping[str, Any],
-    context: Context,
-) -> None:
-    """Holds the complexity of an operation against its limit; only of a valid document. Raises LimitExceeded."""
-    score = prepared.complexity(schema, name, operation).score(variables)
-    context.usage.take("complexity", score, complexity_limit(context.principal))
 
 
 class CheckOperations(SchemaExtension):

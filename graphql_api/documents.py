@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass, field
-from threading import Lock
 from typing import Final
 
 from django.conf import settings
@@ -24,6 +22,7 @@ from graphql import (
 from graphql_api.limits.complexity import Complexity
 from graphql_api.limits.exceeded import LimitExceeded
 from graphql_api.limits.shape import Shape, fragments_of, shape_of
+from graphql_api.recent import Recent
 from graphql_api.validation import RULES
 
 #: Tokens of the documents that a process remembers, all together: what a parsed document weighs grows with them.
@@ -32,7 +31,7 @@ REMEMBERED_TOKENS: Final = 200_000
 
 @dataclass(slots=True)
 class Prepared:
-    """A document that can be parsed. `document` is the same object each time that the same text comes."""
+    """A document that can be parsed."""
 
     document: DocumentNode
     fragments: dict[str, FragmentDefinitionNode]
@@ -77,32 +76,7 @@ class Prepared:
         return self._complexities[name]
 
 
-class _Cache:
-    """The documents that came last. Requests are served by threads and event loops alike, hence the lock."""
-
-    def __init__(self) -> None:
-        self._entries: OrderedDict[tuple[str, bool], Prepared] = OrderedDict()
-        self._tokens = 0
-        self._lock = Lock()
-
-    def get(self, key: tuple[str, bool]) -> Prepared | None:
-        with self._lock:
-            found = self._entries.get(key)
-            if found is not None:
-                self._entries.move_to_end(key)
-            return found
-
-    def put(self, key: tuple[str, bool], prepared: Prepared) -> None:
-        with self._lock:
-            if self._entries.setdefault(key, prepared) is not prepared:
-                return
-            self._tokens += prepared.tokens
-            while self._tokens > REMEMBERED_TOKENS:
-                _, oldest = self._entries.popitem(last=False)
-                self._tokens -= oldest.tokens
-
-
-_CACHE: Final = _Cache()
+_RECENT: Final[Recent[Prepared]] = Recent(REMEMBERED_TOKENS)
 
 
 def prepare(text: str) -> Prepared:
@@ -111,17 +85,17 @@ def prepare(text: str) -> Prepared:
     if length > longest:
         raise LimitExceeded("document", longest, length)
     key = (text, settings.PIPEYARD_GRAPHQL_INTROSPECTION)
-    prepared = _CACHE.get(key)
+    prepared = _RECENT.get(key)
     if prepared is None:
         document = _parsed(text)
         prepared = Prepared(document, fragments_of(document))
-        _CACHE.put(key, prepared)
+        _RECENT.put(key, prepared, prepared.tokens)
     return prepared
 
 
 def recall(text: str) -> Prepared | None:
     """A document that came before and was right; None for any other."""
-    prepared = _CACHE.get((text, settings.PIPEYARD_GRAPHQL_INTROSPECTION))
+    prepared = _RECENT.get((text, settings.PIPEYARD_GRAPHQL_INTROSPECTION))
     return prepared if prepared is not None and prepared.is_right else None
 
 

@@ -8,17 +8,16 @@ nothing is carried out but the documents on the list, however they are sent.
 from __future__ import annotations
 
 import re
-from collections import OrderedDict
 from collections.abc import Mapping
-from threading import Lock
+from dataclasses import dataclass
 from time import monotonic
 from typing import Any, Final
 
 from django.conf import settings
 from graphql import GraphQLError
 
-from ci_core.actions.documents import digest_of
 from ci_core.models import PersistedDocument
+from graphql_api.recent import Recent
 
 #: Seconds for which a process does not look again at what it knows of a document: so long one that was taken off the
 #: list may still be carried out.
@@ -28,33 +27,16 @@ KNOWN_CHARACTERS: Final = 4 * 1024 * 1024
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 
 
+@dataclass(frozen=True, slots=True)
 class _Known:
-    """What a process knows of documents by digest: whether they are trusted, their text, and since when."""
+    """What a process knows of a document. since: when it was read, in seconds."""
 
-    def __init__(self) -> None:
-        self._entries: OrderedDict[str, tuple[str, bool, float]] = OrderedDict()
-        self._characters = 0
-        self._lock = Lock()
-
-    def get(self, digest: str) -> tuple[str, bool] | None:
-        with self._lock:
-            found = self._entries.get(digest)
-            if found is None or monotonic() - found[2] > TRUSTED_SECONDS:
-                return None
-            self._entries.move_to_end(digest)
-            return found[:2]
-
-    def put(self, digest: str, text: str, trusted: bool) -> None:
-        with self._lock:
-            known = self._entries.pop(digest, None)
-            self._characters += len(text) - (len(known[0]) if known else 0)
-            self._entries[digest] = (text, trusted, monotonic())
-            while self._characters > KNOWN_CHARACTERS:
-                _, (oldest, _, _) = self._entries.popitem(last=False)
-                self._characters -= len(oldest)
+    text: str
+    trusted: bool
+    since: float
 
 
-_KNOWN: Final = _Known()
+_RECENT: Final[Recent[_Known]] = Recent(KNOWN_CHARACTERS)
 
 
 def digest_in(extensions: Mapping[str, Any]) -> str | None:
@@ -76,13 +58,13 @@ def document_of(text: str | None, digest: str | None) -> str:
 
     text: as the client sent it. digest: as `digest_in` gives it. One of them is there.
     """
-    if text and digest and digest_of(text) != digest:
+    if text and digest and PersistedDocument.digest_of(text) != digest:
         raise GraphQLError(
             "provided sha does not match query", extensions={"code": "PERSISTED_QUERY_HASH_MISMATCH"}
         )
     if text and not settings.PIPEYARD_GRAPHQL_TRUSTED_ONLY:
         return text
-    found = _look_up(digest or digest_of(text or ""))
+    found = _look_up(digest or PersistedDocument.digest_of(text or ""))
     if settings.PIPEYARD_GRAPHQL_TRUSTED_ONLY and not (found and found[1]):
         raise GraphQLError(
             "Only documents that the operator has put on the list are carried out here.",
@@ -105,11 +87,11 @@ def is_new(digest: str) -> bool:
 
 def _look_up(digest: str) -> tuple[str, bool] | None:
     """The document of a digest, and whether it is trusted."""
-    known = _KNOWN.get(digest)
-    if known is None:
+    known = _RECENT.get(digest)
+    if known is None or monotonic() - known.since > TRUSTED_SECONDS:
         row = PersistedDocument.objects.filter(pk=digest).first()
         if row is None:
             return None
-        known = (row.text, row.trusted)
-        _KNOWN.put(digest, *known)
-    return known
+        known = _Known(row.text, row.trusted, monotonic())
+        _RECENT.put(digest, known, len(known.text))
+    return known.text, known.trusted

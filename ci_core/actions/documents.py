@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 
 from django.conf import settings
@@ -12,15 +11,10 @@ from ci_core import clock
 from ci_core.models import PersistedDocument
 
 
-def digest_of(text: str) -> str:
-    """SHA-256 of a document, by which it is named; hexadecimal."""
-    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
-
-
 @transaction.atomic
 def remember_document(text: str) -> None:
     """Keeps a document that a client sent. Beyond PIPEYARD_GRAPHQL_PERSISTED_LIMIT the oldest are forgotten."""
-    row = PersistedDocument(digest=digest_of(text), text=text, created_at=clock.now())
+    row = PersistedDocument(digest=PersistedDocument.digest_of(text), text=text, created_at=clock.now())
     PersistedDocument.objects.bulk_create([row], ignore_conflicts=True)
     oldest = PersistedDocument.objects.filter(trusted=False).order_by("-created_at", "-digest")
     limit = settings.PIPEYARD_GRAPHQL_PERSISTED_LIMIT
@@ -37,7 +31,9 @@ def trust_documents(texts: Iterable[str], *, replace: bool = False) -> int:
     """
     now = clock.now()
     rows = {
-        digest_of(text): PersistedDocument(digest=digest_of(text), text=text, trusted=True, created_at=now)
+        PersistedDocument.digest_of(text): PersistedDocument(
+            digest=PersistedDocument.digest_of(text), text=text, trusted=True, created_at=now
+        )
         for text in texts
     }
     PersistedDocument.objects.bulk_create(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from django.db import models
 
 
@@ -36,6 +38,11 @@ class PersistedDocument(models.Model):
         indexes = [
             models.Index(fields=["created_at"], name="ci_document_by_age", condition=models.Q(trusted=False))
         ]
+
+    @staticmethod
+    def digest_of(text: str) -> str:
+        """The digest of a document, by which it is named."""
+        return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
 
     def __str__(self) -> str:
         return self.digest

@@ -71,7 +71,7 @@ class Planner:
         events = operation.operation is OperationType.SUBSCRIPTION
         root = self._shape(root_type, collected, events=events)
         fields = {name: frozenset(asked) for name, asked in self._fields.items()}
-        return Plan(root, self._in_place, fields)
+        return Plan(root, self._in_place, fields, max(1, self._steps))
 
     def _shape(self, type_: GraphQLObjectType, collected: CollectedFields, *, events: bool = False) -> Shape:
         if collected.new_defer_usages:

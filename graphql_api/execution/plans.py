@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Hashable
-from threading import Lock
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
@@ -19,55 +16,37 @@ from graphql import (
 
 from graphql_api.execution.planning import Planner, Unplannable
 from graphql_api.execution.shapes import Plan
+from graphql_api.recent import Recent
 
-#: Plans that are kept, and documents whose variables are known.
-KEPT: Final = 500
-
-
-class _Recent(OrderedDict[Hashable, Any]):
-    """The entries that were used last."""
-
-    def recall(self, key: Hashable) -> Any:
-        """The entry of a key; None if there is none."""
-        found = self.get(key)
-        if found is not None:
-            self.move_to_end(key)
-        return found
-
-    def keep(self, key: Hashable, value: Any) -> None:
-        """Adds an entry, and drops the one that was not used for the longest time."""
-        self[key] = value
-        while len(self) > KEPT:
-            self.popitem(last=False)
+#: Fields of the plans that a process keeps for a schema, all together: each takes a kilobyte or two.
+KEPT_STEPS: Final = 50_000
+#: Characters of the documents whose deciding variables it knows.
+KEPT_CHARACTERS: Final = 16 * 1024 * 1024
 
 
 class Plans:
-    """The plans of one schema. An operation that cannot be planned is remembered, too."""
+    """The plans of one schema. An operation that cannot be planned is remembered, too, with the reason."""
 
     def __init__(self) -> None:
-        self._plans = _Recent()
-        self._variables = _Recent()
-        self._lock = Lock()
+        self._plans: Recent[Plan | str] = Recent(KEPT_STEPS)
+        self._variables: Recent[tuple[str, ...]] = Recent(KEPT_CHARACTERS)
 
     def of(self, executor: Any) -> Plan:
         """The plan of an executor's operation. Raises Unplannable, and what graphql-core raises of directives."""
         operation = executor.operation
         if operation.loc is None:
             return Planner(executor).plan()
-        document = (operation.loc.source.body, operation.loc.start)
-        with self._lock:
-            names = self._variables.recall(document)
+        text, start = operation.loc.source.body, operation.loc.start
+        names = self._variables.get((text, start))
         if names is None:
             names = tuple(sorted(_deciding_variables(executor)))
+            self._variables.put((text, start), names, len(text))
         values = executor.variable_values.coerced
-        key = (*document, *(values.get(name, Undefined) for name in names))
-        with self._lock:
-            self._variables.keep(document, names)
-            plan: Plan | str | None = self._plans.recall(key)
+        key = (text, start, *(values.get(name, Undefined) for name in names))
+        plan = self._plans.get(key)
         if plan is None:
             plan = _plan_or_reason(executor)
-            with self._lock:
-                self._plans.keep(key, plan)
+            self._plans.put(key, plan, plan.weight if isinstance(plan, Plan) else 1)
         if isinstance(plan, str):
             raise Unplannable(plan)
         return plan

@@ -133,9 +133,10 @@ class Plan:
     """What one operation asks for.
 
     in_place: whether all of it is read from the root value, without the database. fields: those of each type that are
-    asked for anywhere, by their names in Python.
+    asked for anywhere, by their names in Python. weight: how many fields the plan holds, at least 1.
     """
 
     root: Shape
     in_place: bool
     fields: Mapping[str, frozenset[str]]
+    weight: int

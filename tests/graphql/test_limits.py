@@ -10,6 +10,7 @@ from graphql_api import documents
 from graphql_api.documents import prepare
 from graphql_api.limits.complexity import READ, USUAL_SIZES, VALUES_A_POINT, Complexity
 from graphql_api.limits.shape import Shape, fragments_of, shape_of
+from graphql_api.recent import Recent
 from graphql_api.schema import schema
 from tests.factories import UserFactory, member, project_with
 from tests.graphql.queries.test_pipeline_graph import GRAPH
@@ -233,11 +234,10 @@ def test_a_document_that_comes_again_is_the_same_object():
 
 
 def test_documents_are_remembered_within_bounds(monkeypatch):
-    monkeypatch.setattr(documents, "_CACHE", documents._Cache())
-    monkeypatch.setattr(documents, "REMEMBERED_TOKENS", 7)
+    monkeypatch.setattr(documents, "_RECENT", Recent(7))
     one = prepare("{ a }").document
-    prepare("{ b }")
+    other = prepare("{ b }").document
     assert prepare("{ a }").document is one
     prepare("{ c }")  # nine tokens by now: b, which was not asked for lately, is forgotten
     assert prepare("{ a }").document is one
-    assert [text for text, _ in documents._CACHE._entries] == ["{ c }", "{ a }"]
+    assert prepare("{ b }").document is not other

@@ -8,16 +8,18 @@ import json
 import pytest
 from django.core.management import CommandError, call_command
 
-from ci_core.actions.documents import digest_of, remember_document, trust_documents
+from ci_core.actions.documents import remember_document, trust_documents
 from ci_core.models import PersistedDocument, Pipeline
 from graphql_api import persisted
 from graphql_api.http.media_types import JSON, RESPONSE
+from graphql_api.recent import Recent
 from tests.factories import member, project_with
 from tests.graphql.subscriptions.scenarios import run
 from tests.support.graphql_client import PATH, as_anonymous, as_user
 from tests.support.graphql_socket import GraphQLSocket
 from tests.support.query_counts import statements_of
 
+digest_of = PersistedDocument.digest_of
 pytestmark = pytest.mark.django_db
 
 NAME = "{ __typename }"
@@ -26,7 +28,7 @@ DATA = {"__typename": "Query"}
 
 @pytest.fixture(autouse=True)
 def _nothing_known(monkeypatch):
-    monkeypatch.setattr(persisted, "_KNOWN", persisted._Known())
+    monkeypatch.setattr(persisted, "_RECENT", Recent(persisted.KNOWN_CHARACTERS))
 
 
 def by_digest(text, **more):

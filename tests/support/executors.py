@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
 from django.conf import settings
-from django.db import connection
+from django.db import connection, connections
 from graphql import ExecutionResult, OperationType, Undefined
 from graphql.execution.executor import CollectedErrors
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.utils.await_maybe import await_maybe
 
 from ci_core import clock
+from graphql_api.context import Context
 from graphql_api.encoding import encode
 from graphql_api.execution.executor import BreadthFirst
-from graphql_api.execution.straight import carried_out
+from graphql_api.execution.straight import carried_out, updated
 from graphql_api.http.reading import Operation
+from graphql_api.subscriptions import execution
+from graphql_api.subscriptions.execution import Request
+from graphql_api.subscriptions.rights import WatchedPrincipal
+from graphql_api.subscriptions.source import Update
 from graphql_api.threads import in_request_thread
 
 
@@ -98,6 +104,56 @@ def places(answer: Any) -> list[Any]:
     return sorted(error.path or [] for error in answer.errors or ())
 
 
+async def _straight_update(schema: Any, request: Request, context: Context) -> tuple[Any, bool]:
+    """What a subscription gives without Strawberry, and whether it holds for nobody but the caller."""
+    watched: Any = context.principal
+    live: Any = context.live
+    principal = WatchedPrincipal(watched._principal, watched._project_id)
+    other = Context(principal, live=Update(live.row, principal))
+    variables = dict(request.variables) if request.variables is not None else None
+    operation = Operation(request.query, variables, request.operation_name)
+    as_served: Any = SimpleNamespace(execution_context_class=BreadthFirst, _schema=schema._schema)
+
+    def run() -> Any:
+        try:
+            return updated(as_served, operation, other, live.row)
+        finally:
+            connections.close_all()
+
+    # Not in a thread of sockets, whose statements are counted.
+    return await asyncio.to_thread(run), principal.personal
+
+
+def _comparing_updates(differences: list[str]) -> Callable[..., Any]:
+    """`execution._by_strawberry`, which compares with the straight way."""
+    by_strawberry = execution._by_strawberry
+
+    def same(answer: Any, straight: Any) -> bool:
+        return straight is not None and (encode(answer.data), places(answer)) == (
+            encode(straight.data),
+            places(straight),
+        )
+
+    async def both(schema: Any, request: Request, context: Context) -> Any:
+        answer = await by_strawberry(schema, request, context)
+        if not settings.PIPEYARD_BREADTH_FIRST:
+            return answer
+        watched: Any = context.principal
+        personal = watched.personal
+        straight, also = await _straight_update(schema, request, context)
+        if not same(answer, straight):
+            # Something may have changed in between: then Strawberry tells it now.
+            context.forget()
+            answer = await by_strawberry(schema, request, context)
+        if not same(answer, straight) or also != personal:
+            differences.append(
+                f"{request}\nby Strawberry: {answer}, {personal}\nstraight: {straight}, {also}"
+            )
+        return answer
+
+    return both
+
+
 @contextmanager
 def both_executors(schema: Any) -> Iterator[type[Comparing]]:
     """Compares within; fails at the end if there were differences."""
@@ -105,6 +161,7 @@ def both_executors(schema: Any) -> Iterator[type[Comparing]]:
     class Here(Comparing):
         differences: list[str] = []
 
-    with mock.patch.object(schema, "execution_context_class", Here):
+    updates = mock.patch.object(execution, "_by_strawberry", _comparing_updates(Here.differences))
+    with mock.patch.object(schema, "execution_context_class", Here), updates:
         yield Here
     assert not Here.differences, "\n\n".join(Here.differences)

@@ -11,7 +11,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from graphql import GraphQLError
 
-from ci_core.actions.documents import digest_of, trust_documents
+from ci_core.actions.documents import trust_documents
+from ci_core.models import PersistedDocument
 
 
 class Command(BaseCommand):
@@ -65,6 +66,10 @@ def _documents(file: Path) -> Iterator[str]:
     for name, text in named:
         if not isinstance(text, str):
             raise CommandError(f"{file}: the document {name!r} is not a string.")
-        if isinstance(name, str) and re.fullmatch(r"[0-9a-f]{64}", name) and name != digest_of(text):
+        if (
+            isinstance(name, str)
+            and re.fullmatch(r"[0-9a-f]{64}", name)
+            and name != PersistedDocument.digest_of(text)
+        ):
             raise CommandError(f"{file}: {name} is not the SHA-256 of its document.")
         yield text

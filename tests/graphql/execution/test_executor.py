@@ -13,7 +13,6 @@ from ci_core.access import Principal
 from graphql_api.context import Context
 from graphql_api.execution import planning, plans
 from graphql_api.execution.executor import BreadthFirst
-from graphql_api.execution.plans import plans_of
 from graphql_api.execution.run import Run
 from graphql_api.schema import schema
 from graphql_api.threads import in_request_thread
@@ -91,10 +90,21 @@ def test_operations_of_one_document_have_plans_of_their_own():
 
 
 def test_the_plans_that_are_kept_are_bounded(monkeypatch):
-    monkeypatch.setattr(plans, "KEPT", 3)
-    for number in range(5):
+    made = []
+    plan = plans.Planner.plan
+    monkeypatch.setattr(plans.Planner, "plan", lambda self: made.append(self) or plan(self))
+    monkeypatch.setattr(plans, "KEPT_STEPS", 6)
+    monkeypatch.setattr(plans, "_BY_SCHEMA", {})
+
+    def planned(number):
+        """Whether a document of two fields has to be planned anew."""
+        made.clear()
         as_anonymous().data(f"{{ a{number}: currentUser {{ id }} }}")
-    assert len(plans_of(schema._schema)._plans) == 3
+        return bool(made)
+
+    assert [planned(number) for number in (0, 1, 2, 0)] == [True, True, True, False]
+    # The one that was not used for the longest time makes room for the fourth.
+    assert [planned(number) for number in (3, 0, 2, 1)] == [True, False, False, True]
 
 
 def test_an_operation_is_one_hop_to_a_thread():
