@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import signal
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import wait
@@ -48,7 +49,14 @@ class Processes:
         self._due: dict[int, float] = dict.fromkeys(range(count), 0.0)
 
     def run(self) -> None:
-        """Keeps the processes going until SIGTERM or SIGINT, then stops them."""
+        """Keeps the processes going until SIGTERM or SIGINT, then stops them.
+
+        Raises RuntimeError where this process has threads.
+        """
+        if threading.active_count() > 1:
+            raise RuntimeError(
+                f"These threads would be missing in the processes: {threading.enumerate()[1:]}."
+            )
         with _told_to_stop() as told:
             while not self._one_round(told):
                 pass

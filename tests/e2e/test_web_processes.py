@@ -21,7 +21,7 @@ import pytest
 from django.db import connection
 
 from tests.e2e.test_up import free_port
-from tests.factories import member, pipeline_with
+from tests.factories import member, pipeline_with, runner_with_token
 from tests.support.graphql_client import access_token
 from tests.support.jobs import job_of
 from tests.support.nodes import PATIENCE, PLAY, environment, eventually, following, process, told
@@ -91,16 +91,21 @@ def web(django_db_setup: None) -> Iterator[Web]:
         yield web
 
 
-def ask(over: socket.socket, token: str, query: str, **variables: Any) -> Any:
-    """A GraphQL request over a connection, which stays open."""
+def post(over: socket.socket, path: str, content: Any, **headers: str) -> tuple[int, Any]:
+    """What comes of a request over a connection, which stays open."""
     http = HTTPConnection("127.0.0.1")
     http.sock = over
-    body = json.dumps({"query": query, "variables": variables})
-    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-    http.request("POST", "/api/graphql", body, headers)
+    http.request("POST", path, json.dumps(content), {"Content-Type": "application/json", **headers})
     answer = http.getresponse()
-    assert answer.status == 200, answer.read()
-    return json.loads(answer.read())
+    return answer.status, json.loads(answer.read() or "null")
+
+
+def ask(over: socket.socket, token: str, query: str, **variables: Any) -> Any:
+    """The answer to a GraphQL request."""
+    content = {"query": query, "variables": variables}
+    status, answer = post(over, "/api/graphql", content, Authorization=f"Bearer {token}")
+    assert status == 200, answer
+    return answer
 
 
 def test_a_change_made_through_one_is_heard_at_the_other(web: Web) -> None:
@@ -121,8 +126,23 @@ def test_a_change_made_through_one_is_heard_at_the_other(web: Web) -> None:
 def test_they_count_a_callers_requests_together(web: Web) -> None:
     token = access_token(member(pipeline_with({"a": {"script": "x"}}).project))
     with web.one_to_each() as (one, other):
-        told = [ask(over, token, "{ currentUser { id } }")["extensions"] for over in (one, other, other, one)]
-    assert [limits["limits"]["rate"][0] for limits in told] == [1, 2, 3, 4]
+        answers = [ask(over, token, "{ currentUser { id } }") for over in (one, other, other, one)]
+    first, *others = [answer["extensions"]["limits"]["rate"][0] for answer in answers]
+    assert others == [first + 1, first + 2, first + 3]
+
+
+def test_a_runner_that_waits_at_one_is_given_what_starts_at_the_other(web: Web) -> None:
+    pipeline = pipeline_with({"a": {"script": "x", "when": "manual"}})
+    token = access_token(member(pipeline.project))
+    _, runner = runner_with_token()
+    job = job_of(pipeline, "a").pk
+    with web.one_to_each() as (waiting, changing), ThreadPoolExecutor(1) as threads:
+        given = threads.submit(post, waiting, "/api/v4/jobs/request", {"token": runner, "last_update": "0"})
+        # It is held at the one before the other is asked.
+        time.sleep(0.5)
+        ask(changing, token, PLAY, id=f"gid://gitlab/Ci::Build/{job}")
+        status, body = given.result(PATIENCE)
+    assert (status, body["id"]) == (201, job)
 
 
 def test_connections_to_the_database_are_bounded(web: Web) -> None:
