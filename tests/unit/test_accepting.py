@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 
+from config.web import accepting
 from config.web.accepting import Accepting, Shares
 from config.web.address import bound_socket
 
@@ -73,6 +76,27 @@ def test_what_a_busy_process_leaves_is_taken_by_another(listener: socket.socket)
     shares = Shares(2)
     shares.tell(1, 0)
     assert taken_of(listener, 5, shares, 1) == [5]
+
+
+def test_it_is_tried_again_when_there_was_no_room(monkeypatch: pytest.MonkeyPatch, caplog: Any) -> None:
+    class Full(socket.socket):
+        """No file can be opened for the first connection."""
+
+        refused = 0
+
+        def accept(self) -> Any:
+            if not Full.refused:
+                Full.refused += 1
+                raise OSError(errno.EMFILE, "Too many open files")
+            return super().accept()
+
+    monkeypatch.setattr(accepting, "ROOM_AFTER", 0.01)
+    with Full() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        listener.setblocking(False)
+        assert taken_of(listener, 3, Shares(1), 1) == [3]
+    assert "Too many open files" in caplog.text
 
 
 def test_nothing_is_left_to_a_process_that_has_gone(listener: socket.socket) -> None:
