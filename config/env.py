@@ -13,6 +13,14 @@ from django.core.exceptions import ImproperlyConfigured
 
 ROOT = Path(__file__).resolve().parent.parent
 
+#: Web processes by default, if there are as many cores. Each makes every commit dearer if it listens to the database,
+#: and takes connections.
+MOST_WEB_PROCESSES: Final = 4
+#: Connections that all web processes together keep at most by default, and bounds of what one of them keeps.
+POOLED: Final = 64
+MOST_POOL: Final = 16
+LEAST_POOL: Final = 4
+
 
 @dataclass(frozen=True, slots=True)
 class GraphQLEnv:
@@ -49,6 +57,8 @@ class Env:
     home: folder of this installation's state (keys, repositories, artifacts).
     port: TCP port of the web server.
     bind: address the web server listens on.
+    web_processes: how many processes answer there.
+    keep_alive_seconds: how long the web server keeps a connection open that nobody uses.
     external_url: how runners and people reach the server, without a trailing slash.
     database_url: None while there is no database; `manage.py up` then starts the embedded PostgreSQL.
     database_is_given: whether that came from DATABASE_URL, and not from an earlier `manage.py up`.
@@ -73,6 +83,8 @@ class Env:
     home: Path
     port: int
     bind: str
+    web_processes: int
+    keep_alive_seconds: int
     external_url: str
     database_url: str | None
     database_is_given: bool
@@ -107,10 +119,13 @@ def read_env() -> Env:
     home = (ROOT / env.str("PIPEYARD_HOME", ".pipeyard")).resolve()
     port = number("PORT", 8000, least=0)
     given = env.str("DATABASE_URL", "")
+    web_processes = number("PIPEYARD_WEB_PROCESSES", min(cores(), MOST_WEB_PROCESSES))
     return Env(
         home=home,
         port=port,
         bind=env.str("PIPEYARD_BIND", "127.0.0.1"),
+        web_processes=web_processes,
+        keep_alive_seconds=number("PIPEYARD_KEEP_ALIVE_SECONDS", 5, least=0),
         external_url=env.str("PIPEYARD_EXTERNAL_URL", f"http://127.0.0.1:{port}").rstrip("/"),
         database_url=given or _text_file(home / "database-url"),
         database_is_given=bool(given),
@@ -124,7 +139,7 @@ def read_env() -> Env:
         long_poll_seconds=number("PIPEYARD_LONG_POLL_SECONDS", 20.0, least=0),
         artifact_limit=number("PIPEYARD_ARTIFACT_LIMIT", 100 * 1024 * 1024, least=0),
         trace_limit=number("PIPEYARD_TRACE_LIMIT", 16 * 1024 * 1024, least=0),
-        database_pool=number("PIPEYARD_DATABASE_POOL", 16, least=0),
+        database_pool=number("PIPEYARD_DATABASE_POOL", _default_pool(web_processes), least=0),
         include_prefixes=tuple(env.list("PIPEYARD_INCLUDE_PREFIXES", default=[])),
         template_registry=env.str("PIPEYARD_TEMPLATE_REGISTRY_HOST", ""),
         include_templates=env.str("PIPEYARD_INCLUDE_TEMPLATES", ""),
@@ -133,6 +148,17 @@ def read_env() -> Env:
         graphql=_read_graphql_env(env),
         revision=env.str("PIPEYARD_REVISION", "unknown"),
     )
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def _default_pool(web_processes: int) -> int:
+    """Connections of one process, so that with its listening one and a worker's they fit into PostgreSQL's 100."""
+    return max(LEAST_POOL, min(MOST_POOL, POOLED // web_processes))
 
 
 def _redis_url(env: environ.Env) -> str | None:

@@ -17,9 +17,10 @@ from rich.table import Table
 from bench.graphql.contestants import Floor, InProcess, Selects
 from bench.graphql.data import Data
 from bench.graphql.peers import Peer, peers
-from bench.graphql.served import OverHttp, PostGraphileTarget, Target, free_port, load, web_process
+from bench.graphql.served import OverHttp, PostGraphileTarget, Target, free_port, load, web_server
 from bench.graphql.workloads import Workload, graph_of, graphs_of_load
 from bench.graphql.workloads import pages as page_workloads
+from config.env import cores
 
 #: Answers that are not counted: caches fill, plans are made, compilers warm up.
 WARM_UP: Final = 5
@@ -44,7 +45,7 @@ def loads(data: Data, size: int) -> list[Table]:
     table = Table(title=f"{workloads[0].title}, over HTTP, {LOAD_SECONDS:.0f} s each")
     for heading in ("", "connections", "pipelines", "requests/s", "median ms", "p99 ms"):
         table.add_column(heading, justify="left" if not heading else "right")
-    with _served(data) as (_, targets):
+    with _served(data, sorted({1, cores()})) as (_, targets):
         for target in targets:
             load(target, workloads, 4, 2.0)
             for concurrency, asked in LOADS:
@@ -134,11 +135,11 @@ _LIBPQ: Final = frozenset({"host", "port", "user", "password", "dbname"})
 
 
 @contextmanager
-def _served(data: Data) -> Iterator[tuple[list[Peer], list[Target]]]:
-    """The peers, and what is served over HTTP: the API, and PostGraphile."""
+def _served(data: Data, processes: Sequence[int] = (1,)) -> Iterator[tuple[list[Peer], list[Target]]]:
+    """The peers, and what is served over HTTP: the API by each of these numbers of processes, and PostGraphile."""
     port = free_port()
     with ExitStack() as stack:
         connection = stack.enter_context(_connection())
         others = stack.enter_context(peers(connection, port))
-        ours = stack.enter_context(web_process(data.token))
-        yield others, [ours, PostGraphileTarget("PostGraphile 5, over HTTP", port, "/graphql", {})]
+        ours = [stack.enter_context(web_server(data.token, count)) for count in processes]
+        yield others, [*ours, PostGraphileTarget("PostGraphile 5, over HTTP", port, "/graphql", {})]

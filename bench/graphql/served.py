@@ -18,6 +18,7 @@ from typing import Final
 from bench.graphql.contestants import timed
 from bench.graphql.environments import PEERS
 from bench.graphql.workloads import Workload
+from config.env import ROOT
 
 HOST: Final = "127.0.0.1"
 #: Seconds within which the web process must answer.
@@ -59,30 +60,24 @@ def free_port() -> int:
 
 
 @contextmanager
-def web_process(token: str) -> Iterator[Target]:
-    """The API's web process on the benchmark's database."""
+def web_server(token: str, processes: int) -> Iterator[Target]:
+    """The API's web server on the benchmark's database, with so many processes."""
     port = free_port()
-    environment = {**os.environ, "PORT": str(port)}
-    command = [
-        sys.executable,
-        "-m",
-        "uvicorn",
-        "config.asgi:application",
-        "--host",
-        HOST,
-        "--port",
-        str(port),
-    ]
-    command += ["--http", "config.http_protocol:HttpProtocol"]
-    # A client that waits for its turn keeps its connection.
-    command += ["--timeout-keep-alive", str(KEEP_ALIVE), "--no-access-log", "--log-level", "warning"]
-    process = subprocess.Popen(command, env=environment)
+    environment = {
+        **os.environ,
+        "PORT": str(port),
+        "PIPEYARD_WEB_PROCESSES": str(processes),
+        # A client that waits for its turn keeps its connection.
+        "PIPEYARD_KEEP_ALIVE_SECONDS": str(KEEP_ALIVE),
+    }
+    server = subprocess.Popen([sys.executable, str(ROOT / "manage.py"), "web"], env=environment)
+    name = f"Pipeyard, over HTTP, {processes} process{'' if processes == 1 else 'es'}"
     try:
         _wait_for(port)
-        yield Target("Pipeyard, over HTTP", port, "/api/graphql", {"Authorization": f"Bearer {token}"})
+        yield Target(name, port, "/api/graphql", {"Authorization": f"Bearer {token}"})
     finally:
-        process.terminate()
-        process.wait()
+        server.terminate()
+        server.wait()
 
 
 def _wait_for(port: int) -> None:

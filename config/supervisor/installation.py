@@ -7,7 +7,6 @@ import fcntl
 import os
 import secrets
 import signal
-import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from config.env import ROOT, Env, child_environment
 from config.supervisor.console import Console
 from config.supervisor.postgres import EmbeddedPostgres
 from config.supervisor.process import Child
+from config.web.address import bound_socket
 
 #: Seconds within which web server and worker must be ready.
 READY_WITHIN: Final = 60.0
@@ -141,15 +141,11 @@ class Installation:
 
     def _commands(self) -> list[tuple[str, list[str], dict[str, str]]]:
         env = self._env
-        web = [sys.executable, "-m", "uvicorn", "config.asgi:application"]
-        web += ["--host", env.bind, "--port", str(env.port), "--no-access-log", "--log-level", "warning"]
-        web += ["--timeout-graceful-shutdown", "3", "--lifespan", "off"]
-        web += ["--http", "config.http_protocol:HttpProtocol"]
         runner = [sys.executable, "-m", "local_runner", "--url", f"http://127.0.0.1:{env.port}"]
         runner += ["--concurrency", "2", "--work-dir", str(env.home / "runner"), "--name", "local runner"]
         token = (env.home / "runner-token").read_text(encoding="utf-8").strip()
         return [
-            ("web", web, {}),
+            ("web", _manage("web"), {}),
             ("worker", _manage("worker"), {}),
             ("runner", runner, {"PIPEYARD_RUNNER_TOKEN": token}),
         ]
@@ -195,15 +191,12 @@ def _only_one(home: Path) -> Iterator[None]:
 
 
 def _refuse_used_port(bind: str, port: int) -> None:
-    family = socket.AF_INET6 if ":" in bind else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((bind, port))
-        except OSError as error:
-            raise SetupFailed(
-                f"Port {port} of {bind} cannot be used ({error.strerror}): set another PORT."
-            ) from error
+    try:
+        bound_socket(bind, port).close()
+    except OSError as error:
+        raise SetupFailed(
+            f"Port {port} of {bind} cannot be used ({error.strerror}): set another PORT."
+        ) from error
 
 
 def _manage(*command: str) -> list[str]:

@@ -62,7 +62,10 @@ class Child:
                 start_new_session=True,
             )
         self._console.say(f"{self.name} started (process {self._process.pid})")
-        return await self._process.wait()
+        code = await self._process.wait()
+        # What it had started must not be in the way of the next one.
+        _kill_group(self._process.pid)
+        return code
 
     async def _stop(self) -> None:
         """Asks the process to stop, and ends its whole group if it does not."""

@@ -3,56 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import os
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import httpx
 import pytest
 from asgiref.sync import sync_to_async
 from django.db import connection, connections
-from psycopg.conninfo import make_conninfo
-from websockets.asyncio.client import ClientConnection, connect
 
-from ci_core.events import wires
-from config.env import ROOT
 from tests.e2e.test_up import free_port
 from tests.factories import member, pipeline_with
 from tests.support.graphql_client import access_token
 from tests.support.jobs import job_of
+from tests.support.nodes import environment, eventually, following, play, process, told
 from tests.support.redis_server import RedisServer, redis_server
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
-
-#: Seconds that a step may take on a busy machine; far above what it takes.
-PATIENCE = 60.0
-FOLLOW = "subscription($id: CiPipelineID!) { ciPipelineStatusUpdated(pipelineId: $id) { status } }"
-PLAY = "mutation($id: CiBuildID!) { jobPlay(input: {id: $id}) { errors } }"
-
-
-def environment(redis_url: str) -> dict[str, str]:
-    """That of the processes: on the test's database."""
-    parameters = wires.connection_parameters()
-    url = make_conninfo("", **{key: str(value) for key, value in parameters.items()})
-    return {**os.environ, "DATABASE_URL": url, "REDIS_URL": redis_url, "PIPEYARD_ALLOWED_HOSTS": "127.0.0.1"}
-
-
-@contextmanager
-def process(*command: str, env: dict[str, str]) -> Iterator[None]:
-    started = subprocess.Popen([sys.executable, *command], cwd=ROOT, env=env)
-    try:
-        yield
-    finally:
-        started.terminate()
-        try:
-            started.wait(PATIENCE)
-        finally:
-            started.kill()
 
 
 def web(port: int) -> list[str]:
@@ -68,56 +35,17 @@ def readiness(port: int) -> dict[str, str]:
     return found
 
 
-def eventually(check: Callable[[], Any], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not check():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.1)
-
-
 @pytest.fixture
 def nodes(settings: Any) -> Iterator[tuple[RedisServer, list[int]]]:
     ports = [free_port(), free_port()]
     with redis_server(settings) as server, ExitStack() as running:
         settings.PIPEYARD_REDIS_URL = None  # this process is none of them
-        env = environment(server.url)
+        env = environment(REDIS_URL=server.url)
         for command in (["manage.py", "worker"], *map(web, ports)):
             running.enter_context(process(*command, env=env))
         for port in ports:
             eventually(lambda port=port: readiness(port).get("status") == "ok", f"ready: {readiness(port)}")
         yield server, ports
-
-
-@asynccontextmanager
-async def following(port: int, token: str, pipeline_id: int) -> Any:
-    """A subscriber."""
-    async with connect(
-        f"ws://127.0.0.1:{port}/api/graphql", subprotocols=["graphql-transport-ws"], open_timeout=PATIENCE
-    ) as socket:
-        await socket.send(json.dumps({"type": "connection_init", "payload": {"token": token}}))
-        await socket.recv()
-        variables = {"id": f"gid://gitlab/Ci::Pipeline/{pipeline_id}"}
-        payload = {"query": FOLLOW, "variables": variables}
-        await socket.send(json.dumps({"id": "a", "type": "subscribe", "payload": payload}))
-        await asyncio.sleep(1)
-        yield socket
-
-
-async def told(*sockets: ClientConnection) -> list[str]:
-    """The next status that each hears."""
-    async with asyncio.timeout(PATIENCE):
-        messages = [json.loads(await socket.recv()) for socket in sockets]
-    return [message["payload"]["data"]["ciPipelineStatusUpdated"]["status"] for message in messages]
-
-
-async def play(port: int, token: str, job_id: int) -> None:
-    async with httpx.AsyncClient(timeout=PATIENCE) as client:
-        answer = await client.post(
-            f"http://127.0.0.1:{port}/api/graphql",
-            json={"query": PLAY, "variables": {"id": f"gid://gitlab/Ci::Build/{job_id}"}},
-            headers={"Authorization": f"Bearer {token}"},
-        )
-    assert answer.json()["data"] == {"jobPlay": {"errors": []}}
 
 
 def listeners() -> int:

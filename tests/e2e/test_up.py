@@ -156,11 +156,14 @@ def test_from_nothing_to_a_finished_pipeline_and_back(up: Up, home: Path) -> Non
     }
     assert any(job["name"] == "greet:fr" for child in children for job in child["jobs"]["nodes"])
 
-    worker = next(
-        child for child in psutil.Process(up.process.pid).children() if child.cmdline()[-1] == "worker"
-    )
-    worker.kill()
-    eventually(lambda: up.said("worker ended with signal SIGKILL; starting it again"), "news of the crash")
+    for name in ("worker", "web"):
+        killed = next(
+            child for child in psutil.Process(up.process.pid).children() if child.cmdline()[-1] == name
+        )
+        killed.kill()
+        news = f"{name} ended with signal SIGKILL; starting it again"
+        eventually(lambda news=news: up.said(news), "news of the crash")
+    eventually(lambda: up.get("/-/health")[0] == 200, "another web server at the same port")
     assert up.stop(signal.SIGINT) == 0
     eventually(lambda: up.said("stopped"), "the last word")
 

@@ -144,13 +144,13 @@ def test_counting_by_minutes():
     assert not counter.count("b", 0, 60.0).exceeded
 
 
-def test_counter_is_bounded(monkeypatch):
-    monkeypatch.setattr(rate, "CALLERS", 2)
-    counter = Counter()
-    for caller in ("a", "b", "a", "c"):
-        counter.count(caller, 9, 0.0)
-    assert counter.count("a", 9, 0.0).used == 3
-    assert counter.count("b", 9, 0.0).used == 1
+def test_counter_is_bounded():
+    counter = Counter(callers=rate.WAYS)
+    for number in range(rate.WAYS):
+        counter.count(f"caller {number}", 9, float(number))
+    assert counter.count("one more", 9, 20.0).used == 1
+    assert counter.count("caller 1", 9, 20.0).used == 2, "the one whose minute began first has gone"
+    assert counter.count("caller 0", 9, 20.0).used == 1
 
 
 @pytest.mark.django_db

@@ -13,7 +13,13 @@ from django.core.exceptions import ImproperlyConfigured
 
 from ci_core.compiler import Limits
 from ci_core.configuration import configured_limits
-from config.env import ROOT, compiler_limits, number
+from config.env import ROOT, compiler_limits, number, read_env
+
+#: PostgreSQL's defaults: connections, and those of them that are kept for superusers.
+MAX_CONNECTIONS, RESERVED = 100, 3
+#: Beside its pool, a web process has a connection that listens; a worker has four to take tasks with, two that listen
+#: for them, and that of the relay.
+LISTENING, WORKER = 1, 7
 
 DOCUMENTED = set(
     re.findall(r"\bPIPEYARD_[A-Z_]+\b", (ROOT / "docs" / "settings.md").read_text(encoding="utf-8"))
@@ -58,6 +64,22 @@ def test_no_number_where_parts_are_allowed(monkeypatch):
     monkeypatch.setenv("PIPEYARD_SOME_LIMIT", "nan")
     with pytest.raises(ImproperlyConfigured, match=r"must be a number of at least 1, not 'nan'"):
         number("PIPEYARD_SOME_LIMIT", 7.5)
+
+
+@pytest.mark.parametrize(("cores", "processes"), [(1, 1), (2, 2), (4, 4), (64, 4)])
+def test_a_web_process_for_each_core_up_to_four(monkeypatch, cores, processes):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)), raising=False)
+    monkeypatch.delenv("PIPEYARD_WEB_PROCESSES", raising=False)
+    assert read_env().web_processes == processes
+
+
+@pytest.mark.parametrize("processes", range(1, 17))
+def test_the_connections_of_all_processes_fit_into_postgresql(monkeypatch, processes):
+    monkeypatch.setenv("PIPEYARD_WEB_PROCESSES", str(processes))
+    monkeypatch.delenv("PIPEYARD_DATABASE_POOL", raising=False)
+    pool = read_env().database_pool
+    web, worker = processes * (pool + LISTENING), pool + WORKER
+    assert web + worker <= MAX_CONNECTIONS - RESERVED
 
 
 def test_limits_of_the_compiler(monkeypatch, settings):

@@ -1,0 +1,1 @@
+"""The web server: one address, and the processes that answer there."""
