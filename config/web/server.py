@@ -29,6 +29,7 @@ def serve(listener: socket.socket, processes: int, keep_alive: int) -> None:
         lifespan="off",
         log_level="warning",
         access_log=False,
+        server_header=False,
         timeout_graceful_shutdown=GRACEFUL,
         timeout_keep_alive=keep_alive,
     )

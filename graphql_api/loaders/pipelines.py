@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from django.db import connection
 from django.db.models import Count, Max, Q
 
 from ci_core import models
 from ci_core.compiler import unpacked
 from ci_core.errors import RepositoryMissing
+from ci_core.prepared import fetch_prepared
 from ci_core.repositories import Commit, open_repository
 from ci_core.statuses import COMPLETED, Status
 from graphql_api.context import Context
@@ -110,16 +110,9 @@ def counts(
 
 def superseded(pipelines: Sequence[models.Pipeline]) -> set[int]:
     """Ids of those of the pipelines that have a newer one of the same ref."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _SUPERSEDED,
-            [
-                [row.pk for row in pipelines],
-                [row.project_id for row in pipelines],
-                [row.ref for row in pipelines],
-            ],
-        )
-        return {id_ for (id_,) in cursor.fetchall()}
+    ids, projects = [row.pk for row in pipelines], [row.project_id for row in pipelines]
+    _, found = fetch_prepared(_SUPERSEDED, [ids, projects, [row.ref for row in pipelines]])
+    return {id_ for (id_,) in found}
 
 
 def explanations(pipeline_ids: Iterable[int]) -> dict[int, Any]:
