@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
 from typing import Any, TypeAlias, TypeVar
 
 import strawberry
@@ -49,12 +50,16 @@ class Context:
         self.live = live
         self.address = address
         self.request_id = current_request_id()
-        self.batches = Batches(self.run_in_thread)
         self.usage = usage or Usage()
         self._remembered: dict[Any, dict[Any, Any]] = {}
         self._fields: Mapping[str, frozenset[str]] | None = None
         #: What a WebSocket client sent with connection_init; set by Strawberry.
         self.connection_params: Mapping[str, Any] | None = None
+
+    @cached_property
+    def batches(self) -> Batches:
+        """What waits in graphql-core's path; made when it is asked for, since it refers back to the context."""
+        return Batches(self.run_in_thread)
 
     def announce(self, fields: Mapping[str, frozenset[str]]) -> None:
         """Tells which fields of each type the operation asks for, by their names in Python."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Final, Generic, TypeVar
+from weakref import ref
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -201,18 +202,23 @@ class Listing:
         self._arguments = arguments
         self._keyset = keyset
         self._columns = columns
-        self._pages: list[Page[Any]] = []
+        # Weakly, since each page leads here: what refers to one another stays until the collector comes, with its rows.
+        self._pages: list[ref[Page[Any]]] = []
 
     def page(self, *parent: Any) -> Page[Any]:
         """The page of one parent, which has these values in `columns`."""
         page: Page[Any] = Page(self, parent)
         page.key = self._keyset.key
-        self._pages.append(page)
+        self._pages.append(ref(page))
         return page
+
+    def _asked(self) -> list[Page[Any]]:
+        """The pages that somebody still has."""
+        return [page for page in (known() for known in self._pages) if page is not None]
 
     def load(self, context: Context) -> None:
         """Reads the rows of all pages with one statement."""
-        arguments, keyset = self._arguments, self._keyset
+        arguments, keyset, pages = self._arguments, self._keyset, self._asked()
         asked = settings.PIPEYARD_PAGE_LIMIT if arguments.asked is None else arguments.asked
         size = min(asked, settings.PIPEYARD_PAGE_LIMIT)
         rows = self._between
@@ -224,13 +230,13 @@ class Listing:
             found = rows_per_parent(
                 rows,
                 self._columns,
-                (page.parent for page in self._pages),
+                (page.parent for page in pages),
                 order,
                 size + 1,
                 only=None if asked_columns is None else (*asked_columns, *keyset.columns, *self._columns),
                 kept_as=self._kept_as,
             )
-        for page in self._pages:
+        for page in pages:
             self._fill(page, found.get(page.parent, []), size)
 
     def _fill(self, page: Page[Any], found: Sequence[Any], size: int) -> None:
@@ -245,12 +251,13 @@ class Listing:
 
     def count(self, limit: int | None) -> None:
         """Counts the rows of every page's list with one statement; no further than one beyond `limit`."""
+        pages = self._asked()
         if not self._columns:
             counted = self._rows.order_by()[: limit + 1] if limit is not None else self._rows.order_by()
             totals: dict[Parent, int] = {(): counted.count()}
         else:
-            totals = count_per_parent(self._rows, self._columns, (page.parent for page in self._pages), limit)
-        for page in self._pages:
+            totals = count_per_parent(self._rows, self._columns, (page.parent for page in pages), limit)
+        for page in pages:
             page.total, page.counted_to = totals.get(page.parent, 0), limit
 
 
