@@ -98,14 +98,18 @@ class Keyset:
         """The ORDER BY, turned round to read a page from the end."""
         return [f"-{column}" if self.descending != backwards else column for column in self.columns]
 
-    def beyond(self, rows: models.QuerySet[Any], cursor: str, *, after: bool) -> Q:
-        """The condition for rows after (or before) a cursor. Raises InvalidInput."""
+    def values(self, rows: models.QuerySet[Any], cursor: str) -> list[Any]:
+        """The values of the columns in a cursor. Raises InvalidInput."""
         key = decode_cursor(cursor, len(self.columns))
         try:
             fields = [column_field(rows, column) for column in self.columns]
-            values = [field.to_python(given) for field, given in zip(fields, key, strict=True)]
+            return [field.to_python(given) for field, given in zip(fields, key, strict=True)]
         except ValidationError:
             raise InvalidInput(f"{cursor!r} is not a cursor of this list.") from None
+
+    def beyond(self, rows: models.QuerySet[Any], cursor: str, *, after: bool) -> Q:
+        """The condition for rows after (or before) a cursor. Raises InvalidInput."""
+        values = self.values(rows, cursor)
         greater = after != self.descending
         equal, condition = Q(), Q()
         for column, value in zip(self.columns, values, strict=True):
@@ -174,12 +178,18 @@ class Page(Generic[Row]):
         return encode_cursor(self.key(row))
 
 
+#: `(context, id of the parent, limit, key of the row after which to begin) -> rows`; None of them where it cannot tell.
+Quick = Callable[[Context, int, int, list[Any] | None], Sequence[Any] | None]
+
+
 class Listing:
     """The pages of one field with the same arguments, for all its parents; read together.
 
     columns: by which the rows refer to their parent; none where the list has no parent. read: which columns the
     operation needs of the rows; None for all of them. kept_as: a name for the list where nothing narrows it, under
-    which its statement is kept. Raises InvalidInput for a cursor that is none of this list.
+    which its statement is kept. indexed: whether an index has all rows by `columns` and then by the keyset, each as it
+    stands there. quick: a quicker way to read an only parent's rows forwards. Raises InvalidInput for a cursor that is
+    none of this list.
     """
 
     def __init__(
@@ -190,9 +200,14 @@ class Listing:
         columns: Columns = (),
         read: Callable[[Context], Sequence[str] | None] | None = None,
         kept_as: str | None = None,
+        *,
+        indexed: bool = False,
+        quick: Quick | None = None,
     ) -> None:
         first = arguments.after is None and arguments.before is None
         self._kept_as = kept_as if first else None
+        self._indexed = indexed
+        self._quick = quick
         self._rows = rows
         self._read = read
         self._between = rows
@@ -217,7 +232,7 @@ class Listing:
         return [page for page in (known() for known in self._pages) if page is not None]
 
     def load(self, context: Context) -> None:
-        """Reads the rows of all pages with one statement."""
+        """Reads the rows of all pages, with one statement unless there is a quicker way."""
         arguments, keyset, pages = self._arguments, self._keyset, self._asked()
         asked = settings.PIPEYARD_PAGE_LIMIT if arguments.asked is None else arguments.asked
         size = min(asked, settings.PIPEYARD_PAGE_LIMIT)
@@ -226,6 +241,8 @@ class Listing:
         if not self._columns:
             found: dict[Parent, list[Any]] = {(): list(rows.order_by(*order)[: size + 1])}
         else:
+            if self._read_quickly(pages, context, size):
+                return
             asked_columns = self._read(context) if self._read else None
             found = rows_per_parent(
                 rows,
@@ -235,9 +252,33 @@ class Listing:
                 size + 1,
                 only=None if asked_columns is None else (*asked_columns, *keyset.columns, *self._columns),
                 kept_as=self._kept_as,
+                steady=self._steady(),
             )
         for page in pages:
             self._fill(page, found.get(page.parent, []), size)
+
+    def _read_quickly(self, pages: Sequence[Page[Any]], context: Context, size: int) -> bool:
+        """Reads the rows of an only parent in the quicker way, if there is one; whether it has."""
+        arguments = self._arguments
+        if self._quick is None or arguments.backwards or arguments.before is not None:
+            return False
+        parents = {page.parent for page in pages}
+        if len(parents) != 1:
+            return False
+        after = None if arguments.after is None else self._keyset.values(self._rows, arguments.after)
+        ((parent,),) = parents
+        found = self._quick(context, parent, size + 1, after)
+        if found is None:
+            return False
+        for page in pages:
+            self._fill(page, found, size)
+        return True
+
+    def _steady(self) -> list[str]:
+        """`columns` in the order of the index: turned round to read a page from the end, as the keyset is."""
+        if not self._indexed:
+            return []
+        return [f"-{column}" if self._arguments.backwards else column for column in self._columns]
 
     def _fill(self, page: Page[Any], found: Sequence[Any], size: int) -> None:
         more = len(found) > size

@@ -17,7 +17,7 @@ from django.core.exceptions import EmptyResultSet
 from django.db import models as django
 from django.db.models.base import ModelState
 
-from ci_core.hydration import Make, converters, maker, prepared_rows, rows_of
+from ci_core.hydration import Make, converters, maker, planned_rows, prepared_rows, rows_of
 from ci_core.prepared import Value, fetch_planned, fetch_prepared
 from graphql_api.context import Context
 
@@ -84,12 +84,20 @@ class Columns:
         plain = self._unconverted.issuperset(columns)
         return _maker(self.model, columns)(fetch_planned(sql, parameters)[1] if plain else values)
 
-    def read_sql(self, context: Context, sql: str, parameters: Sequence[Value]) -> list[Any]:
-        """The rows of a statement with `{columns}` for its columns: for what is asked too often to build it anew."""
+    def read_sql(
+        self, context: Context, sql: str, parameters: Sequence[Value], *, planned: bool = False
+    ) -> list[Any]:
+        """The rows of a statement with `{columns}` for its columns: for what is asked too often to build it anew.
+
+        planned: for these values each time, and not prepared.
+        """
         columns = self.asked(context)
         if columns is None or not self._unconverted.issuperset(columns):
-            return prepared_rows(self.model, sql.format(columns="*"), parameters)
-        return _maker(self.model, columns)(fetch_prepared(_with_columns(sql, columns), parameters)[1])
+            return (planned_rows if planned else prepared_rows)(
+                self.model, sql.format(columns="*"), parameters
+            )
+        fetch = fetch_planned if planned else fetch_prepared
+        return _maker(self.model, columns)(fetch(_with_columns(sql, columns), parameters)[1])
 
 
 @lru_cache(256)
