@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
+from operator import attrgetter
 from typing import Any, TypeAlias, TypeVar
 
 import strawberry
@@ -107,12 +108,12 @@ class Context:
 
     def know(self, rows: Iterable[Any]) -> None:
         """Remembers rows that were read on the way to something, by their class and id."""
-        kind, known = None, {}
-        for row in rows:
-            if type(row) is not kind:
-                kind = type(row)
-                known = self._remembered.setdefault(kind, {})
-            known[row.pk] = row
+        listed = list(rows)
+        for kind in set(map(type, listed)):
+            same = [row for row in listed if type(row) is kind]
+            # Not `pk`, which looks the key's name up in the model for each row.
+            ids = map(attrgetter(kind._meta.pk.attname), same)  # type: ignore[attr-defined]
+            self._remembered.setdefault(kind, {}).update(zip(ids, same, strict=True))
 
     def remembered(
         self, kind: Any, keys: Iterable[K], read: Callable[[list[K]], Mapping[K, R]]
@@ -122,7 +123,7 @@ class Context:
         missing = [key for key in dict.fromkeys(keys) if key not in known]
         if missing:
             found = read(missing)
-            known.update((key, found.get(key)) for key in missing)
+            known.update(zip(missing, map(found.get, missing), strict=True))
         return known
 
 

@@ -143,6 +143,8 @@ class Page(Generic[Row]):
     """
 
     # Of the class until they are set: a graph has thousands of pages.
+    _listing: Listing | None = None
+    parent: Parent = ()
     owner: Any = None
     rows: Sequence[Row] | None = None
     has_next = False
@@ -150,15 +152,10 @@ class Page(Generic[Row]):
     total: int | None = None
     counted_to: int | None = None
 
-    def __init__(
-        self,
-        listing: Listing | None,
-        parent: Parent = (),
-        key: Callable[[Row], Sequence[Any]] = lambda row: (),
-    ) -> None:
-        self._listing = listing
-        self.parent = parent
+    def __init__(self, key: Callable[[Row], Sequence[Any]], listing: Listing | None = None) -> None:
         self.key = key
+        if listing is not None:
+            self._listing = listing
 
     @property
     def listing(self) -> Listing:
@@ -222,8 +219,8 @@ class Listing:
 
     def page(self, *parent: Any) -> Page[Any]:
         """The page of one parent, which has these values in `columns`."""
-        page: Page[Any] = Page(self, parent)
-        page.key = self._keyset.key
+        page: Page[Any] = Page(self._keyset.key, self)
+        page.parent = parent
         self._pages.append(ref(page))
         return page
 
@@ -317,7 +314,7 @@ def whole_of_each(
         return [whole(rows or (), arguments, key) for rows in lists]
     pages: list[Page[Row]] = []
     for rows in lists:
-        page: Page[Row] = Page(None, (), key)
+        page: Page[Row] = Page(key)
         page.rows = rows or ()
         page.total = len(page.rows)
         pages.append(page)
@@ -326,7 +323,7 @@ def whole_of_each(
 
 def whole(rows: Sequence[Row], arguments: PageArguments, key: Callable[[Row], Sequence[Any]]) -> Page[Row]:
     """A page of rows that are all at hand, in ascending order of `key`; not cut unless the client asks for it."""
-    page: Page[Row] = Page(None, (), key)
+    page: Page[Row] = Page(key)
     page.total = len(rows)
     if arguments.everything:
         page.rows = rows

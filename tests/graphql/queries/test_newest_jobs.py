@@ -70,7 +70,7 @@ def page_by_one_statement(project, monkeypatch, **arguments):
         return page(project, **arguments)
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_random_pages_are_the_same_in_both_ways(seed, ways, monkeypatch):
     chance = random.Random(seed)
     # Two projects take turns with the pipelines, on both sides of a border of partitions.
@@ -88,7 +88,7 @@ def test_random_pages_are_the_same_in_both_ways(seed, ways, monkeypatch):
         Job.objects.filter(pipeline=pipeline).delete()
     odd = ((first_id + 5, 7), (first_id + 30, 1 << 60), (1 << 70, 1), (-1, -1))
     places = [*Job.objects.values_list("pipeline_id", "id"), *odd]
-    for _ in range(8):
+    for _ in range(6):
         after = encode_cursor(chance.choice(places)) if chance.random() < 0.6 else None
         arguments = {"after": after, "first": chance.choice((None, 0, 1, 2, 5, 20, 100))}
         assert page(project, **arguments) == page_by_one_statement(project, monkeypatch, **arguments)

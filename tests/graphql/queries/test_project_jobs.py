@@ -81,14 +81,6 @@ def plan_of(sql):
         return str(cursor.fetchone()[0])
 
 
-def test_the_projects_pipelines_lead_to_them(pipeline):
-    """No sort over all of a project's jobs: at most one over the jobs of the pipelines that are read."""
-    with CaptureQueriesContext(connection) as captured:
-        names(pipeline, "last: 3")
-    (sql,) = [query["sql"] for query in captured.captured_queries if 'FROM "ci_core_job"' in query["sql"]]
-    assert "ci_pipeline_newest" in plan_of(sql)
-
-
 def test_the_newest_are_read_one_after_the_other(pipeline):
     """The index of the project's pipelines has these in order, and that of their jobs the jobs: nothing is sorted."""
     with CaptureQueriesContext(connection) as captured:
