@@ -24,7 +24,8 @@ _COUNTED: Final = replace(PIPELINES, always=(*PIPELINES.always, "last_job_number
 #: The project stands in a range for the reason that `graphql_api.lateral` gives: no other index has them in this order.
 _HOLDING: Final = """
 SELECT {columns} FROM (
-    SELECT *, sum(last_job_number) OVER (ORDER BY id DESC ROWS UNBOUNDED PRECEDING) - last_job_number AS newer_jobs
+    SELECT *, sum(last_job_number) OVER (ORDER BY project_id, id DESC ROWS UNBOUNDED PRECEDING)
+        - last_job_number AS newer_jobs
     FROM (
         SELECT * FROM ci_core_pipeline
         WHERE project_id >= %s::bigint AND project_id <= %s::bigint AND last_job_number > 0
