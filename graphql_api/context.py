@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
+from operator import attrgetter
 from typing import Any, TypeAlias, TypeVar
 
 import strawberry
@@ -49,12 +51,16 @@ class Context:
         self.live = live
         self.address = address
         self.request_id = current_request_id()
-        self.batches = Batches(self.run_in_thread)
         self.usage = usage or Usage()
         self._remembered: dict[Any, dict[Any, Any]] = {}
         self._fields: Mapping[str, frozenset[str]] | None = None
         #: What a WebSocket client sent with connection_init; set by Strawberry.
         self.connection_params: Mapping[str, Any] | None = None
+
+    @cached_property
+    def batches(self) -> Batches:
+        """What waits in graphql-core's path; made when it is asked for, since it refers back to the context."""
+        return Batches(self.run_in_thread)
 
     def announce(self, fields: Mapping[str, frozenset[str]]) -> None:
         """Tells which fields of each type the operation asks for, by their names in Python."""
@@ -102,12 +108,12 @@ class Context:
 
     def know(self, rows: Iterable[Any]) -> None:
         """Remembers rows that were read on the way to something, by their class and id."""
-        kind, known = None, {}
-        for row in rows:
-            if type(row) is not kind:
-                kind = type(row)
-                known = self._remembered.setdefault(kind, {})
-            known[row.pk] = row
+        listed = list(rows)
+        for kind in set(map(type, listed)):
+            same = [row for row in listed if type(row) is kind]
+            # Not `pk`, which looks the key's name up in the model for each row.
+            ids = map(attrgetter(kind._meta.pk.attname), same)  # type: ignore[attr-defined]
+            self._remembered.setdefault(kind, {}).update(zip(ids, same, strict=True))
 
     def remembered(
         self, kind: Any, keys: Iterable[K], read: Callable[[list[K]], Mapping[K, R]]
@@ -117,7 +123,7 @@ class Context:
         missing = [key for key in dict.fromkeys(keys) if key not in known]
         if missing:
             found = read(missing)
-            known.update((key, found.get(key)) for key in missing)
+            known.update(zip(missing, map(found.get, missing), strict=True))
         return known
 
 

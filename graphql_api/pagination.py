@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Final, Generic, TypeVar
+from weakref import ref
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -97,14 +98,18 @@ class Keyset:
         """The ORDER BY, turned round to read a page from the end."""
         return [f"-{column}" if self.descending != backwards else column for column in self.columns]
 
-    def beyond(self, rows: models.QuerySet[Any], cursor: str, *, after: bool) -> Q:
-        """The condition for rows after (or before) a cursor. Raises InvalidInput."""
+    def values(self, rows: models.QuerySet[Any], cursor: str) -> list[Any]:
+        """The values of the columns in a cursor. Raises InvalidInput."""
         key = decode_cursor(cursor, len(self.columns))
         try:
             fields = [column_field(rows, column) for column in self.columns]
-            values = [field.to_python(given) for field, given in zip(fields, key, strict=True)]
+            return [field.to_python(given) for field, given in zip(fields, key, strict=True)]
         except ValidationError:
             raise InvalidInput(f"{cursor!r} is not a cursor of this list.") from None
+
+    def beyond(self, rows: models.QuerySet[Any], cursor: str, *, after: bool) -> Q:
+        """The condition for rows after (or before) a cursor. Raises InvalidInput."""
+        values = self.values(rows, cursor)
         greater = after != self.descending
         equal, condition = Q(), Q()
         for column, value in zip(self.columns, values, strict=True):
@@ -138,6 +143,8 @@ class Page(Generic[Row]):
     """
 
     # Of the class until they are set: a graph has thousands of pages.
+    _listing: Listing | None = None
+    parent: Parent = ()
     owner: Any = None
     rows: Sequence[Row] | None = None
     has_next = False
@@ -145,15 +152,10 @@ class Page(Generic[Row]):
     total: int | None = None
     counted_to: int | None = None
 
-    def __init__(
-        self,
-        listing: Listing | None,
-        parent: Parent = (),
-        key: Callable[[Row], Sequence[Any]] = lambda row: (),
-    ) -> None:
-        self._listing = listing
-        self.parent = parent
+    def __init__(self, key: Callable[[Row], Sequence[Any]], listing: Listing | None = None) -> None:
         self.key = key
+        if listing is not None:
+            self._listing = listing
 
     @property
     def listing(self) -> Listing:
@@ -173,12 +175,18 @@ class Page(Generic[Row]):
         return encode_cursor(self.key(row))
 
 
+#: `(context, id of the parent, limit, key of the row after which to begin) -> rows`; None of them where it cannot tell.
+Quick = Callable[[Context, int, int, list[Any] | None], Sequence[Any] | None]
+
+
 class Listing:
     """The pages of one field with the same arguments, for all its parents; read together.
 
     columns: by which the rows refer to their parent; none where the list has no parent. read: which columns the
     operation needs of the rows; None for all of them. kept_as: a name for the list where nothing narrows it, under
-    which its statement is kept. Raises InvalidInput for a cursor that is none of this list.
+    which its statement is kept. indexed: whether an index has all rows by `columns` and then by the keyset, each as it
+    stands there. quick: a quicker way to read an only parent's rows forwards. Raises InvalidInput for a cursor that is
+    none of this list.
     """
 
     def __init__(
@@ -189,9 +197,14 @@ class Listing:
         columns: Columns = (),
         read: Callable[[Context], Sequence[str] | None] | None = None,
         kept_as: str | None = None,
+        *,
+        indexed: bool = False,
+        quick: Quick | None = None,
     ) -> None:
         first = arguments.after is None and arguments.before is None
         self._kept_as = kept_as if first else None
+        self._indexed = indexed
+        self._quick = quick
         self._rows = rows
         self._read = read
         self._between = rows
@@ -201,18 +214,23 @@ class Listing:
         self._arguments = arguments
         self._keyset = keyset
         self._columns = columns
-        self._pages: list[Page[Any]] = []
+        # Weakly, since each page leads here: what refers to one another stays until the collector comes, with its rows.
+        self._pages: list[ref[Page[Any]]] = []
 
     def page(self, *parent: Any) -> Page[Any]:
         """The page of one parent, which has these values in `columns`."""
-        page: Page[Any] = Page(self, parent)
-        page.key = self._keyset.key
-        self._pages.append(page)
+        page: Page[Any] = Page(self._keyset.key, self)
+        page.parent = parent
+        self._pages.append(ref(page))
         return page
 
+    def _asked(self) -> list[Page[Any]]:
+        """The pages that somebody still has."""
+        return [page for page in (known() for known in self._pages) if page is not None]
+
     def load(self, context: Context) -> None:
-        """Reads the rows of all pages with one statement."""
-        arguments, keyset = self._arguments, self._keyset
+        """Reads the rows of all pages, with one statement unless there is a quicker way."""
+        arguments, keyset, pages = self._arguments, self._keyset, self._asked()
         asked = settings.PIPEYARD_PAGE_LIMIT if arguments.asked is None else arguments.asked
         size = min(asked, settings.PIPEYARD_PAGE_LIMIT)
         rows = self._between
@@ -220,18 +238,44 @@ class Listing:
         if not self._columns:
             found: dict[Parent, list[Any]] = {(): list(rows.order_by(*order)[: size + 1])}
         else:
+            if self._read_quickly(pages, context, size):
+                return
             asked_columns = self._read(context) if self._read else None
             found = rows_per_parent(
                 rows,
                 self._columns,
-                (page.parent for page in self._pages),
+                (page.parent for page in pages),
                 order,
                 size + 1,
                 only=None if asked_columns is None else (*asked_columns, *keyset.columns, *self._columns),
                 kept_as=self._kept_as,
+                steady=self._steady(),
             )
-        for page in self._pages:
+        for page in pages:
             self._fill(page, found.get(page.parent, []), size)
+
+    def _read_quickly(self, pages: Sequence[Page[Any]], context: Context, size: int) -> bool:
+        """Reads the rows of an only parent in the quicker way, if there is one; whether it has."""
+        arguments = self._arguments
+        if self._quick is None or arguments.backwards or arguments.before is not None:
+            return False
+        parents = {page.parent for page in pages}
+        if len(parents) != 1:
+            return False
+        after = None if arguments.after is None else self._keyset.values(self._rows, arguments.after)
+        ((parent,),) = parents
+        found = self._quick(context, parent, size + 1, after)
+        if found is None:
+            return False
+        for page in pages:
+            self._fill(page, found, size)
+        return True
+
+    def _steady(self) -> list[str]:
+        """`columns` in the order of the index: turned round to read a page from the end, as the keyset is."""
+        if not self._indexed:
+            return []
+        return [f"-{column}" if self._arguments.backwards else column for column in self._columns]
 
     def _fill(self, page: Page[Any], found: Sequence[Any], size: int) -> None:
         more = len(found) > size
@@ -245,12 +289,13 @@ class Listing:
 
     def count(self, limit: int | None) -> None:
         """Counts the rows of every page's list with one statement; no further than one beyond `limit`."""
+        pages = self._asked()
         if not self._columns:
             counted = self._rows.order_by()[: limit + 1] if limit is not None else self._rows.order_by()
             totals: dict[Parent, int] = {(): counted.count()}
         else:
-            totals = count_per_parent(self._rows, self._columns, (page.parent for page in self._pages), limit)
-        for page in self._pages:
+            totals = count_per_parent(self._rows, self._columns, (page.parent for page in pages), limit)
+        for page in pages:
             page.total, page.counted_to = totals.get(page.parent, 0), limit
 
 
@@ -269,7 +314,7 @@ def whole_of_each(
         return [whole(rows or (), arguments, key) for rows in lists]
     pages: list[Page[Row]] = []
     for rows in lists:
-        page: Page[Row] = Page(None, (), key)
+        page: Page[Row] = Page(key)
         page.rows = rows or ()
         page.total = len(page.rows)
         pages.append(page)
@@ -278,7 +323,7 @@ def whole_of_each(
 
 def whole(rows: Sequence[Row], arguments: PageArguments, key: Callable[[Row], Sequence[Any]]) -> Page[Row]:
     """A page of rows that are all at hand, in ascending order of `key`; not cut unless the client asks for it."""
-    page: Page[Row] = Page(None, (), key)
+    page: Page[Row] = Page(key)
     page.total = len(rows)
     if arguments.everything:
         page.rows = rows

@@ -98,22 +98,30 @@ def _with_pipelines(ids: list[int]) -> list[list[int]]:
 
 def of_each(rows: Iterable[Any], found: Mapping[int, Any], attribute: str) -> list[Any]:
     """What each row refers to: `found[row.attribute]`, None where it refers to nothing."""
-    return [found.get(getattr(row, attribute)) for row in rows]
+    return [*map(found.get, column(rows, attribute))]
+
+
+def column(rows: Iterable[Any], attribute: str) -> list[Any]:
+    """An attribute of each row; not by getattr, since a foreign key's column is read by a descriptor in Python."""
+    listed = list(rows)
+    try:
+        return [row.__dict__[attribute] for row in listed]
+    except (AttributeError, KeyError):
+        # No model, or a column that has yet to be read.
+        return [getattr(row, attribute) for row in listed]
 
 
 def projects_of(context: Context, rows: Iterable[Any]) -> list[models.Project]:
     """The project of each row, by its `project_id`."""
-    rows = list(rows)
-    found = projects(context, (row.project_id for row in rows))
-    given = [found[row.project_id] for row in rows]
+    ids = column(rows, "project_id")
+    given = map(projects(context, ids).get, ids)
     return [project for project in given if project is not None]
 
 
 def pipelines_of(context: Context, rows: Iterable[Any]) -> list[models.Pipeline]:
     """The pipeline of each row, by its `pipeline_id`."""
-    rows = list(rows)
-    found = pipelines(context, (row.pipeline_id for row in rows))
-    given = [found[row.pipeline_id] for row in rows]
+    ids = column(rows, "pipeline_id")
+    given = map(pipelines(context, ids).get, ids)
     return [pipeline for pipeline in given if pipeline is not None]
 
 

@@ -82,12 +82,14 @@ def pipelines(parents: list[models.Job], info: Info) -> list[models.Pipeline]:
 
 def stages(parents: list[models.Job], info: Info) -> list[models.Stage | None]:
     """The stage of each job."""
-    return rows.of_each(parents, rows.stages(info.context, (job.stage_id for job in parents)), "stage_id")
+    ids = rows.column(parents, "stage_id")
+    return [*map(rows.stages(info.context, ids).get, ids)]
 
 
 def runners(parents: list[models.Job], info: Info) -> list[models.Runner | None]:
     """The runner that took each job."""
-    return rows.of_each(parents, rows.runners(info.context, (job.runner_id for job in parents)), "runner_id")
+    ids = rows.column(parents, "runner_id")
+    return [*map(rows.runners(info.context, ids).get, ids)]
 
 
 def runner_managers(parents: list[models.Job], info: Info) -> list[models.RunnerManager | None]:

@@ -15,8 +15,8 @@ from graphql_api.fields import argument, leaf
 from graphql_api.filters.filtering import filtered, unless_narrowed
 from graphql_api.filters.jobs import listed_with
 from graphql_api.lateral import rows_per_parent
+from graphql_api.loaders import newest_jobs, rows
 from graphql_api.loaders import pipelines as loader
-from graphql_api.loaders import rows
 from graphql_api.loaders.deployments import ENVIRONMENTS
 from graphql_api.loaders.jobs import JOBS
 from graphql_api.loaders.pipelines import Counts
@@ -50,6 +50,9 @@ def _in_its_project(jobs: QuerySet[models.Job]) -> QuerySet[models.Job]:
 #: Where lists begin that nothing narrows: to build them takes Django as long as a small statement.
 _WITHOUT_CHILDREN: Final = models.Pipeline.objects.without_children()
 _ALL_JOBS: Final = _in_its_project(models.Job.objects.all())
+_ALL_ENVIRONMENTS: Final = models.Environment.objects.all()
+#: No two environments of a project have the same name.
+_BY_NAME: Final = Keyset(("name",))
 
 
 @strawberry.type(name="PipelineCounts", description="How many pipelines a project has.")
@@ -103,6 +106,7 @@ def pipelines(
         columns=("project_id",),
         read=loader.PIPELINES.asked,
         kept_as=unless_narrowed("pipelines of project", given),
+        indexed=True,
     )
     return [listing.page(row.pk) for row in parents]
 
@@ -176,12 +180,22 @@ def jobs(
     found = filtered(JobFilter, _in_its_project(listed_with(statuses)) if statuses else _ALL_JOBS, **given)
     arguments = PageArguments(after, before, first, last)
     kept_as = unless_narrowed("jobs of project", given)
-    listing = Listing(found, arguments, NEWEST_IN_PARTITIONS, ("project_id",), JOBS.asked, kept_as)
+    listing = Listing(
+        found,
+        arguments,
+        NEWEST_IN_PARTITIONS,
+        ("project_id",),
+        JOBS.asked,
+        kept_as,
+        quick=None if kept_as is None else newest_jobs.newest,
+    )
     return [listing.page(row.pk) for row in parents]
 
 
 def environments_with(name: str | None, search: str | None, states: list[str] | None) -> Any:
     """The environments that fit the arguments."""
+    if name is None and not search and not states:
+        return _ALL_ENVIRONMENTS
     wanted = Q()
     if name is not None:
         wanted &= Q(name=name)
@@ -214,12 +228,13 @@ def environments(
     listing = Listing(
         environments_with(name, search, states),
         PageArguments(after, before, first, last),
-        Keyset(("name", "id")),
+        _BY_NAME,
         ("project_id",),
         read=ENVIRONMENTS.asked,
         kept_as=unless_narrowed(
             "environments of project", {"name": name, "search": search, "states": states}
         ),
+        indexed=True,
     )
     return [listing.page(row.pk) for row in parents]
 
