@@ -54,6 +54,15 @@ class Rows:
             link = link.parent.link
         return True
 
+    def let_go(self) -> None:
+        """Forgets what the rows led to: rows and links refer to one another, and would wait for the collector."""
+        for column in self.columns.values():
+            if isinstance(column, Link):
+                for part in column.parts:
+                    part.let_go()
+                column.parts = []
+        self.columns = {}
+
     def write(self) -> list[Any]:
         """The response objects."""
         count = len(self.objects)

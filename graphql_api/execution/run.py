@@ -50,7 +50,14 @@ class Run:
         self._completion = Completion(executor, self.errors, self._read)
 
     def execute(self) -> dict[str, Any] | None:
-        """The response's data. Runs where the database may be used."""
+        """The response's data; once. Runs where the database may be used."""
+        try:
+            return self._execute()
+        finally:
+            self._root.let_go()
+            del self._completion
+
+    def _execute(self) -> dict[str, Any] | None:
         if self._serial:
             for place in range(len(self._root.shape.steps)):
                 self._read_field(self._root, place)

@@ -63,6 +63,8 @@ def _carried_out(
     context.announce(plan.fields)
     run = Run(executor, plan)
     data = run.execute()
+    # graphql-core's executor refers to itself; what the context has read need not wait for the collector with it.
+    executor.context_value = None
     return ExecutionResult(data=data, errors=in_order(run.errors.errors, context.request_id) or None)
 
 
