@@ -8,10 +8,8 @@ an annotation stands in: `PARENT` is the parent itself, and conditions may use i
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from threading import Lock
 from typing import Any, Final, TypeAlias
 
 from django.core.exceptions import EmptyResultSet
@@ -21,6 +19,8 @@ from django.db.models.expressions import RawSQL
 
 from ci_core.hydration import planned_rows, prepared_rows
 from ci_core.models.querysets import AnyOf
+from ci_core.prepared import fetch_planned
+from graphql_api.recent import Recent
 
 #: Inside the statement, the first value of the parent whose rows are being read.
 PARENT: Final = RawSQL("parent.c0", (), output_field=models.BigIntegerField())
@@ -59,28 +59,8 @@ class _Built:
         return [given.of(values) if isinstance(given, _Values) else given for given in self.parameters]
 
 
-class _Statements:
-    """The statements that were built last, by what they were built of."""
-
-    def __init__(self) -> None:
-        self._entries: OrderedDict[Hashable, _Built] = OrderedDict()
-        self._lock = Lock()
-
-    def get(self, key: Hashable) -> _Built | None:
-        with self._lock:
-            built = self._entries.get(key)
-            if built is not None:
-                self._entries.move_to_end(key)
-            return built
-
-    def keep(self, key: Hashable, built: _Built) -> None:
-        with self._lock:
-            self._entries[key] = built
-            while len(self._entries) > KEPT:
-                self._entries.popitem(last=False)
-
-
-_STATEMENTS: Final = _Statements()
+#: Statements by what they were built of.
+_STATEMENTS: Final[Recent[_Built]] = Recent(KEPT)
 
 
 def rows_per_parent(
@@ -117,7 +97,7 @@ def rows_per_parent(
         except EmptyResultSet:
             return {}
         if kept_as is not None:
-            _STATEMENTS.keep(key, built)
+            _STATEMENTS.put(key, built, 1)
     found = planned_rows(rows.model, built.sql, built.filled(_values(columns, wanted)))
     if single:
         return {wanted[0]: found} if found else {}
@@ -152,7 +132,7 @@ def _first_in_index(
         # Of a limit that it does not know, the planner thinks that it is a tenth of the rows, for which it sorts none.
         sql, parameters = chosen.order_by(*order).query.sql_with_params()
         built = _Built(f"{sql} LIMIT %s::bigint", parameters)
-        _STATEMENTS.keep(key, built)
+        _STATEMENTS.put(key, built, 1)
     return prepared_rows(rows.model, built.sql, [*built.filled(_values(columns, [parent])), limit])
 
 
@@ -172,27 +152,41 @@ def _built(
 
 
 def count_per_parent(
-    rows: models.QuerySet[Any], columns: Columns, parents: Iterable[Parent], limit: int | None
+    rows: models.QuerySet[Any],
+    columns: Columns,
+    parents: Iterable[Parent],
+    limit: int | None,
+    *,
+    kept_as: str | None = None,
 ) -> dict[Parent, int]:
-    """How many rows each parent has; no further than one beyond `limit`."""
+    """How many rows each parent has; no further than one beyond `limit`. kept_as: as in `rows_per_parent`."""
     wanted = list(dict.fromkeys(parents))
     single = len(wanted) == 1
+    key = ("count", kept_as, columns, limit, single)
+    built = _STATEMENTS.get(key) if kept_as is not None else None
+    if built is None:
+        try:
+            built = _built_count(rows, columns, limit, single)
+        except EmptyResultSet:
+            return {}
+        if kept_as is not None:
+            _STATEMENTS.put(key, built, 1)
+    _, counted = fetch_planned(built.sql, built.filled(_values(columns, wanted)))
+    return {wanted[place - 1]: total for place, total in counted}
+
+
+def _built_count(rows: models.QuerySet[Any], columns: Columns, limit: int | None, single: bool) -> _Built:
+    """Raises EmptyResultSet where no row can be meant."""
     inner = _of_parent(rows, columns, single).order_by().values("pk")
     if limit is not None:
         inner = inner[: limit + 1]
-    try:
-        sql, parameters = inner.query.sql_with_params()
-    except EmptyResultSet:
-        return {}
+    sql, parameters = inner.query.sql_with_params()
     names, given = _parents(rows, columns, single)
     statement = (
         f"SELECT parent.place, counted.total FROM {names} "  # noqa: S608 - built by Django
         f"CROSS JOIN LATERAL (SELECT count(*) AS total FROM ({sql}) AS one) AS counted"
     )
-    built = _Built(statement, (*given, *parameters))
-    with connection.cursor() as cursor:
-        cursor.execute(statement, built.filled(_values(columns, wanted)))
-        return {wanted[place - 1]: total for place, total in cursor.fetchall()}
+    return _Built(statement, (*given, *parameters))
 
 
 def _values(columns: Columns, parents: Sequence[Parent]) -> list[list[Any]]:

@@ -203,6 +203,8 @@ class Listing:
     ) -> None:
         first = arguments.after is None and arguments.before is None
         self._kept_as = kept_as if first else None
+        # Cursors do not narrow what is counted.
+        self._counted_as = kept_as
         self._indexed = indexed
         self._quick = quick
         self._rows = rows
@@ -294,7 +296,8 @@ class Listing:
             counted = self._rows.order_by()[: limit + 1] if limit is not None else self._rows.order_by()
             totals: dict[Parent, int] = {(): counted.count()}
         else:
-            totals = count_per_parent(self._rows, self._columns, (page.parent for page in pages), limit)
+            parents = (page.parent for page in pages)
+            totals = count_per_parent(self._rows, self._columns, parents, limit, kept_as=self._counted_as)
         for page in pages:
             page.total, page.counted_to = totals.get(page.parent, 0), limit
 

@@ -8,7 +8,8 @@ from django.db import connection
 from ci_core import clock
 from ci_core.models import Environment, Pipeline
 from graphql_api import lateral
-from graphql_api.lateral import rows_per_parent
+from graphql_api.lateral import count_per_parent, rows_per_parent
+from graphql_api.recent import Recent
 from tests.factories import ProjectFactory
 
 pytestmark = pytest.mark.django_db
@@ -26,7 +27,7 @@ def project_with(*names):
 @pytest.fixture
 def built(monkeypatch):
     """How often Django built a statement."""
-    monkeypatch.setattr(lateral, "_STATEMENTS", lateral._Statements())
+    monkeypatch.setattr(lateral, "_STATEMENTS", Recent(lateral.KEPT))
     count = []
     build = lateral._built
 
@@ -82,11 +83,12 @@ def test_lists_without_a_name_are_built_each_time(built):
 
 
 def test_no_more_are_kept_than_agreed(built, monkeypatch):
-    monkeypatch.setattr(lateral, "KEPT", 3)
+    monkeypatch.setattr(lateral, "_STATEMENTS", Recent(3))
     project = project_with("a")
-    for limit in range(1, 10):
+    for limit in (1, 2, 3, 4, 2, 3, 4, 1):
         names_of([project], limit=limit)
-    assert len(lateral._STATEMENTS._entries) == 3
+    # The first made room for the fourth, and was built again.
+    assert len(built) == 5
 
 
 def test_a_steady_list_has_one_statement_for_all_limits_and_either_way(built, monkeypatch):
@@ -132,3 +134,25 @@ def test_no_index_of_all_parents_rows_is_gone_through_for_one(backwards):
         plan = str(cursor.fetchone()[0])
     assert "ci_pipeline_newest" in plan
     assert "'Sort'" not in plan
+
+
+def test_the_statement_that_counts_is_kept_too(monkeypatch):
+    monkeypatch.setattr(lateral, "_STATEMENTS", Recent(lateral.KEPT))
+    counted = []
+    build = lateral._built_count
+    monkeypatch.setattr(lateral, "_built_count", lambda *given: counted.append(given) or build(*given))
+    projects = project_with("a", "b", "c"), project_with("b"), project_with()
+    rows = Environment.objects.all()
+
+    def totals(of, limit=None, kept_as="environments"):
+        found = count_per_parent(rows, ("project_id",), [(one.pk,) for one in of], limit, kept_as=kept_as)
+        return [found.get((one.pk,), 0) for one in of]
+
+    assert [totals([project]) for project in projects] == [[3], [1], [0]]
+    assert len(counted) == 1
+    assert totals(projects) == [3, 1, 0]
+    assert totals(projects, limit=1) == [2, 1, 0]
+    assert [totals([project], limit=1) for project in projects] == [[2], [1], [0]]
+    assert len(counted) == 4
+    assert totals(projects, kept_as=None) == totals(projects, kept_as=None) == [3, 1, 0]
+    assert len(counted) == 6
