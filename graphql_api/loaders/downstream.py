@@ -3,31 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 from ci_core import models
+from ci_core.hydration import prepared_rows
+from ci_core.prepared import fetch_prepared
 from graphql_api.context import Context
+
+# Hand-written: every graph asks for them, and most pipelines have none.
+_LINKS_TO: Final = "SELECT * FROM ci_core_downstreampipeline WHERE pipeline_id = ANY(%s::bigint[])"
+_OF_JOBS: Final = """
+SELECT source_job_id, pipeline_id FROM ci_core_downstreampipeline WHERE source_job_id = ANY(%s::bigint[])
+"""
+_OF_PIPELINES: Final = """
+SELECT source_pipeline_id, pipeline_id FROM ci_core_downstreampipeline
+WHERE source_pipeline_id = ANY(%s::bigint[]) ORDER BY pipeline_id
+"""
 
 
 def links_to(context: Context, pipeline_ids: Iterable[int]) -> Mapping[int, models.DownstreamPipeline | None]:
     """The link to the job that created each pipeline."""
 
     def read(missing: list[int]) -> Mapping[int, models.DownstreamPipeline]:
-        return {row.pk: row for row in models.DownstreamPipeline.objects.filter(pk__in=missing)}
+        return {row.pk: row for row in prepared_rows(models.DownstreamPipeline, _LINKS_TO, [missing])}
 
     return context.remembered("links to pipelines", pipeline_ids, read)
 
 
 def of_jobs(job_ids: Iterable[int]) -> Mapping[int, int]:
     """The id of the pipeline that each trigger job created."""
-    links = models.DownstreamPipeline.objects.filter(source_job_id__in=list(job_ids))
-    return dict(links.values_list("source_job_id", "pipeline_id"))
+    _, links = fetch_prepared(_OF_JOBS, [list(job_ids)])
+    return dict(links)
 
 
 def of_pipelines(pipeline_ids: Iterable[int]) -> Mapping[int, Sequence[int]]:
     """The ids of the pipelines that the jobs of each pipeline created, oldest first."""
-    links = models.DownstreamPipeline.objects.filter(source_pipeline_id__in=list(pipeline_ids)).order_by("pk")
+    _, links = fetch_prepared(_OF_PIPELINES, [list(pipeline_ids)])
     found: dict[int, list[int]] = {}
-    for source_id, pipeline_id in links.values_list("source_pipeline_id", "pipeline_id"):
+    for source_id, pipeline_id in links:
         found.setdefault(source_id, []).append(pipeline_id)
     return found
 

@@ -74,6 +74,10 @@ WHERE pipeline_id = ANY(%s::bigint[]) AND stage_id = ANY(%s::bigint[]) AND NOT r
 _JOBS_OF_PIPELINES: Final = """
 SELECT {columns} FROM ci_core_job WHERE pipeline_id = ANY(%s::bigint[]) AND NOT retried ORDER BY number, id
 """
+_JOBS_BY_NAME: Final = """
+SELECT {columns} FROM ci_core_job WHERE pipeline_id = ANY(%s::bigint[]) AND NOT retried AND name = %s::text
+ORDER BY pipeline_id, number, id
+"""
 _NEEDS_OF_JOBS: Final = """
 SELECT {columns} FROM ci_core_need
 WHERE pipeline_id = ANY(%s::bigint[]) AND job_id = ANY(%s::bigint[]) ORDER BY pipeline_id, id
@@ -148,8 +152,7 @@ def latest_by_stage(context: Context, stage_ids: Iterable[int]) -> Mapping[int, 
 def by_name(context: Context, pipeline_ids: Iterable[int], name: str) -> list[models.Job | None]:
     """The latest job with this name in each pipeline."""
     ids = list(pipeline_ids)
-    rows = models.Job.objects.in_pipelines(ids).latest_copies().filter(name=name).in_order()
-    found = {row.pipeline_id: row for row in JOBS.read(context, rows)}
+    found = {row.pipeline_id: row for row in JOBS.read_sql(context, _JOBS_BY_NAME, [_array(ids), name])}
     return [found.get(id_) for id_ in ids]
 
 
