@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.database import database
+from bench.interpreter import interpreter
 
 SIZES: Final = (10, 100, 1000, 5000)
 LOAD_SIZE: Final = 50
@@ -27,6 +28,7 @@ def main() -> None:
     given = parser.parse_args()
     # Eleven columns do not fit where output is not a terminal, which counts as 80 characters wide.
     console = Console(width=max(WIDTH, Console().width))
+    console.print(f"measured with {interpreter()}")
     with database():
         from bench.graphql.data import seed
 
