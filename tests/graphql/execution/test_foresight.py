@@ -90,7 +90,7 @@ def test_groups_show_the_same_jobs(pipeline):
         # Others ask for jobs and needs, these do not.
         (
             'stages { nodes { name } } job(name: "ship") { stage { jobs { nodes { needs { nodes { name } } } } } }',
-            ["stage", "stage", "job", "need"],
+            ["stage", "job", "stage", "job", "need"],
         ),
         # Of a part of the stages, only their jobs are read.
         (
