@@ -118,11 +118,14 @@ _OFF_RUNNER: Final = """off_runner AS (
     WHERE job_id IN (SELECT id FROM changed WHERE old_status IN ('running', 'canceling'))
 )"""
 
-# https://docs.gitlab.com/ci/environments/deployments/: a deployment follows its job.
+# https://docs.gitlab.com/ci/environments/deployments/: a deployment follows its job. One that has succeeded does not
+# succeed again when its trigger job follows its pipeline once more.
 _DEPLOYED: Final = """deployed AS (
     UPDATE ci_core_deployment SET status = %(deployment)s, finished_at = %(deployment_finished_at)s
-    WHERE job_id IN (SELECT id FROM changed WHERE environment_name <> '')
+    WHERE job_id IN (SELECT id FROM changed WHERE environment_name <> ''){unless}
 )"""
+_UNLESS_DEPLOYED: Final = " AND status <> 'success'"
+_AGAIN: Final = frozenset({Status.CREATED, Status.MANUAL, Status.RUNNING, Status.SUCCESS})
 
 _DEPLOYMENT_OF: Final[Mapping[Status, DeploymentStatus]] = {
     Status.CREATED: DeploymentStatus.CREATED,
@@ -204,7 +207,7 @@ def _statement(event: Event, columns: tuple[str, ...], *, single: bool) -> str:
     )
     parts = [changed, _TALLIED, LOG_CHANGED_JOBS, *([] if event in INHERITED else _beside(sources, to))]
     if to in _DEPLOYMENT_OF:
-        parts.append(_DEPLOYED)
+        parts.append(_DEPLOYED.format(unless=_UNLESS_DEPLOYED if to in _AGAIN else ""))
     rings = [RING_PIPELINE, *([RING_QUEUE] if _ENQUEUED in parts else [])]
     rung = "".join(f", (SELECT {ring})" for ring in rings)
     returned = f"id, old_status, name, kind = 'bridge', environment_name <> '', allow_failure, resource_group_id{rung}"

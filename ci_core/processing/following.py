@@ -10,9 +10,9 @@ from ci_core.decisions.bridges import Strategy, steps
 from ci_core.decisions.transitions import Event
 from ci_core.errors import NotFound
 from ci_core.locks import lock_job, lock_pipeline
-from ci_core.models import BridgeMessage, DownstreamPipeline, Job, MirroredPipeline, Pipeline
+from ci_core.models import BridgeMessage, Deployment, DownstreamPipeline, Job, MirroredPipeline, Pipeline
 from ci_core.processing.deployed import note_success
-from ci_core.statuses import COMPLETED, FailureReason, Status
+from ci_core.statuses import COMPLETED, DeploymentStatus, FailureReason, Status
 from ci_core.transition import JobChange, transition
 
 
@@ -78,12 +78,22 @@ def _events(bridge: Job, strategy: Strategy, before: Status, after: Status) -> S
 
 def _carry_out(upstream: Pipeline, bridge: Job, events: Sequence[Event]) -> Followed:
     changes: list[JobChange] = []
+    deploys = bool(bridge.environment_name) and not _has_deployed(bridge)
     for event in events:
         columns: dict[str, Any] = {}
         if event == Event.DROP:
             columns = {"failure_reason": FailureReason.UNKNOWN_FAILURE.value}
         changes += transition(upstream, [bridge.pk], event, **columns)
-    if events[-1] == Event.SUCCESS and bridge.environment_name:
+    if events[-1] == Event.SUCCESS and deploys:
         note_success(upstream, bridge)
     failed = events[-1] == Event.DROP and not bridge.allow_failure
     return Followed(upstream, changes, {bridge.name} if Event.RESUME in events else set(), failed)
+
+
+def _has_deployed(bridge: Job) -> bool:
+    """Whether a trigger job's deployment has succeeded before.
+
+    Its environment is not opened again then. A job of the downstream pipeline that stops it would do so otherwise: by
+    running, it lets the trigger job run and succeed once more, and the environment would be due to stop again for ever.
+    """
+    return Deployment.objects.filter(job_id=bridge.pk, status=DeploymentStatus.SUCCESS.value).exists()

@@ -12,7 +12,15 @@ from ci_core.actions.downstream import cancel_wanted_children
 from ci_core.actions.jobs import cancel_job, fail_job, play_job, retry_job
 from ci_core.actions.pipelines import cancel_pipeline, create_pipeline, retry_pipeline
 from ci_core.errors import NotPlayable
-from ci_core.models import Job, Pipeline, PipelineVariable, Project, ProjectMembership
+from ci_core.models import (
+    Deployment,
+    Environment,
+    Job,
+    Pipeline,
+    PipelineVariable,
+    Project,
+    ProjectMembership,
+)
 from ci_core.statuses import FailureReason, PipelineSource
 from ci_core.variables.given import GivenVariable
 from tests.factories import ProjectFactory, member
@@ -92,6 +100,55 @@ def test_a_child_that_fails_fails_its_trigger_job() -> None:
     assert job_of(pipeline, "go").status == "failed"
     assert now(pipeline).status == "failed"
     assert Job.objects.in_pipeline(pipeline.pk).count() == 1
+    assert_all_consistent()
+
+
+# --- environments of trigger jobs ---
+
+
+@pytest.mark.parametrize("strategy", ["depend", "mirror"])
+def test_an_environment_that_a_job_of_the_child_stops_stays_stopped(strategy: str) -> None:
+    """That job lets the trigger job run and succeed again, which deploys nothing."""
+    pipeline = started(
+        f"""
+go:
+  trigger: {{include: child.yml, strategy: {strategy}}}
+  environment: {{name: review, auto_stop_in: 1 day}}
+""",
+        """
+test: {script: x}
+stop: {script: x, when: manual, environment: {name: review, action: stop}}
+""",
+    )
+    deployment = Deployment.objects.get()
+    succeed("test")
+    environment = Environment.objects.get()
+    assert (environment.state, environment.auto_stop_at is None) == ("available", False)
+    deployment.refresh_from_db()
+    deployed_at = deployment.finished_at
+    for run in (play_job, retry_job):
+        run(job_of(child_of(pipeline, "go"), "stop").pk, acting_user=None)
+        assert job_of(pipeline, "go").status in ("pending", "running")
+        deployment.refresh_from_db()
+        assert (deployment.status, deployment.finished_at) == ("success", deployed_at)
+        succeed("stop")
+        assert job_of(pipeline, "go").status == "success"
+        environment.refresh_from_db()
+        assert (environment.state, environment.auto_stop_at) == ("stopped", None)
+        assert_all_consistent()
+
+
+def test_a_deployment_that_had_failed_succeeds_with_its_trigger_job() -> None:
+    pipeline = started("go: {trigger: {include: child.yml, strategy: depend}, environment: review}\n", CHILD)
+    fail("test")
+    assert Deployment.objects.get().status == "failed"
+    retry_job(job_of(child_of(pipeline, "go"), "test").pk, acting_user=None)
+    assert Deployment.objects.get().status == "running"
+    succeed("test")
+    assert (Deployment.objects.get().status, Environment.objects.get().state) == ("success", "available")
+    retry_job(job_of(child_of(pipeline, "go"), "test").pk, acting_user=None)
+    fail("test")
+    assert Deployment.objects.get().status == "failed"
     assert_all_consistent()
 
 
