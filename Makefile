@@ -12,7 +12,7 @@ run: $(VENV)/.run-ready graphql_api/explorer/node_modules/.ready
 	@PORT=$(PORT) PIPEYARD_HOME=$(PIPEYARD_HOME) exec $(BIN)/python manage.py up
 
 test: $(VENV)/.dev-ready graphql_api/explorer/node_modules/.ready
-	$(BIN)/python -m pytest -n auto $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadgroup $(ARGS)
 
 lint: $(VENV)/.dev-ready
 	$(BIN)/ruff check .

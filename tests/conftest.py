@@ -10,7 +10,13 @@ from unittest import mock
 import pytest
 from django.test import TransactionTestCase
 
+from config.env import cores
 from tests.support.emptying import empty
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One worker more than there are cores: many tests wait for processes, sockets and timers."""
+    return cores() + 1
 
 
 @pytest.fixture(autouse=True, scope="session")
