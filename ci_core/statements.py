@@ -73,11 +73,11 @@ class Statements:
         pgconn = self._pgconn
         pgconn.enter_pipeline_mode()
         try:
-            for name, _, values in asked:
-                pgconn.send_query_prepared(name, values)
-        finally:
-            pgconn.pipeline_sync()
-        try:
+            try:
+                for name, _, values in asked:
+                    pgconn.send_query_prepared(name, values)
+            finally:
+                pgconn.pipeline_sync()
             self._flush()
             return [(names, self._rows(self._awaited())) for _, names, _ in asked]
         finally:
