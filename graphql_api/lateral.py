@@ -17,7 +17,7 @@ from django.db import connection, models
 from django.db.models import F
 from django.db.models.expressions import RawSQL
 
-from ci_core.hydration import planned_rows, prepared_rows
+from ci_core.hydration import planned_rows
 from ci_core.models.querysets import AnyOf
 from ci_core.prepared import fetch_planned
 from graphql_api.recent import Recent
@@ -72,23 +72,18 @@ def rows_per_parent(
     *,
     only: Sequence[str] | None = None,
     kept_as: str | None = None,
-    steady: Sequence[str] = (),
 ) -> dict[Parent, list[Any]]:
     """The first `limit` rows of each parent, by parent.
 
     only: the columns that are read; None for all. kept_as: a name for the rows if the same name always stands for the
     same rows, of whatever parents. Their statement is built once, which takes Django longer than PostgreSQL to run it.
-    It is planned for these parents each time: planned for any alike, it might read a large project's list whole.
-    steady: `columns` in the order of an index that has all rows by them and by `order`. With it, an only parent's rows
-    are read in the same way whoever it is, by a prepared statement.
+    It is planned for these parents each time: planned for any alike, it reads a large project's list whole. A range of
+    parents in place of one does not help: of that, too, the planner thinks that it has few rows, and sorts them all.
     """
     wanted = list(dict.fromkeys(parents))
     if not wanted:
         return {}
     single = len(wanted) == 1
-    if single and steady and kept_as is not None:
-        found = _first_in_index(rows, columns, wanted[0], (*steady, *order), limit, only, kept_as)
-        return {wanted[0]: found} if found else {}
     key = (kept_as, columns, tuple(order), limit, None if only is None else tuple(only), single)
     built = _STATEMENTS.get(key) if kept_as is not None else None
     if built is None:
@@ -105,35 +100,6 @@ def rows_per_parent(
     for row in found:
         by_parent.setdefault(tuple(map(row.__dict__.__getitem__, columns)), []).append(row)
     return by_parent
-
-
-def _first_in_index(
-    rows: models.QuerySet[Any],
-    columns: Columns,
-    parent: Parent,
-    order: tuple[str, ...],
-    limit: int,
-    only: Sequence[str] | None,
-    kept_as: str,
-) -> list[Any]:
-    """The first rows of an only parent, by a prepared statement."""
-    key = (kept_as, columns, order, None if only is None else tuple(only))
-    built = _STATEMENTS.get(key)
-    if built is None:
-        chosen = rows if only is None else rows.only(*only)
-        # The index of the ids goes through all parents' rows in their order, and the planner takes it where few parents
-        # have many rows; but not where the parent stands in a range, by which the order begins then.
-        by_id = order[len(columns)].lstrip("-") == rows.model._meta.pk.attname
-        for place, column in enumerate(columns):
-            value = RawSQL(f"%s::{_kind(rows, column)}", (_Values(place, single=True),))  # noqa: S611 - a type of Django's
-            chosen = chosen.filter(
-                **({f"{column}__gte": value, f"{column}__lte": value} if by_id else {column: value})
-            )
-        # Of a limit that it does not know, the planner thinks that it is a tenth of the rows, for which it sorts none.
-        sql, parameters = chosen.order_by(*order).query.sql_with_params()
-        built = _Built(f"{sql} LIMIT %s::bigint", parameters)
-        _STATEMENTS.put(key, built, 1)
-    return prepared_rows(rows.model, built.sql, [*built.filled(_values(columns, [parent])), limit])
 
 
 def _built(

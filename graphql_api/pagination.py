@@ -175,18 +175,12 @@ class Page(Generic[Row]):
         return encode_cursor(self.key(row))
 
 
-#: `(context, id of the parent, limit, key of the row after which to begin) -> rows`; None of them where it cannot tell.
-Quick = Callable[[Context, int, int, list[Any] | None], Sequence[Any] | None]
-
-
 class Listing:
     """The pages of one field with the same arguments, for all its parents; read together.
 
     columns: by which the rows refer to their parent; none where the list has no parent. read: which columns the
     operation needs of the rows; None for all of them. kept_as: a name for the list where nothing narrows it, under
-    which its statement is kept. indexed: whether an index has all rows by `columns` and then by the keyset, each as it
-    stands there. quick: a quicker way to read an only parent's rows forwards. Raises InvalidInput for a cursor that is
-    none of this list.
+    which its statement is kept. Raises InvalidInput for a cursor that is none of this list.
     """
 
     def __init__(
@@ -197,16 +191,11 @@ class Listing:
         columns: Columns = (),
         read: Callable[[Context], Sequence[str] | None] | None = None,
         kept_as: str | None = None,
-        *,
-        indexed: bool = False,
-        quick: Quick | None = None,
     ) -> None:
         first = arguments.after is None and arguments.before is None
         self._kept_as = kept_as if first else None
         # Cursors do not narrow what is counted.
         self._counted_as = kept_as
-        self._indexed = indexed
-        self._quick = quick
         self._rows = rows
         self._read = read
         self._between = rows
@@ -231,7 +220,7 @@ class Listing:
         return [page for page in (known() for known in self._pages) if page is not None]
 
     def load(self, context: Context) -> None:
-        """Reads the rows of all pages, with one statement unless there is a quicker way."""
+        """Reads the rows of all pages with one statement."""
         arguments, keyset, pages = self._arguments, self._keyset, self._asked()
         asked = settings.PIPEYARD_PAGE_LIMIT if arguments.asked is None else arguments.asked
         size = min(asked, settings.PIPEYARD_PAGE_LIMIT)
@@ -240,8 +229,6 @@ class Listing:
         if not self._columns:
             found: dict[Parent, list[Any]] = {(): list(rows.order_by(*order)[: size + 1])}
         else:
-            if self._read_quickly(pages, context, size):
-                return
             asked_columns = self._read(context) if self._read else None
             found = rows_per_parent(
                 rows,
@@ -251,33 +238,9 @@ class Listing:
                 size + 1,
                 only=None if asked_columns is None else (*asked_columns, *keyset.columns, *self._columns),
                 kept_as=self._kept_as,
-                steady=self._steady(),
             )
         for page in pages:
             self._fill(page, found.get(page.parent, []), size)
-
-    def _read_quickly(self, pages: Sequence[Page[Any]], context: Context, size: int) -> bool:
-        """Reads the rows of an only parent in the quicker way, if there is one; whether it has."""
-        arguments = self._arguments
-        if self._quick is None or arguments.backwards or arguments.before is not None:
-            return False
-        parents = {page.parent for page in pages}
-        if len(parents) != 1:
-            return False
-        after = None if arguments.after is None else self._keyset.values(self._rows, arguments.after)
-        ((parent,),) = parents
-        found = self._quick(context, parent, size + 1, after)
-        if found is None:
-            return False
-        for page in pages:
-            self._fill(page, found, size)
-        return True
-
-    def _steady(self) -> list[str]:
-        """`columns` in the order of the index: turned round to read a page from the end, as the keyset is."""
-        if not self._indexed:
-            return []
-        return [f"-{column}" if self._arguments.backwards else column for column in self._columns]
 
     def _fill(self, page: Page[Any], found: Sequence[Any], size: int) -> None:
         more = len(found) > size

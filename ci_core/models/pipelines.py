@@ -34,8 +34,7 @@ class Pipeline(models.Model):
     """One run of a project's CI configuration at a commit.
 
     `last_job_number` counts the jobs (retries included) that got a number in this pipeline; it is read and
-    raised under this row's lock, which also orders every change of the pipeline's jobs (see `ci_core.locks`). The
-    API knows by it which pipelines hold the newest jobs of a project.
+    raised under this row's lock, which also orders every change of the pipeline's jobs (see `ci_core.locks`).
     """
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="pipelines", db_index=False)

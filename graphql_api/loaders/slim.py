@@ -85,16 +85,10 @@ class Columns:
         plain = self._unconverted.issuperset(columns)
         return _maker(self.model, columns)(fetch_planned(sql, parameters)[1] if plain else values)
 
-    def read_sql(
-        self, context: Context, sql: str, parameters: Sequence[Value], *, planned: bool = False
-    ) -> list[Any]:
-        """The rows of a statement with `{columns}` for its columns: for what is asked too often to build it anew.
-
-        planned: for these values each time, and not prepared.
-        """
+    def read_sql(self, context: Context, sql: str, parameters: Sequence[Value]) -> list[Any]:
+        """The rows of a statement with `{columns}` for its columns: for what is asked too often to build it anew."""
         asked = self.statement(context, sql, parameters)
-        fetch = fetch_planned if planned else fetch_prepared
-        return asked.rows(fetch(asked.sql, asked.parameters))
+        return asked.rows(fetch_prepared(asked.sql, asked.parameters))
 
     def statement(self, context: Context, sql: str, parameters: Sequence[Value]) -> Reading:
         """The same, to be read later."""

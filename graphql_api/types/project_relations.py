@@ -15,8 +15,8 @@ from graphql_api.fields import argument, leaf
 from graphql_api.filters.filtering import filtered, unless_narrowed
 from graphql_api.filters.jobs import listed_with
 from graphql_api.lateral import rows_per_parent
-from graphql_api.loaders import newest_jobs, rows
 from graphql_api.loaders import pipelines as loader
+from graphql_api.loaders import rows
 from graphql_api.loaders.deployments import ENVIRONMENTS
 from graphql_api.loaders.jobs import JOBS
 from graphql_api.loaders.pipelines import Counts
@@ -106,7 +106,6 @@ def pipelines(
         columns=("project_id",),
         read=loader.PIPELINES.asked,
         kept_as=unless_narrowed("pipelines of project", given),
-        indexed=True,
     )
     return [listing.page(row.pk) for row in parents]
 
@@ -180,15 +179,7 @@ def jobs(
     found = filtered(JobFilter, _in_its_project(listed_with(statuses)) if statuses else _ALL_JOBS, **given)
     arguments = PageArguments(after, before, first, last)
     kept_as = unless_narrowed("jobs of project", given)
-    listing = Listing(
-        found,
-        arguments,
-        NEWEST_IN_PARTITIONS,
-        ("project_id",),
-        JOBS.asked,
-        kept_as,
-        quick=None if kept_as is None else newest_jobs.newest,
-    )
+    listing = Listing(found, arguments, NEWEST_IN_PARTITIONS, ("project_id",), JOBS.asked, kept_as)
     return [listing.page(row.pk) for row in parents]
 
 
@@ -234,7 +225,6 @@ def environments(
         kept_as=unless_narrowed(
             "environments of project", {"name": name, "search": search, "states": states}
         ),
-        indexed=True,
     )
     return [listing.page(row.pk) for row in parents]
 

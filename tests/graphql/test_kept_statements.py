@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from django.db import connection
 
 from ci_core import clock
-from ci_core.models import Environment, Pipeline
+from ci_core.models import Environment
 from graphql_api import lateral
 from graphql_api.lateral import count_per_parent, rows_per_parent
 from graphql_api.recent import Recent
@@ -39,7 +38,7 @@ def built(monkeypatch):
     return count
 
 
-def names_of(projects, *, order=("name",), limit=10, only=None, kept_as="environments", rows=None, steady=()):
+def names_of(projects, *, order=("name",), limit=10, only=None, kept_as="environments", rows=None):
     found = rows_per_parent(
         Environment.objects.all() if rows is None else rows,
         ("project_id",),
@@ -48,7 +47,6 @@ def names_of(projects, *, order=("name",), limit=10, only=None, kept_as="environ
         limit,
         only=only,
         kept_as=kept_as,
-        steady=steady,
     )
     return [[row.name for row in found.get((project.pk,), [])] for project in projects]
 
@@ -89,51 +87,6 @@ def test_no_more_are_kept_than_agreed(built, monkeypatch):
         names_of([project], limit=limit)
     # The first made room for the fourth, and was built again.
     assert len(built) == 5
-
-
-def test_a_steady_list_has_one_statement_for_all_limits_and_either_way(built, monkeypatch):
-    project, other = project_with("a", "b", "c"), project_with("b")
-    prepared = []
-    read = lateral.prepared_rows
-    monkeypatch.setattr(lateral, "prepared_rows", lambda *given: prepared.append(given[1]) or read(*given))
-    for steady in (("project_id",), ()):
-        assert names_of([project], steady=steady) == [["a", "b", "c"]]
-        assert names_of([project], steady=steady, limit=2) == [["a", "b"]]
-        assert names_of([other], steady=steady, limit=1) == [["b"]]
-        assert names_of([project_with()], steady=steady) == [[]]
-    assert names_of([project], steady=("-project_id",), order=("-name",), limit=2) == [["c", "b"]]
-    assert len(prepared) == 5
-    assert len(set(prepared)) == 2
-    assert names_of([other, project], steady=("project_id",)) == [["b"], ["a", "b", "c"]]
-    assert names_of([other], steady=("project_id",), kept_as=None) == [["b"]]
-    assert len(prepared) == 5
-
-
-@pytest.mark.parametrize("backwards", [False, True])
-def test_no_index_of_all_parents_rows_is_gone_through_for_one(backwards):
-    """As the planner would where few projects have many pipelines: those of a quiet one may be far away."""
-    order = (("-project_id",), ["id"]) if backwards else (("project_id",), ["-id"])
-    statements = []
-    with connection.execute_wrapper(
-        lambda execute, sql, *given: statements.append(sql) or execute(sql, *given)
-    ):
-        rows_per_parent(
-            Pipeline.objects.without_children(),
-            ("project_id",),
-            [(1,)],
-            order[1],
-            10,
-            kept_as="pipelines",
-            steady=order[0],
-        )
-    (sql,) = statements
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL enable_seqscan = off")
-        cursor.execute("SET LOCAL enable_bitmapscan = off")
-        cursor.execute(f"EXPLAIN (FORMAT JSON) {sql}", ["parent_pipeline", 1, 1, 10])
-        plan = str(cursor.fetchone()[0])
-    assert "ci_pipeline_newest" in plan
-    assert "'Sort'" not in plan
 
 
 def test_the_statement_that_counts_is_kept_too(monkeypatch):
