@@ -1,6 +1,7 @@
 """The ASGI application: HTTP by Django behind a limit of body sizes, WebSockets by the GraphQL API.
 
-What is posted to the API goes past both where that is possible (`config.direct`)."""
+What is posted to the API goes past both where that is possible (`config.direct`).
+"""
 
 from __future__ import annotations
 

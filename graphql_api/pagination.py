@@ -98,18 +98,14 @@ class Keyset:
         """The ORDER BY, turned round to read a page from the end."""
         return [f"-{column}" if self.descending != backwards else column for column in self.columns]
 
-    def values(self, rows: models.QuerySet[Any], cursor: str) -> list[Any]:
-        """The values of the columns in a cursor. Raises InvalidInput."""
+    def beyond(self, rows: models.QuerySet[Any], cursor: str, *, after: bool) -> Q:
+        """The condition for rows after (or before) a cursor. Raises InvalidInput."""
         key = decode_cursor(cursor, len(self.columns))
         try:
             fields = [column_field(rows, column) for column in self.columns]
-            return [field.to_python(given) for field, given in zip(fields, key, strict=True)]
+            values = [field.to_python(given) for field, given in zip(fields, key, strict=True)]
         except ValidationError:
             raise InvalidInput(f"{cursor!r} is not a cursor of this list.") from None
-
-    def beyond(self, rows: models.QuerySet[Any], cursor: str, *, after: bool) -> Q:
-        """The condition for rows after (or before) a cursor. Raises InvalidInput."""
-        values = self.values(rows, cursor)
         greater = after != self.descending
         equal, condition = Q(), Q()
         for column, value in zip(self.columns, values, strict=True):

@@ -78,13 +78,13 @@ def _events(bridge: Job, strategy: Strategy, before: Status, after: Status) -> S
 
 def _carry_out(upstream: Pipeline, bridge: Job, events: Sequence[Event]) -> Followed:
     changes: list[JobChange] = []
-    deploys = bool(bridge.environment_name) and not _has_deployed(bridge)
+    deploys = events[-1] == Event.SUCCESS and bool(bridge.environment_name) and not _has_deployed(bridge)
     for event in events:
         columns: dict[str, Any] = {}
         if event == Event.DROP:
             columns = {"failure_reason": FailureReason.UNKNOWN_FAILURE.value}
         changes += transition(upstream, [bridge.pk], event, **columns)
-    if events[-1] == Event.SUCCESS and deploys:
+    if deploys:
         note_success(upstream, bridge)
     failed = events[-1] == Event.DROP and not bridge.allow_failure
     return Followed(upstream, changes, {bridge.name} if Event.RESUME in events else set(), failed)
