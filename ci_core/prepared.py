@@ -6,7 +6,8 @@ five times as long, and so does Django's cursor. They are prepared once a connec
 go by Django's cursor, with the same rows.
 
 Those that are best read in different ways for different values are planned each time (`fetch_planned`). Those that do
-not wait for one another's rows go in one message (`fetch_together`).
+not wait for one another's rows go in one message (`fetch_together`), and so does what a request is expected to ask
+(`ci_core.expected`).
 """
 
 from __future__ import annotations
@@ -18,13 +19,16 @@ from typing import Any, Final, TypeVar
 from weakref import WeakKeyDictionary
 
 import psycopg
+import structlog
 from django.conf import settings
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import DEFAULT_DB_ALIAS, Error, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg.pq import TransactionStatus
 
+from ci_core.expected import Expected, current
 from ci_core.statements import MOMENTS, Fetched, Names, Statement, Statements, Value, names_of
 
+log = structlog.get_logger("pipeyard.database")
 #: What PostgreSQL says of a statement that it does not know (any more), or whose tables have changed.
 _FORGOTTEN: Final = frozenset({"26000", "0A000"})
 _NAMED: Final = re.compile(r"%\((\w+)\)s")
@@ -40,26 +44,74 @@ def fetch_prepared(sql: str, parameters: Sequence[Value]) -> Fetched:
 
     sql: one of a small number of constants, since each stays prepared. Raises django.db.Error.
     """
+    expected = current()
+    if expected is not None:
+        return _expected(expected, [Statement.of(sql, parameters)])[0]
     return _fetch(Statements.fetch, sql, parameters)
 
 
 def fetch_together(statements: Sequence[Statement]) -> list[Fetched]:
     """The same for several statements, sent at once. Raises django.db.Error for the first that fails."""
-    connection = _opened()
-    if not _straight(connection):
-        return [fetch_by_cursor(sql, parameters) for sql, parameters in statements]
-
-    def fetch(prepared: Statements, _sql: str, _parameters: Sequence[Value]) -> list[Fetched]:
-        return prepared.fetch_together(statements)
-
-    return _wrapped(connection, fetch, BETWEEN.join(sql for sql, _ in statements), ())
+    expected = current()
+    return _fetch_together(statements) if expected is None else _expected(expected, statements)
 
 
 def fetch_planned(sql: str, parameters: Sequence[Any]) -> Fetched:
     """The same for any statement: PostgreSQL plans it for these values. Raises django.db.Error."""
     if "%%" in sql or not all(map(_is_value, parameters)):
         return fetch_by_cursor(sql, parameters)
+    expected = current()
+    if expected is not None:
+        return _expected(expected, [Statement.of(sql, parameters, planned=True)])[0]
     return _fetch(Statements.fetch_planned, sql, parameters)
+
+
+def _expected(expected: Expected, statements: Sequence[Statement]) -> list[Fetched]:
+    """What was read already of these statements, and the rest now."""
+    if expected.begins():
+        _send(expected, expected.first_message(statements))
+    found = [expected.take(statement) for statement in statements]
+    missing = [statement for statement, known in zip(statements, found, strict=True) if known is None]
+    read = iter(_fetch_together(missing) if missing else ())
+    return [next(read) if known is None else known for known in found]
+
+
+def _send(expected: Expected, statements: Sequence[Statement]) -> None:
+    """Asks for what is expected. Whatever is wrong with it shows when somebody asks for it."""
+    connection = _opened()
+    # In a transaction, an error would end it.
+    if not _straight(connection) or not connection.connection.autocommit:
+        return
+    try:
+        expected.have(statements, _sent_together(connection, statements, expected.wait))
+    except Error as error:
+        log.info("what was expected could not be read", error=str(error))
+
+
+def _fetch_together(statements: Sequence[Statement]) -> list[Fetched]:
+    connection = _opened()
+    if not _straight(connection):
+        return [fetch_by_cursor(sql, _listed(values)) for sql, values, _ in statements]
+    if len(statements) == 1:
+        ((sql, values, planned),) = statements
+        return [_fetch(Statements.fetch_planned if planned else Statements.fetch, sql, values)]
+    return _sent_together(connection, statements)
+
+
+def _sent_together(
+    connection: BaseDatabaseWrapper,
+    statements: Sequence[Statement],
+    meanwhile: Callable[[], object] | None = None,
+) -> list[Fetched]:
+    def fetch(prepared: Statements, _sql: str, _parameters: Sequence[Value]) -> list[Fetched]:
+        return prepared.fetch_together(statements, meanwhile)
+
+    return _wrapped(connection, fetch, BETWEEN.join(sql for sql, *_ in statements), ())
+
+
+def _listed(values: Sequence[Value]) -> list[Value]:
+    """The values as Django's cursor takes them: a tuple is no array there."""
+    return [list(value) if isinstance(value, tuple) else value for value in values]
 
 
 def _is_value(given: Any) -> bool:
@@ -74,7 +126,7 @@ def _fetch(fetch: Fetch[Fetched], sql: str, parameters: Sequence[Value]) -> Fetc
     return (
         _wrapped(connection, fetch, sql, parameters)
         if _straight(connection)
-        else fetch_by_cursor(sql, parameters)
+        else fetch_by_cursor(sql, _listed(parameters))
     )
 
 

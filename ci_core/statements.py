@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import json
 import select
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import psycopg
 from psycopg.adapt import AdaptersMap, Transformer
@@ -21,7 +21,6 @@ from psycopg.types.json import Jsonb
 #: `%s` stands for each; the statement says its type (`%s::bigint[]`) where PostgreSQL cannot tell it, since libpq sends
 #: it as text.
 Value = int | float | str | datetime | Jsonb | Sequence[int] | Sequence[str] | None
-Statement = tuple[str, Sequence[Value]]
 Names = tuple[str, ...]
 Fetched = tuple[Names, list[tuple[Any, ...]]]
 
@@ -30,6 +29,22 @@ MOMENTS: Final = psycopg.adapters.get_loader(
 )
 #: Statements that a connection keeps. More come only of documents that ask for ever different columns.
 KEPT: Final = 200
+
+
+class Statement(NamedTuple):
+    """A statement and its values; lists as tuples, so that equal ones can be found.
+
+    planned: whether PostgreSQL plans it for these values, rather than once for all.
+    """
+
+    sql: str
+    values: tuple[Value, ...]
+    planned: bool = False
+
+    @classmethod
+    def of(cls, sql: str, values: Sequence[Value], planned: bool = False) -> Statement:
+        """The same from any sequence of values."""
+        return cls(sql, tuple([tuple(v) if isinstance(v, list) else v for v in values]), planned)
 
 
 class _Adapted:
@@ -62,26 +77,44 @@ class Statements:
         name, names = self._known.get(sql) or self._prepare(sql)
         return names, self._rows(self._pgconn.exec_prepared(name, values))  # type: ignore[arg-type]  # None is NULL
 
-    def fetch_together(self, statements: Sequence[Statement]) -> list[Fetched]:
-        """The rows of each statement. The first are read while PostgreSQL answers the next. Raises psycopg.Error."""
+    def fetch_together(
+        self, statements: Sequence[Statement], meanwhile: Callable[[], object] | None = None
+    ) -> list[Fetched]:
+        """The rows of each statement. The first are read while PostgreSQL answers the next. Raises psycopg.Error.
+
+        meanwhile: called when all are sent, before rows are awaited; must not use the connection.
+        """
         if self._outdated or len(self._known) + len(statements) > KEPT:
             self.forget()
-        asked = [
-            (*(self._known.get(sql) or self._prepare(sql)), [text_of(value) for value in parameters])
-            for sql, parameters in statements
-        ]
+        asked = [(statement, *self._ready(statement)) for statement in statements]
         pgconn = self._pgconn
         pgconn.enter_pipeline_mode()
         try:
             try:
-                for name, _, values in asked:
-                    pgconn.send_query_prepared(name, values)
+                for statement, text_or_name, values, _ in asked:
+                    if statement.planned:
+                        pgconn.send_query_params(text_or_name, None)
+                    else:
+                        pgconn.send_query_prepared(text_or_name, values)
             finally:
                 pgconn.pipeline_sync()
             self._flush()
-            return [(names, self._rows(self._awaited())) for _, names, _ in asked]
+            if meanwhile is not None:
+                meanwhile()
+            return [self._fetched(names, self._awaited()) for *_, names in asked]
         finally:
             self._leave_pipeline()
+
+    def _ready(self, statement: Statement) -> tuple[bytes, list[bytes | None], Names | None]:
+        """What to send: the text or the name of a statement, and its values; the names of its columns, if known."""
+        if statement.planned:
+            return self._filled(statement.sql, statement.values), [], None
+        name, names = self._known.get(statement.sql) or self._prepare(statement.sql)
+        return name, [text_of(value) for value in statement.values], names
+
+    def _fetched(self, names: Names | None, result: PGresult) -> Fetched:
+        rows = self._rows(result)
+        return names_of(result) if names is None else names, rows
 
     def _flush(self) -> None:
         """Sends what is yet to be sent, and takes what comes meanwhile: the server may wait for that."""
@@ -114,13 +147,16 @@ class Statements:
 
     def fetch_planned(self, sql: str, parameters: Sequence[Value]) -> Fetched:
         """The rows of a statement that is planned for these values, which stand in it. Raises psycopg.Error."""
+        result = self._pgconn.exec_(self._filled(sql, parameters))
+        return self._fetched(None, result)
+
+    def _filled(self, sql: str, parameters: Sequence[Value]) -> bytes:
+        """The statement with its values in it."""
         first, *others = sql.split("%s")
         parts = [first.encode()]
         for value, part in zip(parameters, others, strict=True):
             parts += (self._quoting.escape_literal(text_of(value) or b""), part.encode())
-        result = self._pgconn.exec_(b"".join(parts))
-        rows = self._rows(result)
-        return names_of(result), rows
+        return b"".join(parts)
 
     def _rows(self, result: PGresult) -> list[tuple[Any, ...]]:
         if result.status != ExecStatus.TUPLES_OK:

@@ -128,9 +128,11 @@ async def _answer(scope: Any, headers: Mapping[str, str], body: bytes, send: Any
         body=lambda: body,
     )
     key = (*(headers.get(name) for name in _DECIDING), body)
+    # Not the key itself, which holds the caller's token.
+    door = Door(caller, address, in_http_thread, hash(key))
     # For the task of this request alone: the server gives each its own.
     structlog.contextvars.bind_contextvars(request_id=request_id)
-    given = await _TOGETHER.answer(key, sent, Door(caller, address, in_http_thread))
+    given = await _TOGETHER.answer(key, sent, door)
     await send(
         {"type": "http.response.start", "status": given.status, "headers": _written(given, request_id)}
     )

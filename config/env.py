@@ -75,6 +75,7 @@ class Env:
     template_registry: host of the images that shared templates name (CI_TEMPLATE_REGISTRY_HOST); may be empty.
     include_templates: base URL of `include:template`, itself under one of those prefixes; empty for none.
     breadth_first: whether GraphQL operations are executed breadth-first; otherwise graphql-core executes all of them.
+    graphql_expect: whether statements that a request asked before are sent at once when it comes again.
     prepared_statements: whether hand-written statements are prepared; not behind a pooler that cannot keep them.
     graphql: bounds of the GraphQL API.
     revision: commit that this installation was made from, for people to see.
@@ -101,6 +102,7 @@ class Env:
     template_registry: str
     include_templates: str
     breadth_first: bool
+    graphql_expect: bool
     prepared_statements: bool
     graphql: GraphQLEnv
     revision: str
@@ -144,6 +146,7 @@ def read_env() -> Env:
         template_registry=env.str("PIPEYARD_TEMPLATE_REGISTRY_HOST", ""),
         include_templates=env.str("PIPEYARD_INCLUDE_TEMPLATES", ""),
         breadth_first=env.bool("PIPEYARD_BREADTH_FIRST", True),
+        graphql_expect=env.bool("PIPEYARD_GRAPHQL_EXPECT", True),
         prepared_statements=env.bool("PIPEYARD_PREPARED_STATEMENTS", True),
         graphql=_read_graphql_env(env),
         revision=env.str("PIPEYARD_REVISION", "unknown"),

@@ -200,6 +200,8 @@ PIPEYARD_INCLUDE_TEMPLATES = ENV.include_templates
 PIPEYARD_TEMPLATE_REGISTRY_HOST = ENV.template_registry
 #: Whether GraphQL operations are executed breadth-first; otherwise graphql-core executes all of them.
 PIPEYARD_BREADTH_FIRST = ENV.breadth_first
+#: Whether the statements that a GraphQL request asked before are sent at once when it comes again.
+PIPEYARD_GRAPHQL_EXPECT = ENV.graphql_expect
 #: Whether hand-written statements are prepared; not behind a pooler that cannot keep them.
 PIPEYARD_PREPARED_STATEMENTS = ENV.prepared_statements
 #: Items that one page of a GraphQL connection holds at most.

@@ -7,7 +7,8 @@ by Strawberry, which comes back to the event loop in between.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -18,10 +19,12 @@ from strawberry.types import ExecutionResult
 from strawberry.types.graphql import OperationType
 
 from ci_core.access import Principal
+from ci_core.expected import expecting
 from graphql_api.context import Context, current_request_id
 from graphql_api.encoding import encode
 from graphql_api.errors import INTERNAL_MESSAGE, presented
-from graphql_api.execution.straight import carried_out
+from graphql_api.execution.straight import Ready, carried_out, made_ready
+from graphql_api.expectations import expectation, forget, learn
 from graphql_api.http.answering import body_of, status_of
 from graphql_api.http.caller import count
 from graphql_api.http.media_types import JSON, negotiated
@@ -50,11 +53,15 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """Where a request came in. address: of the client, to count anonymous callers by."""
+    """Where a request came in. address: of the client, to count anonymous callers by.
+
+    key: the same for requests that ask the same with the same key; None where nothing is expected of such requests.
+    """
 
     caller: FindCaller
     address: str
     run_in_thread: ThreadRunner
+    key: Hashable | None = None
 
 
 async def answer(sent: Sent, door: Door) -> Answer:
@@ -96,6 +103,7 @@ class _Visit:
         self._media_type = media_type
         self._usage = Usage()
         self._operations: list[Operation] | Operation = []
+        self._ready: Ready | None = None
         self._contexts: list[Context] = []
         self._principal: Principal | None = None
 
@@ -129,16 +137,37 @@ class _Visit:
 
     def _in_thread(self) -> Answer | None:
         """The answer to a query; None if the operations are yet to be carried out. Raises Refused."""
+        key = self._door.key
+        if key is None:
+            return self._at_once()
+        expected = expectation(key, self._make_ready)
+        with expecting(expected):
+            try:
+                given = self._at_once()
+            except Refused:
+                forget(key)
+                raise
+        learn(key, expected)
+        return given
+
+    def _at_once(self) -> Answer | None:
         door = self._door
         principal = self._principal = door.caller()
-        operations = self._operations = read_operations(self._sent)
+        operations = self._operations = self._operations or read_operations(self._sent)
         if not isinstance(operations, Operation):
             self._contexts = [self._context(principal, Usage()) for _ in operations]
             return None
         context = self._context(principal, self._usage)
         self._contexts = [context]
-        result = carried_out(schema, operations, context)
+        result = carried_out(schema, operations, context, self._ready)
         return self._written(result) if result is not None else None
+
+    def _make_ready(self) -> None:
+        """Does what does not depend on who calls. What is wrong is told later, to those who may be told."""
+        with suppress(Exception):
+            operations = self._operations = read_operations(self._sent)
+            if isinstance(operations, Operation):
+                self._ready = made_ready(schema, operations)
 
     def _context(self, principal: Principal, usage: Usage) -> Context:
         context = Context(principal, run_in_thread=self._door.run_in_thread, usage=usage)

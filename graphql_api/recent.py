@@ -31,6 +31,12 @@ class Recent(Generic[V]):
             self._entries.move_to_end(key)
             return found[0]
 
+    def drop(self, key: Hashable) -> None:
+        """Keeps the value of a key no longer, if it was kept."""
+        with self._lock:
+            _, weight = self._entries.pop(key, (None, 0))
+            self._weight -= weight
+
     def put(self, key: Hashable, value: V, weight: int) -> None:
         """Keeps a value, and drops those that were not used for the longest time."""
         with self._lock:

@@ -67,7 +67,7 @@ def _compare(workloads: Sequence[Workload], data: Data, rounds: int, title: str)
     for workload in workloads:
         table.add_column(f"{workload.title}\nms", justify="right")
         table.add_column("ratio\nto floor", justify="right")
-    with _connection() as connection, _served(data) as (others, targets):
+    with _connection() as connection, _served(data, first=True) as (others, targets):
         floor = Floor(connection)
         contestants: list[Any] = [
             floor,
@@ -135,11 +135,18 @@ _LIBPQ: Final = frozenset({"host", "port", "user", "password", "dbname"})
 
 
 @contextmanager
-def _served(data: Data, processes: Sequence[int] = (1,)) -> Iterator[tuple[list[Peer], list[Target]]]:
-    """The peers, and what is served over HTTP: the API by each of these numbers of processes, and PostGraphile."""
+def _served(
+    data: Data, processes: Sequence[int] = (1,), *, first: bool = False
+) -> Iterator[tuple[list[Peer], list[Target]]]:
+    """The peers, and what is served over HTTP: the API by each of these numbers of processes, and PostGraphile.
+
+    first: whether the API is also served by a process that takes every request for a new one.
+    """
     port = free_port()
     with ExitStack() as stack:
         connection = stack.enter_context(_connection())
         others = stack.enter_context(peers(connection, port))
         ours = [stack.enter_context(web_server(data.token, count)) for count in processes]
+        if first:
+            ours.append(stack.enter_context(web_server(data.token, 1, expect=False)))
         yield others, [*ours, PostGraphileTarget("PostGraphile 5, over HTTP", port, "/graphql", {})]

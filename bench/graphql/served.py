@@ -60,18 +60,24 @@ def free_port() -> int:
 
 
 @contextmanager
-def web_server(token: str, processes: int) -> Iterator[Target]:
-    """The API's web server on the benchmark's database, with so many processes."""
+def web_server(token: str, processes: int, *, expect: bool = True) -> Iterator[Target]:
+    """The API's web server on the benchmark's database, with so many processes.
+
+    expect: whether a request that comes again may ask for what it asked before (`graphql_api.expectations`).
+    """
     port = free_port()
     environment = {
         **os.environ,
         "PORT": str(port),
         "PIPEYARD_WEB_PROCESSES": str(processes),
+        "PIPEYARD_GRAPHQL_EXPECT": str(expect).lower(),
         # A client that waits for its turn keeps its connection.
         "PIPEYARD_KEEP_ALIVE_SECONDS": str(KEEP_ALIVE),
     }
     server = subprocess.Popen([sys.executable, str(ROOT / "manage.py"), "web"], env=environment)
     name = f"Pipeyard, over HTTP, {processes} process{'' if processes == 1 else 'es'}"
+    if not expect:
+        name = "Pipeyard, over HTTP, each time as the first"
     try:
         _wait_for(port)
         yield Target(name, port, "/api/graphql", {"Authorization": f"Bearer {token}"})

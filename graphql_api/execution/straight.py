@@ -8,6 +8,7 @@ around the execution, which take longer than a small one. What is checked is the
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final
 
 import strawberry
@@ -17,10 +18,11 @@ from strawberry.execution import optimized_is_awaitable
 from strawberry.types import ExecutionResult
 
 from graphql_api.context import Context
-from graphql_api.documents import Prepared, prepare
+from graphql_api.documents import Prepared, prepare, recall
 from graphql_api.errors import in_order
 from graphql_api.execution.executor import BreadthFirst
 from graphql_api.execution.run import Run
+from graphql_api.execution.shapes import Plan
 from graphql_api.http.reading import Operation
 from graphql_api.limits.measuring import measure, weigh
 from graphql_api.persisted import digest_in, document_of
@@ -29,12 +31,36 @@ from graphql_api.persisted import digest_in, document_of
 _TOLD: Final[dict[str, Any]] = {"is_awaitable": optimized_is_awaitable}
 
 
-def carried_out(schema: strawberry.Schema, operation: Operation, context: Context) -> ExecutionResult | None:
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A query that lacks nothing but who asks it."""
+
+    prepared: Prepared
+    executor: BreadthFirst
+    plan: Plan
+
+
+def made_ready(schema: strawberry.Schema, operation: Operation) -> Ready | None:
+    """Makes a query ready whose document came before and was right; None for any other. Does not use the database.
+
+    What is asked is so little that it can be done for whoever came, before it is known who that is.
+    """
+    by_text = not (digest_in(operation.extensions) or settings.PIPEYARD_GRAPHQL_TRUSTED_ONLY)
+    prepared = recall(operation.query or "") if by_text and _is_taken(schema) else None
+    asked = prepared.operation(operation.operation_name) if prepared else None
+    if prepared is None or asked is None or asked.operation is not OperationType.QUERY:
+        return None
+    return _ready(schema._schema, prepared, operation)
+
+
+def carried_out(
+    schema: strawberry.Schema, operation: Operation, context: Context, ready: Ready | None = None
+) -> ExecutionResult | None:
     """The result of a query; None for what Strawberry has to carry out: all else, and all that is to be refused.
 
-    Runs where the database may be used, within the operation's deadline.
+    ready: what `made_ready` gave for it. Runs where the database may be used, within the operation's deadline.
     """
-    result = _carried_out(schema, lambda: _executor(schema, operation, context), context)
+    result = _carried_out(schema, lambda: _checked(schema, operation, context, ready), context)
     if result is not None:
         result.extensions = {"limits": context.usage.report()}
     return result
@@ -44,22 +70,27 @@ def updated(
     schema: strawberry.Schema, operation: Operation, context: Context, row: Any
 ) -> ExecutionResult | None:
     """What a subscription gives for a row; None as above. Its document was checked when it began."""
-    return _carried_out(schema, lambda: _executor_of_update(schema, operation, context, row), context)
+    return _carried_out(schema, lambda: _update(schema, operation, row), context)
+
+
+def _is_taken(schema: strawberry.Schema) -> bool:
+    return settings.PIPEYARD_BREADTH_FIRST and schema.execution_context_class is BreadthFirst
 
 
 def _carried_out(
-    schema: strawberry.Schema, build: Callable[[], BreadthFirst | None], context: Context
+    schema: strawberry.Schema, make: Callable[[], Ready | None], context: Context
 ) -> ExecutionResult | None:
-    if not settings.PIPEYARD_BREADTH_FIRST or schema.execution_context_class is not BreadthFirst:
+    if not _is_taken(schema):
         return None
     try:
-        executor = build()
-        plan = executor.planned() if executor is not None else None
+        ready = make()
     except Exception:
         # Whatever is wrong, Strawberry and graphql-core say it in their own words.
         return None
-    if executor is None or plan is None:
+    if ready is None:
         return None
+    executor, plan = ready.executor, ready.plan
+    executor.context_value = context
     context.announce(plan.fields)
     run = Run(executor, plan)
     data = run.execute()
@@ -68,15 +99,12 @@ def _carried_out(
     return ExecutionResult(data=data, errors=in_order(run.errors.errors, context.request_id) or None)
 
 
-def _executor(schema: strawberry.Schema, operation: Operation, context: Context) -> BreadthFirst | None:
-    """The executor of a query that was checked. Raises GraphQLError for one that is to be refused."""
-    text = operation.query
-    digest = digest_in(operation.extensions)
-    if digest or settings.PIPEYARD_GRAPHQL_TRUSTED_ONLY:
-        if text and digest:
-            return None
-        text = document_of(text, digest)
-    prepared, name, core = prepare(text or ""), operation.operation_name, schema._schema
+def _checked(
+    schema: strawberry.Schema, operation: Operation, context: Context, ready: Ready | None
+) -> Ready | None:
+    """A query that was checked. Raises GraphQLError for one that is to be refused."""
+    prepared = ready.prepared if ready else prepare(_text_of(operation) or "")
+    name, core = operation.operation_name, schema._schema
     asked = prepared.operation(name)
     if asked is None or asked.operation is not OperationType.QUERY:
         return None
@@ -84,32 +112,35 @@ def _executor(schema: strawberry.Schema, operation: Operation, context: Context)
     if prepared.errors(core):
         return None
     weigh(prepared, name, asked, core, operation.variables or {}, context)
-    return _built(core, prepared, operation, context)
+    return ready or _ready(core, prepared, operation)
 
 
-def _executor_of_update(
-    schema: strawberry.Schema, operation: Operation, context: Context, row: Any
-) -> BreadthFirst | None:
-    """The executor of a subscription whose event is this row. Raises GraphQLError for a document that is not right."""
+def _text_of(operation: Operation) -> str | None:
+    """The document, be it named by its digest; None for one that is to be kept. Raises GraphQLError."""
+    text, digest = operation.query, digest_in(operation.extensions)
+    if not digest and not settings.PIPEYARD_GRAPHQL_TRUSTED_ONLY:
+        return text
+    return document_of(text, digest) if not (text and digest) else None
+
+
+def _update(schema: strawberry.Schema, operation: Operation, row: Any) -> Ready | None:
+    """A subscription whose event is this row. Raises GraphQLError for a document that is not right."""
     prepared, core = prepare(operation.query or ""), schema._schema
     asked = prepared.operation(operation.operation_name)
     if asked is None or asked.operation is not OperationType.SUBSCRIPTION or prepared.errors(core):
         return None
-    return _built(core, prepared, operation, context, row)
+    return _ready(core, prepared, operation, row)
 
 
-def _built(
-    core: GraphQLSchema, prepared: Prepared, operation: Operation, context: Context, root: Any = None
-) -> BreadthFirst | None:
-    """graphql-core's executor of an operation; None for variables that do not fit."""
+def _ready(core: GraphQLSchema, prepared: Prepared, operation: Operation, root: Any = None) -> Ready | None:
+    """graphql-core's executor of an operation, and its plan; None for variables that do not fit. Raises Unplannable."""
     built = BreadthFirst.build(
         core,
         prepared.document,
         root_value=root,
-        context_value=context,
         raw_variable_values=operation.variables,
         operation_name=operation.operation_name,
         operation_extensions=operation.extensions,
         **_TOLD,
     )
-    return built if isinstance(built, BreadthFirst) else None
+    return Ready(prepared, built, built.planned()) if isinstance(built, BreadthFirst) else None

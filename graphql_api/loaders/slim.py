@@ -19,7 +19,7 @@ from django.db.models.base import ModelState
 
 from ci_core.hydration import Make, converters, made_of, maker, rows_of
 from ci_core.prepared import fetch_planned, fetch_prepared, fetch_together
-from ci_core.statements import Fetched, Value
+from ci_core.statements import Fetched, Statement, Value
 from graphql_api.context import Context
 
 
@@ -110,7 +110,7 @@ class Reading:
 
 def read_together(readings: Sequence[Reading]) -> list[list[Any]]:
     """The rows of each of several statements, which are sent at once."""
-    fetched = fetch_together([(reading.sql, reading.parameters) for reading in readings])
+    fetched = fetch_together([Statement.of(reading.sql, reading.parameters) for reading in readings])
     return [reading.rows(found) for reading, found in zip(readings, fetched, strict=True)]
 
 

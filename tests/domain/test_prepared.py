@@ -13,6 +13,7 @@ from psycopg.types.json import Jsonb
 
 from ci_core import prepared, statements
 from ci_core.prepared import fetch_by_cursor, fetch_named, fetch_planned, fetch_prepared, fetch_together
+from ci_core.statements import Statement
 
 VALUES = "SELECT %s::bigint AS number, %s::text AS name, %s::bigint[] AS many, now() - now() AS none, null AS nothing"
 
@@ -70,7 +71,7 @@ def test_a_transaction_sees_its_own_changes_and_is_ended_by_an_error():
         assert fetch_prepared("SELECT a FROM own", []) == (("a",), [(5,)])
     with pytest.raises(DatabaseError), transaction.atomic():
         fetch_prepared("SELECT 1 / %s::bigint", [0])
-    assert fetch_prepared("SELECT 1 AS a", []) == (("a",), [(1,)])
+    assert fetch_prepared(*ONE[:2]) == (("a",), [(1,)])
 
 
 @pytest.mark.django_db(transaction=True)
@@ -187,16 +188,18 @@ def test_a_text_of_a_planned_statement_cannot_hold_nul():
 
 
 NUMBERS = "SELECT generate_series(1, %s::bigint) AS number, repeat('x', %s::bigint::int) AS text"
-SEVERAL = [(NUMBERS, [3, 1]), (VALUES, [1, "a", [1, 2]]), (NUMBERS, [0, 1]), (NUMBERS, [2, 2])]
+GIVEN = [(NUMBERS, [3, 1]), (VALUES, [1, "a", [1, 2]]), (NUMBERS, [0, 1]), (NUMBERS, [2, 2])]
+ONE = Statement("SELECT 1 AS a", ())
+SEVERAL = [Statement.of(sql, values) for sql, values in GIVEN]
 
 
 @pytest.mark.django_db(transaction=True)
 def test_statements_that_are_sent_at_once_give_what_each_gives():
-    expected = [fetch_by_cursor(sql, values) for sql, values in SEVERAL]
+    expected = [fetch_by_cursor(sql, values) for sql, values in GIVEN]
     assert fetch_together(SEVERAL) == expected
     # And again, when they are prepared; with others in between.
     assert fetch_together(SEVERAL) == expected
-    assert fetch_prepared(*SEVERAL[1]) == expected[1]
+    assert fetch_prepared(*GIVEN[1]) == expected[1]
     assert fetch_together(SEVERAL[:1]) == expected[:1]
 
 
@@ -204,20 +207,20 @@ def test_statements_that_are_sent_at_once_give_what_each_gives():
 def test_what_is_sent_at_once_may_be_larger_than_any_buffer():
     """Neither side waits for the other: the questions and the answers are megabytes."""
     ids = list(range(10**6, 10**6 + 200_000))
-    asked = [("SELECT unnest(%s::bigint[]) AS id", [ids])] * 4
+    asked = [Statement.of("SELECT unnest(%s::bigint[]) AS id", [ids])] * 4
     assert [len(rows) for _, rows in fetch_together(asked)] == [len(ids)] * 4
 
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("place", [0, 1, 2])
 def test_one_that_fails_is_told_and_the_connection_goes_on(place):
-    asked = [("SELECT 1 / %s::bigint AS a", [0 if number == place else 1]) for number in range(3)]
+    asked = [Statement.of("SELECT 1 / %s::bigint AS a", [0 if number == place else 1]) for number in range(3)]
     with pytest.raises(DatabaseError, match="division by zero"):
         fetch_together(asked)
     assert fetch_together(asked[:place] + asked[place + 1 :]) == [(("a",), [(1,)])] * 2
     with pytest.raises(DatabaseError, match="no_such_table"):
-        fetch_together([("SELECT 1 AS a", []), ("SELECT * FROM no_such_table", [])])
-    assert fetch_together([("SELECT 1 AS a", [])]) == [(("a",), [(1,)])]
+        fetch_together([ONE, Statement("SELECT * FROM no_such_table", ())])
+    assert fetch_together([ONE]) == [(("a",), [(1,)])]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -225,10 +228,10 @@ def test_within_a_transaction_they_are_part_of_it():
     with pytest.raises(DatabaseError), transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("CREATE TEMPORARY TABLE own ON COMMIT DROP AS SELECT 5 AS a")
-        assert fetch_together([("SELECT a FROM own", [])] * 2) == [(("a",), [(5,)])] * 2
-        fetch_together([("SELECT 1 AS a", []), ("SELECT 1 / %s::bigint", [0])])
+        assert fetch_together([Statement("SELECT a FROM own", ())] * 2) == [(("a",), [(5,)])] * 2
+        fetch_together([ONE, Statement("SELECT 1 / %s::bigint", (0,))])
     with transaction.atomic():
-        fetch_together([("SELECT 1 AS a", [])])
+        fetch_together([ONE])
         with connection.cursor() as cursor:
             cursor.execute("SELECT now() <> statement_timestamp()")
             assert cursor.fetchone() == (True,)
@@ -242,7 +245,7 @@ def test_those_that_were_forgotten_are_prepared_again(monkeypatch):
     assert [len(rows) for _, rows in fetch_together(SEVERAL)] == [3, 1, 0, 2]
     monkeypatch.setattr(statements, "KEPT", 3)
     for number in range(5):
-        asked = [(f"SELECT {number} AS {name}", []) for name in "abc"]
+        asked = [Statement(f"SELECT {number} AS {name}", ()) for name in "abc"]
         assert fetch_together(asked) == [((name,), [(number,)]) for name in "abc"]
         assert len(known()) <= 3
 
@@ -250,9 +253,9 @@ def test_those_that_were_forgotten_are_prepared_again(monkeypatch):
 @pytest.mark.django_db(transaction=True)
 def test_a_connection_that_is_lost_meanwhile_is_an_error_and_the_next_one_works():
     with pytest.raises(DatabaseError):
-        fetch_together([("SELECT 1 AS a", []), ("SELECT pg_terminate_backend(pg_backend_pid())", [])])
+        fetch_together([ONE, Statement("SELECT pg_terminate_backend(pg_backend_pid())", ())])
     connection.close()
-    assert fetch_together([("SELECT 1 AS a", [])]) == [(("a",), [(1,)])]
+    assert fetch_together([ONE]) == [(("a",), [(1,)])]
 
 
 @pytest.mark.django_db

@@ -29,9 +29,9 @@ def executions(monkeypatch):
     seen = []
     carried_out = door.carried_out
 
-    def noted(served, operation, context):
+    def noted(served, operation, context, ready):
         seen.append(operation)
-        return carried_out(served, operation, context)
+        return carried_out(served, operation, context, ready)
 
     monkeypatch.setattr(door, "carried_out", noted)
     return seen

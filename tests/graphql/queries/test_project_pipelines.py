@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -247,7 +248,8 @@ def test_page_touches_one_partition_of_jobs(project):
     with connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN {statement}")
         plan = "\n".join(line for (line,) in cursor.fetchall())
-    assert plan.count(" on ci_core_job_p") == 1, plan
+    # By its index alone, or by a bitmap of it: what PostgreSQL knows of the table by now decides that.
+    assert len(set(re.findall(r"\bci_core_job_p\d+", plan))) == 1, plan
 
 
 def test_other_branch(project):
