@@ -43,7 +43,7 @@ JOBS: Final = Columns(
         "inputs_spec": ("definition_id",),
         "environment": ("environment_name",),
         "runner": ("runner_id",),
-        "runner_manager": ("runner_manager_id",),
+        "runner_manager": ("runner_id", "runner_manager_id"),
         **dict.fromkeys(
             (
                 *(

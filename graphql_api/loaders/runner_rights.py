@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from ci_core import models
 from ci_core.runner_access import RunnerRights, runner_rights
 from graphql_api.context import Context
+from graphql_api.loaders import rows
 
 
 def rights(context: Context, runners: Sequence[models.Runner]) -> list[RunnerRights]:
@@ -18,3 +19,10 @@ def rights(context: Context, runners: Sequence[models.Runner]) -> list[RunnerRig
         lambda missing: runner_rights(context.principal, [by_id[id_] for id_ in missing]),
     )
     return [found[runner.pk] or RunnerRights() for runner in runners]
+
+
+def visible(context: Context, runner_ids: Iterable[int | None]) -> Mapping[int, models.Runner]:
+    """Those of the runners that the caller may see, by id."""
+    found = [runner for runner in rows.runners(context, runner_ids).values() if runner is not None]
+    may = rights(context, found)
+    return {runner.pk: runner for runner, right in zip(found, may, strict=True) if right.read}

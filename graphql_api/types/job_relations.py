@@ -20,6 +20,7 @@ from graphql_api.loaders import jobs as loader
 from graphql_api.loaders import rows
 from graphql_api.loaders import runners as runner_loader
 from graphql_api.loaders import traces as trace_loader
+from graphql_api.loaders.runner_rights import visible
 from graphql_api.pagination import After, Before, First, Last, Page, PageArguments, whole, whole_of_each
 
 #: Lines of a log that are shown by default, and at most.
@@ -87,15 +88,17 @@ def stages(parents: list[models.Job], info: Info) -> list[models.Stage | None]:
 
 
 def runners(parents: list[models.Job], info: Info) -> list[models.Runner | None]:
-    """The runner that took each job."""
+    """The runner that took each job; None for one that the caller may not see, as in GitLab."""
     ids = rows.column(parents, "runner_id")
-    return [*map(rows.runners(info.context, ids).get, ids)]
+    return [*map(visible(info.context, ids).get, ids)]
 
 
 def runner_managers(parents: list[models.Job], info: Info) -> list[models.RunnerManager | None]:
-    """The machine that took each job."""
-    found = rows.runner_managers(info.context, (job.runner_manager_id for job in parents))
-    return rows.of_each(parents, found, "runner_manager_id")
+    """The machine that took each job; None for one whose runner the caller may not see."""
+    runners = visible(info.context, rows.column(parents, "runner_id"))
+    seen = [job.runner_manager_id if job.runner_id in runners else None for job in parents]
+    found = rows.runner_managers(info.context, seen)
+    return [None if id_ is None else found[id_] for id_ in seen]
 
 
 def environments(parents: list[models.Job], info: Info) -> list[models.Environment | None]:

@@ -124,9 +124,15 @@ class Job(CiJobInterface):
         downstream_relations.of_jobs,
         "The pipeline that it created, of a trigger job; null until then, and where the caller may not see it.",
     )
-    runner = batched(refs.RUNNER | None, relations.runners, "The runner that took it.")
+    runner = batched(
+        refs.RUNNER | None,
+        relations.runners,
+        "The runner that took it; null where the caller may not see it.",
+    )
     runner_manager = batched(
-        refs.RUNNER_MANAGER | None, relations.runner_managers, "The machine that took it."
+        refs.RUNNER_MANAGER | None,
+        relations.runner_managers,
+        "The machine that took it; null where the caller may not see its runner.",
     )
 
     ref_name = batched(str | None, relations.of_pipeline(lambda row: row.ref), "Its branch or tag.")

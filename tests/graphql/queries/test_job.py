@@ -9,7 +9,7 @@ import pytest
 from ci_core import clock
 from ci_core.actions import jobs as actions
 from ci_core.actions.pipelines import create_pipeline
-from ci_core.models import Job, PendingJob, Runner, RunnerAccessLevel, RunnerManager, VariableType
+from ci_core.models import Job, PendingJob, Runner, RunnerAccessLevel, RunnerManager, RunnerType, VariableType
 from ci_core.queueing import claim_job
 from ci_core.statuses import AccessLevel, FailureReason, PipelineSource
 from ci_core.variables.given import GivenVariable
@@ -312,13 +312,34 @@ def test_runner():
     assert pipeline.pk == job.pipeline_id
 
 
+def test_a_runner_is_shown_to_those_who_may_see_it():
+    """That of a project to its maintainers, one of the instance to whoever is signed in (GitLab: Ci::RunnerPolicy)."""
+    pipeline = pipeline_with({"build": {"script": "make"}}, visibility="public")
+    runner, _ = runner_with_token(projects=[pipeline.project])
+    manager = RunnerManager.objects.create(runner=runner, system_id="s_1", created_at=clock.now())
+    job = take(runner, manager)
+    shown = {"runner": {"id": f"gid://gitlab/Ci::Runner/{runner.pk}"}, "runnerManager": {"systemId": "s_1"}}
+    hidden = {"runner": None, "runnerManager": None}
+    developer, maintainer = (
+        as_user(member(pipeline.project, level)) for level in (AccessLevel.DEVELOPER, AccessLevel.MAINTAINER)
+    )
+
+    def seen_by(client):
+        return fields_of(job, "runner { id } runnerManager { systemId }", client)
+
+    assert [seen_by(client) for client in (developer, maintainer, as_anonymous())] == [hidden, shown, hidden]
+    Runner.objects.filter(pk=runner.pk).update(runner_type=RunnerType.INSTANCE_TYPE)
+    assert [seen_by(client) for client in (developer, as_anonymous())] == [shown, hidden]
+
+
 def test_owner_project_is_told_to_those_who_see_it():
     mine = pipeline_with({"build": {"script": "make"}})
     hidden = pipeline_with({"build": {"script": "make", "when": "manual"}}).project
     runner, _ = runner_with_token(projects=[hidden])
     runner.projects.add(mine.project)
     job = take(runner)
-    assert fields_of(job, "runner { projectCount ownerProject { id } }")["runner"] == {
+    maintainer = as_user(member(mine.project, AccessLevel.MAINTAINER))
+    assert fields_of(job, "runner { projectCount ownerProject { id } }", maintainer)["runner"] == {
         "projectCount": 2,
         "ownerProject": None,
     }
