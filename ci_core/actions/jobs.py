@@ -16,13 +16,13 @@ from ci_core.decisions.retries import failure_is_allowed, retries_itself
 from ci_core.decisions.transitions import Event, final_event
 from ci_core.errors import InvalidInput, JobNotRunning, NotCancelable, NotPlayable, NotRetryable
 from ci_core.locks import lock_job, lock_pipeline
-from ci_core.models import VARIABLE_KEY, Job, JobDefinition, JobKind, Pipeline, User
+from ci_core.models import Job, JobDefinition, JobKind, Pipeline, User
 from ci_core.processing import advance, cancel_children, cancel_rest
 from ci_core.processing.cancelling import cancel_jobs
 from ci_core.processing.deployed import note_success
 from ci_core.statuses import CANCELABLE, COMPLETED, NOT_RETRYABLE, PLAYABLE, RETRYABLE, FailureReason, Status
 from ci_core.transition import JobChange, transition
-from ci_core.variables.given import GivenVariable
+from ci_core.variables.given import GivenVariable, check_variables
 
 
 @transaction.atomic
@@ -61,11 +61,7 @@ def play_job(
 
 def _stored(variables: Sequence[GivenVariable]) -> list[dict[str, str]]:
     """Variables as `Job.given_variables` keeps them. Raises InvalidInput."""
-    for variable in variables:
-        if not VARIABLE_KEY.fullmatch(variable.key):
-            raise InvalidInput(
-                f"{variable.key!r} is not a variable's key: letters, digits and _, no digit first."
-            )
+    check_variables(variables)
     return [{"key": each.key, "value": each.value, "variable_type": each.variable_type} for each in variables]
 
 

@@ -23,7 +23,7 @@ from ci_core.processing import advance, cancel_children, start
 from ci_core.processing.cancelling import cancel_jobs
 from ci_core.statuses import NOT_RETRYABLE, PipelineFailureReason, PipelineSource, Status
 from ci_core.transition import transition
-from ci_core.variables.given import GivenVariable
+from ci_core.variables.given import GivenVariable, check_variables
 
 __all__ = ["NO_COMMIT", "cancel_pipeline", "create_pipeline", "retry_pipeline"]
 
@@ -46,9 +46,11 @@ def create_pipeline(
     """Creates and starts the pipeline of a branch or tag.
 
     A configuration with errors gives a pipeline that has failed, with all its errors in `config_errors`. Raises
-    RefNotFound, RepositoryMissing, ConfigMissing, and PipelineFiltered when the rules leave no job. before_sha: where
-    the branch was before a push (NO_COMMIT: nowhere, it is new). schedule: the description of the schedule that fires.
+    RefNotFound, RepositoryMissing, ConfigMissing, PipelineFiltered when the rules leave no job, and InvalidInput for
+    variables that cannot be. before_sha: where the branch was before a push (NO_COMMIT: nowhere, it is new). schedule:
+    the description of the schedule that fires.
     """
+    check_variables(variables)
     situation = Situation(ref, source, variables, inputs or {}, before_sha, schedule)
     compiled = compile_runnable(project, situation, acting_user=acting_user)
     with transaction.atomic():

@@ -15,7 +15,6 @@ from ci_core.decisions import cron as crons
 from ci_core.errors import Forbidden, InvalidInput, NotFound, RefNotFound, ScheduleLimitReached
 from ci_core.events.notes import note_schedule
 from ci_core.models import (
-    VARIABLE_KEY,
     PipelineSchedule,
     PipelineScheduleVariable,
     Project,
@@ -24,6 +23,7 @@ from ci_core.models import (
 )
 from ci_core.repositories import open_repository
 from ci_core.statuses import AccessLevel
+from ci_core.variables.given import check_key
 
 #: Inputs that a schedule may have (https://docs.gitlab.com/ci/pipelines/schedules/).
 MAX_INPUTS: Final = 20
@@ -320,11 +320,7 @@ def _change_variable(schedule: PipelineSchedule, change: VariableChange) -> None
             setattr(variable, name, getattr(change, name))
     if change.variable_type is not None:
         variable.variable_type = change.variable_type.value
-    if not VARIABLE_KEY.fullmatch(variable.key) or len(variable.key) > 255:
-        raise InvalidInput(
-            f"variables: {variable.key!r} is not a key: letters, digits and _, no digit first.",
-            field="variables",
-        )
+    check_key(variable.key)
     if stored.filter(key=variable.key).exclude(pk=variable.pk).exists():
         raise InvalidInput(
             f"variables: there is a variable {variable.key} already; give its id to change it.",

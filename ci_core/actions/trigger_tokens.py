@@ -22,7 +22,6 @@ from ci_core.configuration import Situation, Upstream
 from ci_core.errors import Forbidden, InvalidInput, JobNotRunning, NotFound, TriggerLimitReached
 from ci_core.locks import hold_trigger, lock_family, lock_job
 from ci_core.models import (
-    VARIABLE_KEY,
     DownstreamPipeline,
     Job,
     Pipeline,
@@ -33,13 +32,11 @@ from ci_core.models import (
     VariableType,
 )
 from ci_core.statuses import ON_RUNNER, AccessLevel, PipelineSource
-from ci_core.variables.given import GivenVariable
+from ci_core.variables.given import GivenVariable, check_variables
 from ci_core.variables.predefined import of_upstream
 
 #: Characters of a token, behind its prefix, that are shown.
 SHORT: Final = 4
-#: Variables that one request may give.
-MAX_VARIABLES: Final = 1000
 #: The variable that holds the request
 #: (https://docs.gitlab.com/ci/triggers/#access-webhook-payload).
 PAYLOAD: Final = "TRIGGER_PAYLOAD"
@@ -238,15 +235,9 @@ def _require_developer(user: User | None, project: Project, who: str) -> None:
 
 def _situation(asked: TriggerRequest, source: PipelineSource, upstream: Upstream | None = None) -> Situation:
     """What is asked for, as the compiler takes it. Raises InvalidInput for variables and inputs that cannot be."""
-    if len(asked.variables) > MAX_VARIABLES:
-        raise InvalidInput(f"There are {len(asked.variables)} variables; {MAX_VARIABLES} are the most.")
-    for key in asked.variables:
-        if not VARIABLE_KEY.fullmatch(key) or len(key) > 255:
-            raise InvalidInput(
-                f"{key[:80]!r} is not the key of a variable: letters, digits and _, no digit first."
-            )
-        if key == PAYLOAD:
-            raise InvalidInput(f"{PAYLOAD} is not for giving: it holds the request.")
+    check_variables([GivenVariable(key, value) for key, value in asked.variables.items()])
+    if PAYLOAD in asked.variables:
+        raise InvalidInput(f"{PAYLOAD} is not for giving: it holds the request.")
     if _holds_nul(asked.inputs) or _holds_nul(asked.variables):
         raise InvalidInput("Variables and inputs must not contain the character NUL.")
     variables = [

@@ -10,13 +10,13 @@ from django.db import transaction
 
 from ci_core.errors import InvalidInput
 from ci_core.models import (
-    VARIABLE_KEY,
     Group,
     GroupVariable,
     Project,
     ProjectVariable,
     VariableType,
 )
+from ci_core.variables.given import check_key
 
 #: A masked value is looked for in job logs: a short one would be found everywhere, one with spaces or lines not at all
 #: (https://docs.gitlab.com/ci/variables/#mask-a-cicd-variable).
@@ -63,8 +63,7 @@ def set_group_variable(
 
 
 def _set(rows: Any, key: str, value: str | None, settings: VariableSettings, environment_scope: str) -> Any:
-    if not VARIABLE_KEY.fullmatch(key):
-        raise InvalidInput(f"{key!r} is not a variable's key: letters, digits and _, no digit first.")
+    check_key(key)
     found = rows.select_for_update(no_key=True).filter(key=key, environment_scope=environment_scope).first()
     if value is None and found is None:
         raise InvalidInput("A new variable needs a value.")

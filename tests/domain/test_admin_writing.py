@@ -145,7 +145,7 @@ def test_a_variable_is_set_and_its_value_kept_or_replaced(browser: Client) -> No
 @pytest.mark.parametrize(
     ("entered", "words"),
     [
-        ({"key": "NOT A KEY"}, "'NOT A KEY' is not a variable's key"),
+        ({"key": "NOT A KEY"}, "'NOT A KEY' is not the key of a variable"),
         ({"masked": "on", "value": "short"}, "A masked value has 8 characters or more"),
         ({"key": "TAKEN"}, "already exists"),
         ({"value": ""}, "A new variable needs a value."),

@@ -252,7 +252,10 @@ def test_a_configuration_with_errors_is_told_and_kept() -> None:
         ({"variables": {"A": "\0"}}, "NUL"),
         ({"inputs": {"a": ["x", {"b": "\0"}]}}, "NUL"),
         ({"inputs": {"a\0": 1}}, "NUL"),
-        ({"variables": {f"A{number}": "x" for number in range(1001)}}, "There are 1001 variables"),
+        (
+            {"variables": {f"A{number}": "x" for number in range(1001)}},
+            "variables: there are 1001; 1000 are the most",
+        ),
     ],
 )
 def test_variables_and_inputs_that_cannot_be(wrong: Any, sentence: str) -> None:

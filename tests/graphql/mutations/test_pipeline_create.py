@@ -73,6 +73,22 @@ def test_variables(project):
     ]
 
 
+@pytest.mark.parametrize(
+    ("variables", "why"),
+    [
+        ([{"key": "A B", "value": "x"}], "'A B' is not the key of a variable"),
+        ([{"key": "", "value": "x"}], "'' is not the key of a variable"),
+        ([{"key": "A" * 256, "value": "x"}], "255 at most"),
+        ([{"key": f"A{number}", "value": ""} for number in range(1001)], "there are 1001; 1000 are the most"),
+    ],
+)
+def test_variables_that_cannot_be(project, variables, why):
+    answer = create(project, variables=variables)
+    assert why in answer["errors"][0]
+    assert answer["pipeline"] is None
+    assert not Pipeline.objects.exists()
+
+
 def test_async_is_accepted(project):
     assert create(project, **{"async": True})["pipeline"]["iid"] == "1"
 

@@ -89,7 +89,10 @@ def test_defaults(project):
         ({"cronTimezone": ""}, "cronTimezone '' is not a time zone"),
         ({"ref": "nowhere"}, "ref: The repository has no branch or tag named 'nowhere'."),
         ({"description": " "}, "description has 0 characters"),
-        ({"variables": [{"key": "1", "value": "", "variableType": "FILE"}]}, "variables: '1' is not a key"),
+        (
+            {"variables": [{"key": "1", "value": "", "variableType": "FILE"}]},
+            "'1' is not the key of a variable",
+        ),
         ({"inputs": [{"name": "a", "value": None}]}, "inputs: a needs a value"),
     ],
 )
