@@ -33,7 +33,6 @@ from ci_core.models.traces import Trace, TraceChunk
 from ci_core.models.triggers import PipelineTrigger, TriggeredPipeline
 from ci_core.models.users import PersonalAccessToken, User
 from ci_core.models.variables import (
-    VARIABLE_KEY,
     GroupVariable,
     PipelineVariable,
     ProjectVariable,
@@ -41,7 +40,6 @@ from ci_core.models.variables import (
 )
 
 __all__ = [
-    "VARIABLE_KEY",
     "Artifact",
     "ArtifactFormat",
     "BridgeMessage",

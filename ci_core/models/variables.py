@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from enum import StrEnum
-from typing import Final
 
 from django.db import models
 
@@ -13,9 +11,6 @@ from ci_core.models.groups import Group
 from ci_core.models.pipelines import pipeline_reference
 from ci_core.models.projects import Project
 from ci_core.models.querysets import GroupVariableQuerySet, InPipelineQuerySet
-
-#: What the key of a variable looks like (https://docs.gitlab.com/ci/variables/#define-a-cicd-variable-in-the-ui).
-VARIABLE_KEY: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 class VariableType(StrEnum):

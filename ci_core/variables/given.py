@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from ci_core.errors import InvalidInput
-from ci_core.models import VARIABLE_KEY, VariableType
+from ci_core.models import VariableType
 
+#: What a key looks like (https://docs.gitlab.com/ci/variables/#define-a-cicd-variable-in-the-ui).
+_KEY: Final = re.compile(r"[A-Za-z0-9_]+")
 #: Characters of a key.
 LONGEST_KEY: Final = 255
 #: Variables that one pipeline or job is given at most.
@@ -26,10 +29,10 @@ class GivenVariable:
 
 
 def check_key(key: str) -> None:
-    """Raises InvalidInput for what cannot be the key of a variable: shells could not read it."""
-    if not VARIABLE_KEY.fullmatch(key) or len(key) > LONGEST_KEY:
+    """Raises InvalidInput for what cannot be the key of a variable."""
+    if not _KEY.fullmatch(key) or len(key) > LONGEST_KEY:
         raise InvalidInput(
-            f"{key[:80]!r} is not the key of a variable: letters, digits and _, no digit first, {LONGEST_KEY} at most.",
+            f"{key[:80]!r} is not the key of a variable: letters, digits and _ only, {LONGEST_KEY} at most.",
             field="variables",
         )
 

@@ -71,7 +71,7 @@ def test_an_inactive_schedule_has_no_next_run() -> None:
         ({"ref": " "}, "ref", "ref is empty"),
         ({"description": ""}, "description", "description has 0 characters"),
         ({"description": "x" * 256}, "description", "description has 256 characters"),
-        ({"variables": [VariableChange("1A", "x")]}, "variables", "'1A' is not the key of a variable"),
+        ({"variables": [VariableChange("1-A", "x")]}, "variables", "'1-A' is not the key of a variable"),
         ({"variables": [VariableChange("A", "x")] * 2}, "variables", "there is a variable A already"),
         ({"variables": [VariableChange("A", id=1)]}, "variables", "no variable with the id 1"),
         ({"variables": [VariableChange("A", destroy=True)]}, "variables", "destroy needs the id"),

@@ -246,7 +246,7 @@ def test_a_configuration_with_errors_is_told_and_kept() -> None:
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
-        ({"variables": {"1A": "x"}}, "'1A' is not the key of a variable"),
+        ({"variables": {"1-A": "x"}}, "'1-A' is not the key of a variable"),
         ({"variables": {"A" * 256: "x"}}, "is not the key of a variable"),
         ({"variables": {"TRIGGER_PAYLOAD": "x"}}, "TRIGGER_PAYLOAD is not for giving"),
         ({"variables": {"A": "\0"}}, "NUL"),

@@ -65,10 +65,15 @@ def test_signed_in_people_may(project):
 def test_variables(project):
     create(
         project,
-        variables=[{"key": "WHAT", "value": "all"}, {"key": "F", "value": "x", "variableType": "FILE"}],
+        variables=[
+            {"key": "WHAT", "value": "all"},
+            {"key": "2FA", "value": "on"},
+            {"key": "F", "value": "x", "variableType": "FILE"},
+        ],
     )
     assert list(PipelineVariable.objects.order_by("id").values_list("key", "value", "variable_type")) == [
         ("WHAT", "all", "env_var"),
+        ("2FA", "on", "env_var"),
         ("F", "x", "file"),
     ]
 

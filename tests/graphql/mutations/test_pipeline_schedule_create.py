@@ -90,8 +90,8 @@ def test_defaults(project):
         ({"ref": "nowhere"}, "ref: The repository has no branch or tag named 'nowhere'."),
         ({"description": " "}, "description has 0 characters"),
         (
-            {"variables": [{"key": "1", "value": "", "variableType": "FILE"}]},
-            "'1' is not the key of a variable",
+            {"variables": [{"key": "1 2", "value": "", "variableType": "FILE"}]},
+            "'1 2' is not the key of a variable",
         ),
         ({"inputs": [{"name": "a", "value": None}]}, "inputs: a needs a value"),
     ],
