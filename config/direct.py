@@ -1,8 +1,8 @@
-"""Answers what is posted to the GraphQL API without Django's request and its middlewares.
+"""Answers what is posted to the GraphQL API without Django's middlewares.
 
 For a small query they take longer than the query: Django opens a thread for each request, hops there and back to tell
-its signals, and opens a database connection in it. What is posted without cookies needs none of it: nobody's session
-can be meant, and what it asks of the database runs in threads that all such requests share. The headers of the answer
+its signals, and opens a database connection in it. What is posted here needs none of it: no answer of the API changes
+a session, and what it asks of the database runs in threads that all such requests share. The headers of the answer
 are those that the middlewares give; a test compares them.
 """
 
@@ -11,16 +11,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from functools import lru_cache
+from io import BytesIO
 from typing import Any, Final
 
 import structlog
 from django.conf import settings
+from django.core.handlers.asgi import ASGIRequest
 from django.http.request import split_domain_port, validate_host
 
 from ci_core.access import Principal, anonymous
 from config.request_id import request_id_for
 from graphql_api.door import Answer, Door
-from graphql_api.http.caller import caller_by_token
+from graphql_api.http.caller import caller_by_token, caller_of
 from graphql_api.http.reading import Sent
 from graphql_api.threads import HTTP_THREADS, in_http_thread
 from graphql_api.together import Together
@@ -37,7 +39,11 @@ _COMMON: Final = (
 )
 
 #: The headers on which an answer depends.
-_DECIDING: Final = ("authorization", "private-token", "job-token", "accept", "content-type")
+_DECIDING: Final = (
+    *("authorization", "private-token", "job-token", "accept", "content-type"),
+    # Those of a session: whose it is, and whether the request can be trusted.
+    *("cookie", "x-csrftoken", "origin", "referer"),
+)
 _TOGETHER: Final = Together(HTTP_THREADS)
 
 
@@ -85,7 +91,7 @@ def _headers_of_short_way(scope: Any) -> Mapping[str, str] | None:
     if scope["method"] != "POST" or scope["path"].removeprefix(scope.get("root_path", "")) != PATH:
         return None
     headers = {name.decode("latin1"): value.decode("latin1") for name, value in scope["headers"]}
-    if "cookie" in headers or len(headers) != len(scope["headers"]):
+    if len(headers) != len(scope["headers"]):
         return None
     # Bodies of which the length was not announced, or is too long, are counted on the other way.
     length = headers.get("content-length", "") if "transfer-encoding" not in headers else ""
@@ -118,6 +124,8 @@ async def _answer(scope: Any, headers: Mapping[str, str], body: bytes, send: Any
     address = (scope.get("client") or ("",))[0]
 
     def caller() -> Principal:
+        if "cookie" in headers:
+            return caller_of(ASGIRequest(scope, BytesIO(body)))
         return caller_by_token(headers, address) or anonymous()
 
     sent = Sent(
@@ -127,7 +135,7 @@ async def _answer(scope: Any, headers: Mapping[str, str], body: bytes, send: Any
         parameters={},
         body=lambda: body,
     )
-    key = (*(headers.get(name) for name in _DECIDING), body)
+    key = (scope["scheme"], *(headers.get(name) for name in _DECIDING), body)
     # Not the key itself, which holds the caller's token.
     door = Door(caller, address, in_http_thread, hash(key))
     # For the task of this request alone: the server gives each its own.

@@ -1,4 +1,4 @@
-"""A request with a token is answered without a thread of its own; one with a session goes Django's way."""
+"""A request that is posted is answered without a thread of its own, whether with a token or with a session."""
 
 from __future__ import annotations
 
@@ -9,13 +9,17 @@ from time import monotonic, sleep
 import asgiref.sync
 import pytest
 from asgiref.sync import async_to_sync
+from django.contrib.sessions.models import Session
 from django.db import connections
 
+from ci_core import clock, prepared
+from ci_core.models import User
 from graphql_api.execution.executor import BreadthFirst
 from graphql_api.http import caller
 from graphql_api.schema import schema
 from tests.factories import UserFactory
 from tests.support.asgi_client import ask, bearer, request_of
+from tests.support.graphql_client import as_session
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -45,32 +49,16 @@ def test_a_request_with_a_token_hops_to_no_thread_of_its_own(hops):
     assert hops == []
 
 
-@pytest.mark.parametrize("document", ["{ currentUser { username } }", "{ nothing }", "{", "mutation { x }"])
-def test_both_ways_give_the_same_answer(document, served):
-    key = bearer(UserFactory())
-    same = {}
-    for way, more in (("short", []), ("Django's", [(b"cookie", b"theme=dark")])):
-        status, headers, body = async_to_sync(ask)([key, (b"x-request-id", b"0123456789"), *more], document)
-        body.pop("extensions", None)
-        told = {name.lower(): value for name, value in headers.items() if name.lower() != b"content-length"}
-        same[way] = status, told, body
-    assert same["short"] == same["Django's"]
-
-
-@pytest.fixture
-def served(monkeypatch):
-    """The executor as it is served: the tests' comparison of both goes by Strawberry."""
-    monkeypatch.setattr(schema, "execution_context_class", BreadthFirst)
-
-
 def test_a_body_beyond_the_limit_is_refused(settings):
     settings.PIPEYARD_GRAPHQL_BODY_LIMIT = 100
     status, _, body = async_to_sync(ask)([bearer(UserFactory())], "{ currentUser { username } }" + " " * 100)
     assert (status, body["errors"][0]["extensions"]["limit"]) == (413, "body")
 
 
-@pytest.mark.parametrize("more", [[(b"transfer-encoding", b"chunked")], [(b"cookie", b"theme=dark")]])
-def test_a_cookie_or_a_body_of_unknown_length_goes_the_way_of_django(hops, more):
+@pytest.mark.parametrize(
+    "more", [[(b"transfer-encoding", b"chunked")], [(b"x-twice", b"1"), (b"x-twice", b"2")]]
+)
+def test_a_body_of_unknown_length_or_a_header_that_came_twice_goes_the_way_of_django(hops, more):
     user = UserFactory()
     status, _, body = async_to_sync(ask)([bearer(user), *more])
     assert (status, body["data"]) == (200, {"currentUser": {"username": user.username}})
@@ -145,3 +133,55 @@ def test_connections_go_back_to_the_pool():
     while given_out() > before and monotonic() < deadline:
         sleep(0.05)
     assert given_out() <= before
+
+
+def session_of(user):
+    """The headers of a browser in which somebody is signed in."""
+    browser = as_session(user)
+    cookies = "; ".join(f"{name}={morsel.value}" for name, morsel in browser.http.cookies.items())
+    return [(b"cookie", cookies.encode()), (b"x-csrftoken", browser.headers["X-CSRFToken"].encode())]
+
+
+def who(headers):
+    """The status, and the name of the caller as the API sees it."""
+    status, _, body = async_to_sync(ask)(headers)
+    user = (body.get("data") or {}).get("currentUser")
+    return status, user and user["username"]
+
+
+def test_a_session_is_answered_without_a_thread_of_its_own(hops):
+    user = UserFactory()
+    headers = session_of(user)
+    hops.clear()
+    assert who(headers) == (200, user.username)
+    assert hops == []
+
+
+def test_a_session_that_is_over_is_nobodys():
+    user = UserFactory()
+    ways = {
+        "signed out": lambda: Session.objects.all().delete(),
+        "expired": lambda: Session.objects.update(expire_date=clock.now()),
+        "written by another": lambda: Session.objects.update(session_data="x"),
+        "another password": lambda: user.set_password("new") or user.save(),
+        "locked out": lambda: User.objects.filter(pk=user.pk).update(is_active=False),
+        "deleted": lambda: User.objects.filter(pk=user.pk).delete(),
+    }
+    for name, end in ways.items():
+        headers = session_of(user)
+        for _ in range(3):
+            assert who(headers) == (200, user.username), name
+        end()
+        assert who(headers) == (200, None), name
+        User.objects.filter(pk=user.pk).update(is_active=True)
+
+
+def test_requests_of_a_session_that_comes_again_ask_in_one_message(monkeypatch):
+    monkeypatch.setattr(schema, "execution_context_class", BreadthFirst)
+    messages, run = [], prepared._run
+    monkeypatch.setattr(prepared, "_run", lambda sql, *rest: messages.append(sql) or run(sql, *rest))
+    headers = session_of(UserFactory())
+    for _ in range(3):
+        messages.clear()
+        assert who(headers)[0] == 200
+    assert len(messages) == 1
