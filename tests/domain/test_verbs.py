@@ -151,7 +151,7 @@ def test_variables_given_with_play_reach_that_job_alone_and_its_retry() -> None:
     pipeline = pipeline_with(config)
     job = job_named(pipeline, "a")
     with pytest.raises(InvalidInput):
-        play_job(job.pk, acting_user=None, variables=[GivenVariable("1x", "")])
+        play_job(job.pk, acting_user=None, variables=[GivenVariable("1-x", "")])
     play_job(job.pk, acting_user=None, variables=[GivenVariable("A", "given")])
     assert variables_of_next_job()["A"] == "given"
     fail_job(job.pk, FailureReason.SCRIPT_FAILURE)
