@@ -1,10 +1,16 @@
-"""One child process that is started again when it dies, and stopped with everything it started."""
+"""One child process that is started again when it dies, and stopped with everything it started.
+
+It stops, too, when the supervisor dies without a chance to stop it: else its port would be taken, and jobs would be run
+by a runner that nobody sees. That is Linux's doing; elsewhere it goes on.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import os
 import signal
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -19,6 +25,10 @@ RESTART_MOST: Final = 30.0
 HEALTHY_AFTER: Final = 30.0
 #: Seconds that a process gets to stop by itself.
 STOP_WITHIN: Final = 12.0
+#: Which signal a process gets when its parent dies (prctl(2)). Loaded here: a child that has yet to begin its program
+#: must not import anything.
+_SIGNAL_OF_PARENTS_DEATH: Final = 1
+_PRCTL: Final = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 
 
 class Child:
@@ -52,6 +62,7 @@ class Child:
             await self._stop()
 
     async def _run(self) -> int:
+        supervisor = os.getpid()
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 *self._command,
@@ -60,6 +71,7 @@ class Child:
                 stderr=log,
                 env=child_environment(**self._environment),
                 start_new_session=True,
+                preexec_fn=lambda: _stop_with(supervisor),
             )
         self._console.say(f"{self.name} started (process {self._process.pid})")
         code = await self._process.wait()
@@ -81,6 +93,14 @@ class Child:
         finally:
             _kill_group(process.pid)
         self._console.say(f"{self.name} stopped")
+
+
+def _stop_with(parent: int) -> None:
+    """Has this process told to stop when its parent dies. Called in the child, before its program begins."""
+    if _PRCTL is not None:
+        _PRCTL(_SIGNAL_OF_PARENTS_DEATH, signal.SIGTERM)
+        if os.getppid() != parent:
+            os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _kill_group(group: int) -> None:
