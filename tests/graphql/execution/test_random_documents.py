@@ -13,12 +13,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis_graphql import nodes, queries
 
+from ci_core import clock, prepared
 from ci_core.access import Principal
 from ci_core.actions.environments import create_environment
 from ci_core.actions.schedules import create_schedule
+from ci_core.expected import expecting
 from ci_core.models import Environment, PipelineSchedule, ProjectVariable
 from ci_core.statuses import AccessLevel
 from graphql_api.context import Context
+from graphql_api.execution.executor import BreadthFirst
+from graphql_api.execution.straight import carried_out
+from graphql_api.expectations import expectation, learn
+from graphql_api.http.reading import Operation
 from graphql_api.schema import schema
 from tests.factories import member, pipeline_with, runner_with_token
 from tests.support.executors import both_executors
@@ -120,3 +126,39 @@ def test_both_executors_answer_alike(here):
             assert executor.compared == before + 1, answer.errors
 
     answers()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_asked_again_they_are_answered_alike(here, monkeypatch):
+    """With the statements of the first two times sent at once, the answer is the one without."""
+    principal, values = here
+    moment = clock.now()
+    monkeypatch.setattr(clock, "now", lambda: moment)
+    monkeypatch.setattr(schema, "execution_context_class", BreadthFirst)
+    sent, send = [], prepared._send
+    monkeypatch.setattr(
+        prepared,
+        "_send",
+        lambda expected, statements: sent.append(len(statements)) or send(expected, statements),
+    )
+
+    def answer(document: str) -> Any:
+        result = carried_out(schema, Operation(document), Context(principal))
+        return result and (result.data, [error.formatted for error in result.errors or ()])
+
+    def expected_answer(document: str) -> Any:
+        expected = expectation(document, lambda: None)
+        with expecting(expected):
+            found = answer(document)
+        learn(document, expected)
+        return found
+
+    @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(DOCUMENTS)
+    def answers(drawn: str) -> None:
+        document = print_ast(visit(parse(drawn), Pointed(values)))
+        plain = answer(document)
+        assert [expected_answer(document) for _ in range(4)] == [plain] * 4
+
+    answers()
+    assert max(sent) > 1
