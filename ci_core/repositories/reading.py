@@ -26,6 +26,11 @@ MAX_FILE: Final = 16 * 1024 * 1024
 #: Commits that are walked back, for all files of a cache's key together, to find the newest ones that changed them.
 MOST_STEPS: Final = 20_000
 
+#: Characters of a title from which on it is cut, and what is left of it, without the dots.
+LONG_TITLE: Final = 100
+CUT_TITLE: Final = 78
+NO_MESSAGE: Final = "No commit message"
+_LINE_END: Final = re.compile(r"[\r\n]")
 _SHA: Final = re.compile(r"[0-9a-f]{7,40}")
 
 
@@ -37,7 +42,10 @@ class FileTooLarge(CiError):
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """A commit that a ref points to. ref: name without refs/heads/ or refs/tags/. tag_message: of an annotated tag."""
+    """A commit that a ref points to. ref: name without refs/heads/ or refs/tags/. tag_message: of an annotated tag.
+
+    What of its message is title and what description: GitLab's Commit model.
+    """
 
     sha: str
     ref: str
@@ -45,14 +53,36 @@ class Commit:
     message: str
     author_name: str
     author_email: str
+    authored_at: datetime
+    committer_name: str
+    committer_email: str
     committed_at: datetime
     parent_sha: str | None
     tag_message: str = ""
 
     @property
-    def title(self) -> str:
+    def full_title(self) -> str:
         """First line of the message."""
-        return self.message.partition("\n")[0].strip()
+        return _LINE_END.split(self.message, 1)[0] if self.message.strip() else NO_MESSAGE
+
+    @property
+    def title(self) -> str:
+        """The same; of a long one, the words that fit into 78 characters, and three dots."""
+        full = self.full_title
+        if len(full) < LONG_TITLE:
+            return full
+        end = full.rfind(" ", 0, CUT_TITLE + 1)
+        return full[: end if end >= 0 else CUT_TITLE] + "..."
+
+    @property
+    def description(self) -> str | None:
+        """The message after its first line, or all of it below a long title; None where there is only a title."""
+        if len(self.full_title) >= LONG_TITLE:
+            return self.message
+        if not self.message.strip():
+            return NO_MESSAGE
+        _, end, rest = self.message.partition("\n")
+        return re.sub(r"(\r\n|\n|\r)\Z", "", rest) if end else None
 
 
 def repository_folder(project: Project) -> Path:
@@ -241,6 +271,9 @@ def _commit(found: pygit2.Commit, ref: str, tag: bool, tag_message: str = "") ->
         message=found.message,
         author_name=found.author.name,
         author_email=found.author.email,
+        authored_at=datetime.fromtimestamp(found.author.time, UTC),
+        committer_name=found.committer.name,
+        committer_email=found.committer.email,
         committed_at=datetime.fromtimestamp(found.commit_time, UTC),
         parent_sha=str(found.parent_ids[0]) if found.parent_ids else None,
         tag_message=tag_message,

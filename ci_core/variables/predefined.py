@@ -29,8 +29,6 @@ LATE: Final = frozenset(
         *OF_USER,
     }
 )
-#: A title this long or longer is repeated in the description.
-LONG_TITLE: Final = 100
 #: Bytes of a commit's message that its variables hold.
 LONGEST_MESSAGE: Final = 100_000
 
@@ -91,8 +89,6 @@ def of_project(project: Project) -> dict[str, str]:
 
 def of_commit(commit: Commit, before_sha: str, protected: bool, source: str) -> dict[str, str]:
     """Variables that tell about the commit and the ref that a pipeline runs for; source: what asked for it."""
-    title, _, description = commit.message.partition("\n")
-    description = description.strip() if len(title) < LONG_TITLE else commit.message
     message = _cut(commit.message)
     author = f"{commit.author_name} <{commit.author_email}>"
     return {
@@ -104,8 +100,8 @@ def of_commit(commit: Commit, before_sha: str, protected: bool, source: str) -> 
         "CI_COMMIT_REF_PROTECTED": "true" if protected else "false",
         "CI_COMMIT_MESSAGE": message,
         "CI_COMMIT_MESSAGE_IS_TRUNCATED": "true" if len(message) < len(commit.message) else "false",
-        "CI_COMMIT_TITLE": _cut(title),
-        "CI_COMMIT_DESCRIPTION": _cut(description),
+        "CI_COMMIT_TITLE": _cut(commit.full_title),
+        "CI_COMMIT_DESCRIPTION": _cut(commit.description or ""),
         "CI_COMMIT_AUTHOR": author,
         "CI_COMMIT_USER_LOGIN": "",  # addresses of users are not public here, so that none is an author's
         "CI_COMMIT_TIMESTAMP": commit.committed_at.isoformat(),

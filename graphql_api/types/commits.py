@@ -16,6 +16,7 @@ from graphql_api.loaders import pipelines as loader
 from graphql_api.loaders.pipelines import CommitInProject
 from graphql_api.node_ids import global_id
 from graphql_api.pagination import After, Before, First, Last, Listing, Page, PageArguments
+from graphql_api.scalars import Time
 from graphql_api.types import references as refs
 from graphql_api.types.enums_ci import PipelineStatusEnum
 
@@ -53,8 +54,20 @@ class Commit:
     id = leaf(strawberry.ID, "ID of the commit.", lambda row: global_id("Commit", row.commit.sha))
     sha = leaf(str, "Its hash.", "commit.sha")
     short_id = leaf(str, "First eight characters of its hash.", lambda row: row.commit.sha[:8])
-    title = leaf(str | None, "First line of the message.", "commit.title")
+    title = leaf(
+        str | None, "First line of the message, cut after 80 characters if it has 100.", "commit.title"
+    )
+    full_title = leaf(str | None, "First line of the message.", "commit.full_title")
+    description = leaf(
+        str | None,
+        "The message without its first line; all of it where the title is cut.",
+        "commit.description",
+    )
     message = leaf(str | None, "The whole message.", "commit.message")
+    authored_date = leaf(Time | None, "When it was written.", "commit.authored_at")
+    committed_date = leaf(Time | None, "When it was committed.", "commit.committed_at")
+    committer_name = leaf(str | None, "Name of who committed it.", "commit.committer_name")
+    committer_email = leaf(str | None, "Email address of who committed it.", "commit.committer_email")
     name = leaf(str | None, "Name of its author.", "commit.author_name")
     author_name = leaf(str | None, "Name of its author.", "commit.author_name")
     author_email = leaf(str | None, "Email address of its author.", "commit.author_email")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -10,12 +10,14 @@ from ci_core import clock
 from ci_core.actions import jobs as job_actions
 from ci_core.actions import pipelines as actions
 from ci_core.models import Pipeline, PipelineExplanation, Runner
+from ci_core.repositories import open_repository
 from ci_core.statuses import AccessLevel, PipelineSource
 from ci_core.variables.given import GivenVariable
 from tests.factories import member, pipeline_with, project_with, runner_with_token
 from tests.support.graphql_client import as_anonymous, as_user
 from tests.support.jobs import artifact, fail, job_of
 from tests.support.query_counts import statements_of
+from tests.support.repositories import commit_files
 
 pytestmark = pytest.mark.django_db
 
@@ -216,6 +218,44 @@ def test_references_and_paths():
     )
     assert commit["pipelines"] == {"count": 1}
     assert commit["author"] == {"username": "ada"}
+
+
+WORDS = "word " * 30
+
+
+@pytest.mark.parametrize(
+    ("message", "title", "full_title", "description"),
+    [
+        ("Change", "Change", "Change", None),
+        ("Change\n", "Change", "Change", ""),
+        ("Change\n\nWhy it is.\nAnd how.\n", "Change", "Change", "\nWhy it is.\nAnd how."),
+        ("Change\r\nmore", "Change", "Change", "more"),
+        (" \n", "No commit message", "No commit message", "No commit message"),
+        ("x" * 99, "x" * 99, "x" * 99, None),
+        ("x" * 100, "x" * 78 + "...", "x" * 100, "x" * 100),
+        (f"{WORDS}\nmore", "word " * 14 + "word...", WORDS, f"{WORDS}\nmore"),
+        ("x" * 78 + " " + "y" * 30, "x" * 78 + "...", "x" * 78 + " " + "y" * 30, "x" * 78 + " " + "y" * 30),
+    ],
+)
+def test_what_a_commit_says(message, title, full_title, description):
+    """As GitLab's Commit model has it."""
+    project = project_with("a: {script: x}")
+    commit_files(open_repository(project)._git, {".gitlab-ci.yml": "a: {script: x}"}, message=message)
+    pipeline = actions.create_pipeline(project, "main", PipelineSource.PUSH, acting_user=None)
+    found = fields_of(
+        pipeline,
+        "commit { title fullTitle description message authoredDate committedDate committerName committerEmail }",
+    )["commit"]
+    moments = {found.pop("authoredDate"), found.pop("committedDate")}
+    assert found == {
+        "title": title,
+        "fullTitle": full_title,
+        "description": description,
+        "message": message,
+        "committerName": "Ada",
+        "committerEmail": "ada@example.com",
+    }
+    assert all(datetime.fromisoformat(moment) <= clock.now() for moment in moments)
 
 
 def test_names_of_refs_are_escaped():
