@@ -42,7 +42,7 @@ _COMMON: Final = (
 _DECIDING: Final = (
     *("authorization", "private-token", "job-token", "accept", "content-type"),
     # Those of a session: whose it is, and whether the request can be trusted.
-    *("cookie", "x-csrftoken", "origin", "referer"),
+    *("cookie", "x-csrftoken", "origin", "referer", "host"),
 )
 _TOGETHER: Final = Together(HTTP_THREADS)
 

@@ -15,7 +15,7 @@ from graphql_api.schema import schema
 from graphql_api.threads import in_http_thread
 from graphql_api.together import Together
 from tests.factories import UserFactory
-from tests.support.asgi_client import ask, bearer, request_of
+from tests.support.asgi_client import ask, bearer, request_of, session_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 DOCUMENT = "query who($more: Boolean = false) { currentUser { username id @include(if: $more) } }"
@@ -61,8 +61,9 @@ def answered(monkeypatch, *requests, together=True):
         threads = Threads()
         monkeypatch.setattr(direct, "in_http_thread", threads.run)
         asked = [asyncio.ensure_future(ask(*request[:2], **request[2])) for request in requests]
-        while threads.waiting < (1 if together else len(requests)):
-            await asyncio.sleep(0.01)
+        async with asyncio.timeout(10):
+            while threads.waiting < (1 if together else len(requests)):
+                await asyncio.sleep(0.01)
         await asyncio.sleep(0.05)
         threads.free()
         return await asyncio.gather(*asked)
@@ -95,6 +96,18 @@ def test_others_are_answered_for_themselves(executions, monkeypatch):
     names = [body["data"]["currentUser"]["username"] for _, _, body in answers]
     assert names == [user.username, user.username, other.username, user.username]
     assert len(executions) == 1 + 4
+
+
+def test_a_session_is_trusted_by_each_host_for_itself(executions, monkeypatch, settings):
+    settings.ALLOWED_HOSTS = ["testserver", "other.example"]
+    headers = [*session_of(UserFactory()), (b"origin", b"http://testserver")]
+    answers = answered(
+        monkeypatch,
+        (headers, DOCUMENT, {}),
+        ([*headers, (b"host", b"other.example")], DOCUMENT, {}),
+        together=False,
+    )
+    assert [status for status, _, _ in answers] == [200, 403]
 
 
 def test_who_comes_when_an_execution_has_begun_gets_another(executions, monkeypatch):

@@ -8,9 +8,11 @@ from typing import Any
 from asgiref.testing import ApplicationCommunicator
 
 from ci_core.models import User
-from tests.support.graphql_client import PATH, access_token
+from tests.support.graphql_client import PATH, access_token, as_session, cookies_of
 
 Headers = list[tuple[bytes, bytes]]
+#: What a request has unless it is given.
+_DEFAULTS: Headers = [(b"host", b"testserver"), (b"content-type", b"application/json")]
 
 
 def scope_of(headers: Headers) -> dict[str, Any]:
@@ -26,7 +28,10 @@ def scope_of(headers: Headers) -> dict[str, Any]:
         "query_string": b"",
         "server": ("testserver", 80),
         "client": ("127.0.0.1", 1),
-        "headers": [(b"host", b"testserver"), (b"content-type", b"application/json"), *headers],
+        "headers": [
+            *(default for default in _DEFAULTS if default[0] not in dict(headers)),
+            *headers,
+        ],
     }
 
 
@@ -58,3 +63,12 @@ async def ask(
 def bearer(user: User) -> tuple[bytes, bytes]:
     """The header of a new token of a user."""
     return (b"authorization", f"Bearer {access_token(user)}".encode())
+
+
+def session_of(user: User) -> Headers:
+    """The headers of a browser in which a user is signed in."""
+    browser = as_session(user)
+    return [
+        (b"cookie", cookies_of(browser).encode()),
+        (b"x-csrftoken", browser.headers["X-CSRFToken"].encode()),
+    ]

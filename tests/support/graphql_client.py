@@ -81,3 +81,8 @@ def as_session(user: User) -> GraphQLClient:
     client.http.get("/-/graphql-explorer")
     client.headers["X-CSRFToken"] = client.http.cookies["csrftoken"].value
     return client
+
+
+def cookies_of(client: GraphQLClient) -> str:
+    """The header `Cookie` of such a caller."""
+    return "; ".join(f"{name}={morsel.value}" for name, morsel in client.http.cookies.items())
