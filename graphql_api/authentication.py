@@ -98,22 +98,23 @@ def principals_of(callers: Sequence[Caller]) -> list[Principal | Unauthenticated
     return found
 
 
+#: Hand-written, as is finding a token: most requests of a browser begin with these.
+_SESSIONS: Final = "SELECT * FROM django_session WHERE session_key = ANY(%s::text[])"
+_USERS: Final = "SELECT * FROM ci_core_user WHERE id = ANY(%s::bigint[])"
+
+
 def _users_of_sessions(keys: set[str]) -> dict[str, User]:
     """Who is signed in with these sessions, by key. Asks of each what Django's `get_user` asks."""
-    if not keys:
-        return {}
-    rows = Session.objects.filter(session_key__in=keys, expire_date__gt=clock.now())
-    sessions = {row.session_key: row.get_decoded() for row in rows}
-    to_id = User._meta.pk.to_python
-    users = User.objects.filter(is_active=True).in_bulk(
-        {to_id(data[SESSION_KEY]) for data in sessions.values() if SESSION_KEY in data}
-    )
-    found = {}
-    for key, data in sessions.items():
-        user = users.get(to_id(data[SESSION_KEY])) if SESSION_KEY in data else None
-        if user is not None and _is_of(user, data):
-            found[key] = user
-    return found
+    storable = [key for key in keys if "\0" not in key]
+    rows = prepared_rows(Session, _SESSIONS, [storable]) if storable else []
+    now, to_id = clock.now(), User._meta.pk.to_python
+    sessions = {row.session_key: row.get_decoded() for row in rows if row.expire_date > now}
+    ids = {key: to_id(data[SESSION_KEY]) for key, data in sessions.items() if SESSION_KEY in data}
+    found = prepared_rows(User, _USERS, [list(set(ids.values()))]) if ids else []
+    active = {user.pk: user for user in found if user.is_active}
+    return {
+        key: active[id_] for key, id_ in ids.items() if id_ in active and _is_of(active[id_], sessions[key])
+    }
 
 
 def _is_of(user: User, session: Mapping[str, Any]) -> bool:
@@ -124,19 +125,7 @@ def _is_of(user: User, session: Mapping[str, Any]) -> bool:
     return known and session.get(BACKEND_SESSION_KEY) in settings.AUTHENTICATION_BACKENDS
 
 
-#: Hand-written, as is finding a token: most requests of a browser begin with these.
-_SESSION: Final = "SELECT * FROM django_session WHERE session_key = %s::text"
-_USER: Final = "SELECT * FROM ci_core_user WHERE id = %s::bigint"
-
-
 def principal_of_session(session_key: str | None) -> Principal:
-    """Who is signed in with a session; nobody if it is not valid any more. Asks what Django's `get_user` asks."""
-    if not session_key or "\0" in session_key:
-        return anonymous()
-    for row in prepared_rows(Session, _SESSION, [session_key]):
-        data = row.get_decoded() if row.expire_date > clock.now() else {}
-        if SESSION_KEY in data:
-            for user in prepared_rows(User, _USER, [User._meta.pk.to_python(data[SESSION_KEY])]):
-                if user.is_active and _is_of(user, data):
-                    return signed_in(user)
-    return anonymous()
+    """Who is signed in with a session; nobody if it is not valid any more."""
+    user = _users_of_sessions({session_key}).get(session_key) if session_key else None
+    return signed_in(user) if user is not None else anonymous()

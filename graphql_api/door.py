@@ -19,12 +19,11 @@ from strawberry.types import ExecutionResult
 from strawberry.types.graphql import OperationType
 
 from ci_core.access import Principal
-from ci_core.expected import expecting
 from graphql_api.context import Context, current_request_id
 from graphql_api.encoding import encode
 from graphql_api.errors import INTERNAL_MESSAGE, presented
 from graphql_api.execution.straight import Ready, carried_out, made_ready
-from graphql_api.expectations import expectation, forget, learn
+from graphql_api.expectations import asking_again
 from graphql_api.http.answering import body_of, status_of
 from graphql_api.http.caller import count
 from graphql_api.http.media_types import JSON, negotiated
@@ -140,15 +139,8 @@ class _Visit:
         key = self._door.key
         if key is None:
             return self._at_once()
-        expected = expectation(key, self._make_ready)
-        with expecting(expected):
-            try:
-                given = self._at_once()
-            except Refused:
-                forget(key)
-                raise
-        learn(key, expected)
-        return given
+        with asking_again(key, self._make_ready):
+            return self._at_once()
 
     def _at_once(self) -> Answer | None:
         door = self._door

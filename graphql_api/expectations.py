@@ -5,13 +5,15 @@ Pages that show what is going on send the same request again and again. See `ci_
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Final
 
 from django.conf import settings
 
-from ci_core.expected import Expected
+from ci_core.expected import Expected, expecting
 from ci_core.statements import Statement
+from graphql_api.http.refusal import Refused
 from graphql_api.recent import Recent
 
 #: Bytes, roughly, that the statements which a process remembers take all together.
@@ -21,28 +23,25 @@ OFTEN: Final = 2
 _RECENT: Final[Recent[Mapping[Statement, int]]] = Recent(REMEMBERED_BYTES)
 
 
-def expectation(key: Hashable, meanwhile: Callable[[], object]) -> Expected:
-    """What a request will ask. key: the same for requests with the same content and the same token.
+@contextmanager
+def asking_again(key: Hashable, meanwhile: Callable[[], object]) -> Iterator[None]:
+    """Until its end, a request asks at once for what it is expected to ask; what it has asked then is remembered.
 
-    Requests that are mistaken for each other ask in vain: each takes only what it would read itself.
+    key: the same for requests with the same content and the same token. Those that are mistaken for each other ask in
+    vain: each takes only what it would read itself. meanwhile: as `Expected` has it. Nothing is expected any more of a
+    request that was refused.
     """
-    known = (_RECENT.get(key) or {}) if settings.PIPEYARD_GRAPHQL_EXPECT else {}
-    return Expected((statement for statement, times in known.items() if times >= OFTEN), meanwhile)
-
-
-def learn(key: Hashable, expected: Expected) -> None:
-    """Remembers what a request has asked."""
-    if not settings.PIPEYARD_GRAPHQL_EXPECT:
-        return
-    before = _RECENT.get(key) or {}
+    before = (_RECENT.get(key) or {}) if settings.PIPEYARD_GRAPHQL_EXPECT else {}
+    expected = Expected((statement for statement, times in before.items() if times >= OFTEN), meanwhile)
+    with expecting(expected):
+        try:
+            yield
+        except Refused:
+            _RECENT.drop(key)
+            raise
     now = {statement: min(before.get(statement, 0) + 1, OFTEN) for statement in expected.asked}
-    if now != before:
+    if settings.PIPEYARD_GRAPHQL_EXPECT and now != before:
         _RECENT.put(key, now, _EACH + sum(map(_weight, now)))
-
-
-def forget(key: Hashable) -> None:
-    """Expects nothing of a request that was refused."""
-    _RECENT.drop(key)
 
 
 #: Bytes of a request, and of a statement, whatever they ask.

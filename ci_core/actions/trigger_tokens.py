@@ -235,16 +235,14 @@ def _require_developer(user: User | None, project: Project, who: str) -> None:
 
 def _situation(asked: TriggerRequest, source: PipelineSource, upstream: Upstream | None = None) -> Situation:
     """What is asked for, as the compiler takes it. Raises InvalidInput for variables and inputs that cannot be."""
-    check_variables([GivenVariable(key, value) for key, value in asked.variables.items()])
+    given = [GivenVariable(key, value) for key, value in asked.variables.items()]
+    check_variables(given)
     if PAYLOAD in asked.variables:
         raise InvalidInput(f"{PAYLOAD} is not for giving: it holds the request.")
     if _holds_nul(asked.inputs) or _holds_nul(asked.variables):
         raise InvalidInput("Variables and inputs must not contain the character NUL.")
-    variables = [
-        *(GivenVariable(key, value) for key, value in asked.variables.items()),
-        GivenVariable(PAYLOAD, asked.payload, VariableType.FILE.value, raw=True),
-    ]
-    return Situation(asked.ref, source, variables, asked.inputs, upstream=upstream)
+    payload = GivenVariable(PAYLOAD, asked.payload, VariableType.FILE.value, raw=True)
+    return Situation(asked.ref, source, [*given, payload], asked.inputs, upstream=upstream)
 
 
 def _holds_nul(value: Any) -> bool:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import strawberry
 from django.conf import settings
-from graphql import GraphQLSchema, OperationType
+from graphql import GraphQLSchema, OperationDefinitionNode, OperationType
 from strawberry.execution import optimized_is_awaitable
 from strawberry.types import ExecutionResult
 
@@ -33,7 +33,7 @@ _TOLD: Final[dict[str, Any]] = {"is_awaitable": optimized_is_awaitable}
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A query that lacks nothing but who asks it."""
+    """An operation that lacks nothing but who asks it."""
 
     prepared: Prepared
     executor: BreadthFirst
@@ -47,8 +47,7 @@ def made_ready(schema: strawberry.Schema, operation: Operation) -> Ready | None:
     """
     by_text = not (digest_in(operation.extensions) or settings.PIPEYARD_GRAPHQL_TRUSTED_ONLY)
     prepared = recall(operation.query or "") if by_text and _is_taken(schema) else None
-    asked = prepared.operation(operation.operation_name) if prepared else None
-    if prepared is None or asked is None or asked.operation is not OperationType.QUERY:
+    if prepared is None or _asked(prepared, operation, OperationType.QUERY) is None:
         return None
     return _ready(schema._schema, prepared, operation)
 
@@ -103,11 +102,11 @@ def _checked(
     schema: strawberry.Schema, operation: Operation, context: Context, ready: Ready | None
 ) -> Ready | None:
     """A query that was checked. Raises GraphQLError for one that is to be refused."""
-    prepared = ready.prepared if ready else prepare(_text_of(operation) or "")
-    name, core = operation.operation_name, schema._schema
-    asked = prepared.operation(name)
-    if asked is None or asked.operation is not OperationType.QUERY:
+    prepared = ready.prepared if ready else _prepared(operation)
+    asked = _asked(prepared, operation, OperationType.QUERY) if prepared else None
+    if prepared is None or asked is None:
         return None
+    name, core = operation.operation_name, schema._schema
     measure(prepared, name, asked, context.usage)
     if prepared.errors(core):
         return None
@@ -115,19 +114,26 @@ def _checked(
     return ready or _ready(core, prepared, operation)
 
 
-def _text_of(operation: Operation) -> str | None:
+def _prepared(operation: Operation) -> Prepared | None:
     """The document, be it named by its digest; None for one that is to be kept. Raises GraphQLError."""
     text, digest = operation.query, digest_in(operation.extensions)
-    if not digest and not settings.PIPEYARD_GRAPHQL_TRUSTED_ONLY:
-        return text
-    return document_of(text, digest) if not (text and digest) else None
+    if digest or settings.PIPEYARD_GRAPHQL_TRUSTED_ONLY:
+        if text and digest:
+            return None
+        text = document_of(text, digest)
+    return prepare(text or "")
+
+
+def _asked(prepared: Prepared, operation: Operation, kind: OperationType) -> OperationDefinitionNode | None:
+    """What is asked of a document; None unless it is of this kind."""
+    asked = prepared.operation(operation.operation_name)
+    return asked if asked is not None and asked.operation is kind else None
 
 
 def _update(schema: strawberry.Schema, operation: Operation, row: Any) -> Ready | None:
     """A subscription whose event is this row. Raises GraphQLError for a document that is not right."""
     prepared, core = prepare(operation.query or ""), schema._schema
-    asked = prepared.operation(operation.operation_name)
-    if asked is None or asked.operation is not OperationType.SUBSCRIPTION or prepared.errors(core):
+    if _asked(prepared, operation, OperationType.SUBSCRIPTION) is None or prepared.errors(core):
         return None
     return _ready(core, prepared, operation, row)
 

@@ -23,6 +23,8 @@ def rights(context: Context, runners: Sequence[models.Runner]) -> list[RunnerRig
 
 def visible(context: Context, runner_ids: Iterable[int | None]) -> Mapping[int, models.Runner]:
     """Those of the runners that the caller may see, by id."""
-    found = [runner for runner in rows.runners(context, runner_ids).values() if runner is not None]
+    ids = [id_ for id_ in dict.fromkeys(runner_ids) if id_ is not None]
+    known = rows.runners(context, ids)
+    found = [runner for id_ in ids if (runner := known[id_]) is not None]
     may = rights(context, found)
     return {runner.pk: runner for runner, right in zip(found, may, strict=True) if right.read}

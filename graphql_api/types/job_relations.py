@@ -96,9 +96,8 @@ def runners(parents: list[models.Job], info: Info) -> list[models.Runner | None]
 def runner_managers(parents: list[models.Job], info: Info) -> list[models.RunnerManager | None]:
     """The machine that took each job; None for one whose runner the caller may not see."""
     runners = visible(info.context, rows.column(parents, "runner_id"))
-    seen = [job.runner_manager_id if job.runner_id in runners else None for job in parents]
-    found = rows.runner_managers(info.context, seen)
-    return [None if id_ is None else found[id_] for id_ in seen]
+    ids: list[Any] = [job.runner_manager_id if job.runner_id in runners else None for job in parents]
+    return [*map(rows.runner_managers(info.context, ids).get, ids)]
 
 
 def environments(parents: list[models.Job], info: Info) -> list[models.Environment | None]:

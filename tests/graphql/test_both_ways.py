@@ -12,7 +12,7 @@ import pytest
 from django.conf import settings
 
 from tests.factories import UserFactory, member, project_with
-from tests.support.graphql_client import PATH, access_token, as_session
+from tests.support.graphql_client import PATH, access_token, as_session, cookies_of
 from tests.support.live_server import serving
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -124,9 +124,8 @@ def keys(client: httpx.Client) -> dict[str, dict[str, str]]:
     user = member(project)
     token = {"authorization": f"Bearer {access_token(user)}"}
     session = as_session(user)
-    cookies = "; ".join(f"{name}={morsel.value}" for name, morsel in session.http.cookies.items())
     signed_in = {
-        "cookie": cookies,
+        "cookie": cookies_of(session),
         "x-csrftoken": session.headers["X-CSRFToken"],
         "origin": str(client.base_url).rstrip("/"),
     }
@@ -144,15 +143,18 @@ def keys(client: httpx.Client) -> dict[str, dict[str, str]]:
         "foreign origin": signed_in | {"origin": "https://elsewhere.example"},
         "no origin": {name: value for name, value in signed_in.items() if name != "origin"},
         "empty origin": signed_in | {"origin": ""},
+        "referer": {name: value for name, value in signed_in.items() if name != "origin"}
+        | {"referer": str(client.base_url)},
         "unknown token": {"authorization": "Bearer glpat-nothing"},
         "unknown token, session": signed_in | {"authorization": "Bearer glpat-nothing"},
         "no bearer": {"authorization": "Basic YTpi"},
+        "no scheme": {"authorization": "x"},
     }
 
 
 def test_every_request_is_answered_alike(client: httpx.Client, keys: dict[str, dict[str, str]]) -> None:
     statuses = set()
-    for caller in ("nobody", "token", "session"):
+    for caller in ("nobody", "token", "session", "referer", "other cookies", "token and other cookies"):
         for ask in ASKS:
             short = told(ask.send(client, keys[caller]))
             assert told(ask.send(client, keys[caller], short=False)) == short, (caller, ask.name)
@@ -177,4 +179,5 @@ def test_whoever_asks_is_answered_alike(client: httpx.Client, keys: dict[str, di
         "unknown token",
         "unknown token, session",
         "no bearer",
+        "no scheme",
     }

@@ -12,14 +12,13 @@ from asgiref.sync import async_to_sync
 from django.contrib.sessions.models import Session
 from django.db import connections
 
-from ci_core import clock, prepared
+from ci_core import clock
 from ci_core.models import User
 from graphql_api.execution.executor import BreadthFirst
 from graphql_api.http import caller
 from graphql_api.schema import schema
 from tests.factories import UserFactory
-from tests.support.asgi_client import ask, bearer, request_of
-from tests.support.graphql_client import as_session
+from tests.support.asgi_client import ask, bearer, request_of, session_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -47,6 +46,20 @@ def test_a_request_with_a_token_hops_to_no_thread_of_its_own(hops):
     assert (status, body["data"]) == (200, {"currentUser": {"username": user.username}})
     assert headers[b"x-request-id"] and headers[b"x-content-type-options"] == b"nosniff"
     assert hops == []
+
+
+@pytest.mark.parametrize("document", ["{ currentUser { username } }", "{ nothing }", "{", "mutation { x }"])
+def test_both_ways_tell_the_id_of_the_request(document, monkeypatch):
+    monkeypatch.setattr(schema, "execution_context_class", BreadthFirst)
+    headers = [bearer(UserFactory()), (b"x-request-id", b"0123456789")]
+    answers = []
+    for more in ([], [(b"x-twice", b"1"), (b"x-twice", b"2")]):
+        status, told, body = async_to_sync(ask)([*headers, *more], document)
+        body.pop("extensions", None)
+        lower = {name.lower(): value for name, value in told.items() if name.lower() != b"content-length"}
+        answers.append((status, lower, body))
+    assert answers[0] == answers[1]
+    assert answers[0][1][b"x-request-id"] == b"0123456789"
 
 
 def test_a_body_beyond_the_limit_is_refused(settings):
@@ -135,13 +148,6 @@ def test_connections_go_back_to_the_pool():
     assert given_out() <= before
 
 
-def session_of(user):
-    """The headers of a browser in which somebody is signed in."""
-    browser = as_session(user)
-    cookies = "; ".join(f"{name}={morsel.value}" for name, morsel in browser.http.cookies.items())
-    return [(b"cookie", cookies.encode()), (b"x-csrftoken", browser.headers["X-CSRFToken"].encode())]
-
-
 def who(headers):
     """The status, and the name of the caller as the API sees it."""
     status, _, body = async_to_sync(ask)(headers)
@@ -174,14 +180,3 @@ def test_a_session_that_is_over_is_nobodys():
         end()
         assert who(headers) == (200, None), name
         User.objects.filter(pk=user.pk).update(is_active=True)
-
-
-def test_requests_of_a_session_that_comes_again_ask_in_one_message(monkeypatch):
-    monkeypatch.setattr(schema, "execution_context_class", BreadthFirst)
-    messages, run = [], prepared._run
-    monkeypatch.setattr(prepared, "_run", lambda sql, *rest: messages.append(sql) or run(sql, *rest))
-    headers = session_of(UserFactory())
-    for _ in range(3):
-        messages.clear()
-        assert who(headers)[0] == 200
-    assert len(messages) == 1

@@ -14,7 +14,7 @@ from graphql_api.node_ids import global_id
 from graphql_api.recent import Recent
 from graphql_api.schema import schema
 from tests.factories import UserFactory, member, pipeline_with
-from tests.support.asgi_client import ask, bearer
+from tests.support.asgi_client import ask, bearer, session_of
 from tests.support.jobs import job_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -84,6 +84,16 @@ def test_the_third_time_all_is_asked_in_one_message(key, pipeline, messages):
     messages.clear()
     assert posted(key, pipeline) == first
     assert messages == [statements]
+
+
+def test_a_session_is_looked_up_in_that_message_too(pipeline, messages):
+    user = member(pipeline.project)
+    headers = session_of(user)
+    for _ in range(3):
+        messages.clear()
+        status, _, body = async_to_sync(ask)(headers)
+        assert (status, body["data"]) == (200, {"currentUser": {"username": user.username}})
+    assert len(messages) == 1
 
 
 def test_what_has_changed_is_told(key, pipeline, messages):

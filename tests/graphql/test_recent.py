@@ -14,10 +14,10 @@ KEYS = st.integers(0, 6)
 
 @given(
     st.integers(0, 20),
-    st.lists(st.one_of(KEYS, st.tuples(KEYS, st.integers(1, 12))), max_size=60),
+    st.lists(st.one_of(KEYS, st.tuples(KEYS, st.integers(1, 12)), st.tuples(KEYS)), max_size=60),
 )
 def test_it_keeps_what_a_plain_model_keeps(most, steps):
-    """A number is looked up; a number and a weight are put in."""
+    """A number is looked up; a number and a weight are put in; a number by itself in a tuple is dropped."""
     recent, model = Recent(most), OrderedDict()
     for place, step in enumerate(steps):
         if isinstance(step, int):
@@ -25,7 +25,12 @@ def test_it_keeps_what_a_plain_model_keeps(most, steps):
             if step in model:
                 model.move_to_end(step)
             continue
-        key, weight = step
+        key, *weights = step
+        if not weights:
+            recent.drop(key)
+            model.pop(key, None)
+            continue
+        (weight,) = weights
         recent.put(key, place, weight)
         model.pop(key, None)
         model[key] = place, weight

@@ -17,13 +17,12 @@ from ci_core import clock, prepared
 from ci_core.access import Principal
 from ci_core.actions.environments import create_environment
 from ci_core.actions.schedules import create_schedule
-from ci_core.expected import expecting
 from ci_core.models import Environment, PipelineSchedule, ProjectVariable
 from ci_core.statuses import AccessLevel
 from graphql_api.context import Context
 from graphql_api.execution.executor import BreadthFirst
 from graphql_api.execution.straight import carried_out
-from graphql_api.expectations import expectation, learn
+from graphql_api.expectations import asking_again
 from graphql_api.http.reading import Operation
 from graphql_api.schema import schema
 from tests.factories import member, pipeline_with, runner_with_token
@@ -147,11 +146,8 @@ def test_asked_again_they_are_answered_alike(here, monkeypatch):
         return result and (result.data, [error.formatted for error in result.errors or ()])
 
     def expected_answer(document: str) -> Any:
-        expected = expectation(document, lambda: None)
-        with expecting(expected):
-            found = answer(document)
-        learn(document, expected)
-        return found
+        with asking_again(document, lambda: None):
+            return answer(document)
 
     @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
     @given(DOCUMENTS)
