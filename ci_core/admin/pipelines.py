@@ -57,10 +57,14 @@ def matches(word: str) -> Q:
     """Pipelines that a word of a search means: by id, iid (also `#12`), commit, ref, or project path."""
     number = word.removeprefix("#")
     if number.isascii() and number.isdigit() and int(number) <= LARGEST:
-        of_number = Q(iid=int(number))
-        return of_number if word.startswith("#") else of_number | Q(pk=int(number)) | Q(ref=word)
-    projects = Project.objects.filter(full_path__icontains=word).values("pk")
-    found = Q(ref__icontains=word) | Q(project__in=projects)
+        found = Q(iid=int(number))
+        if word.startswith("#"):
+            return found
+        found |= Q(pk=int(number)) | Q(ref=word)
+    else:
+        projects = Project.objects.filter(full_path__icontains=word).values("pk")
+        found = Q(ref__icontains=word) | Q(project__in=projects)
+    # A commit may begin with digits alone.
     if len(word) >= LEAST_SHA and set(word.lower()) <= set("0123456789abcdef"):
         found |= Q(sha__startswith=word.lower())
     return found

@@ -297,6 +297,15 @@ def test_lists_are_searched_and_filtered(browser: Client) -> None:
     assert browser.get(f"{url(Pipeline)}?status=nonsense").status_code == 302
 
 
+def test_a_commit_is_found_by_digits_alone(browser: Client) -> None:
+    new_world(2)
+    pipeline = Pipeline.objects.order_by("pk")[0]
+    Pipeline.objects.filter(pk=pipeline.pk).update(sha="4342068276" + "a" * 30)
+    found = browser.get(f"{url(Pipeline)}?q=4342068276").context["cl"]
+    assert list(found.result_list) == [pipeline]
+    assert browser.get(f"{url(Pipeline)}?q=%234342068276").context["cl"].result_count == 0
+
+
 def test_filters_show_what_is_chosen(browser: Client) -> None:
     page = browser.get(f"{url(Pipeline)}?status=failed&ref=main").content.decode()
     assert '<option value="failed" selected>failed</option>' in page
